@@ -1,0 +1,1 @@
+"""Thin clients, one a system, that know how to talk to it and nothing of why."""
