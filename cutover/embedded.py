@@ -210,9 +210,10 @@ class Postgres(_Server):
         self._give_away(secret)
         try:
             done = subprocess.run(
-                [str(programs / "initdb"), "-D", str(partial), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
-                 "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}", "--no-sync"],
-                capture_output=True, text=True, cwd="/", **self._as_user(),
+                [str(programs / "initdb"), "-D", str(partial), "-U", "postgres", "-E", "UTF8",
+                 "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256",
+                 f"--pwfile={secret}", "--no-sync"],
+                capture_output=True, text=True, cwd="/", **self._as_user(),  # type: ignore[call-overload]
             )  # fmt: skip
         finally:
             secret.unlink()
@@ -262,8 +263,9 @@ class Valkey(_Server):
             )
         (self.folder / "valkey.sock").unlink(missing_ok=True)
         self._launch(
-            [str(program), "--port", "0", "--unixsocket", str(self.folder / "valkey.sock"), "--unixsocketperm", "700",
-             "--dir", str(self.folder), "--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", ""]
+            [str(program), "--port", "0", "--unixsocket", str(self.folder / "valkey.sock"),
+             "--unixsocketperm", "700", "--dir", str(self.folder), "--save", "",
+             "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
         )  # fmt: skip
         self._wait()
         return self
@@ -276,4 +278,4 @@ class Valkey(_Server):
             return False
         finally:
             client.close()
-        return isinstance(found, dict) and Path(found["dir"] if "dir" in found else "") == self.folder
+        return isinstance(found, dict) and Path(found.get("dir", "")) == self.folder

@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from cutover.embedded import Postgres, free_port
-from cutover.data_folder import made
 
 _numbers = itertools.count(1)
 
@@ -26,7 +25,7 @@ def server_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """PostgreSQL 18 on loopback and a socket, without fsync, for databases that tests look at from outside."""
+    """PostgreSQL 18 on loopback and a socket, without fsync, for databases outside the panel's own."""
     folder = server_folder()
     folder.chmod(0o755)
     server = Postgres(folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False)

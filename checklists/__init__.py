@@ -1,0 +1,1 @@
+"""The domain: what must be done, who agreed, what happened."""

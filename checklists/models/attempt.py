@@ -1,0 +1,139 @@
+"""One try of an action: who asked, who holds it, how far it is, how it ended."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from checklists.models.cutover import Cutover
+from checklists.models.item import Item
+from checklists.models.rules import legal_moves, never_deleted
+from checklists.states import HOLDING, LEASED, LIVE, MOVES, AttemptStatus, Direction, Reconciliation
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    """Questions about many attempts, and the one way to move them."""
+
+    def live(self) -> AttemptQuerySet:
+        """Those that keep their item from being started again."""
+        return self.filter(status__in=LIVE)
+
+    def holding(self) -> AttemptQuerySet:
+        """Those that hold their resource."""
+        return self.filter(status__in=HOLDING)
+
+    def leased(self) -> AttemptQuerySet:
+        """Those an executor has in hand."""
+        return self.filter(status__in=LEASED)
+
+    def move(self, to: AttemptStatus, **changes: object) -> int:
+        """Moves those that may legally move to ``to``; returns how many did (a conditional UPDATE)."""
+        allowed = [old for old, targets in MOVES.items() if to in targets]
+        return self.filter(status__in=allowed).update(status=to, **changes)
+
+
+class Attempt(models.Model):
+    """A row that an executor claims, fences, begins and ends. All times are the database's clock.
+
+    ``fence`` is the number that the holder carries in each write; 0 means never claimed.
+    ``owner`` names the executing process: host, boot id, pid and its start time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cutover = models.ForeignKey(Cutover, on_delete=models.PROTECT, related_name="attempts")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveIntegerField()
+    action = models.CharField(max_length=60)
+    effect = models.CharField(max_length=12)
+    params = models.JSONField(default=dict)
+    resource = models.CharField(max_length=300, null=True)
+    epoch = models.PositiveBigIntegerField()
+    direction = models.CharField(max_length=8, choices=Direction)
+    status = models.CharField(max_length=10, choices=AttemptStatus, default=AttemptStatus.QUEUED)
+    requested_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    deadline = models.DurationField(default=timedelta(minutes=30))
+
+    fence = models.BigIntegerField(default=0)
+    owner = models.JSONField(default=dict)  # {"host", "boot", "pid", "started", "worker"}
+    queued_at = models.DateTimeField()
+    woken_at = models.DateTimeField(null=True)  # the dispatcher's last message about it
+    claimed_at = models.DateTimeField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    effect_started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+
+    before = models.JSONField(default=dict)  # what the action saw just before its effect, for a probe
+    progress_done = models.FloatField(default=0)
+    progress_total = models.FloatField(default=0)
+    progress_what = models.CharField(max_length=300, blank=True)
+    progress_at = models.DateTimeField(null=True)
+    log_next = models.PositiveBigIntegerField(default=1)  # number that the next log line must carry
+
+    summary = models.TextField(blank=True)  # one line for people
+    problem = models.JSONField(default=dict)  # {"what", "means", "next"} when it errored
+    unknown_reason = models.TextField(blank=True)
+    finding = models.JSONField(default=dict)  # the latest probe: {"seen", "saw", "facts", "at", "dead"}
+    reconciliation = models.CharField(max_length=8, choices=Reconciliation, blank=True)
+    reconciled_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    reconciled_at = models.DateTimeField(null=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["item", "number"]
+        triggers = [legal_moves(), never_deleted()]
+        indexes = [models.Index(fields=["cutover", "status"])]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="attempt_number_once"),
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(status__in=sorted(LIVE)), name="one_live_attempt_an_item"
+            ),
+            models.UniqueConstraint(
+                fields=["resource"],
+                condition=Q(status__in=sorted(HOLDING), resource__isnull=False),
+                name="one_holder_a_resource",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "UNKNOWN"])
+                | Q(effect_started_at__isnull=False),
+                name="no_ending_without_a_beginning",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="RECONCILED") ^ Q(reconciliation=""), name="reconciled_says_what_was_found"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} #{self.number}"
+
+    def get_absolute_url(self) -> str:
+        """The item's page, opened at this attempt."""
+        return f"{reverse('item', args=[self.cutover.slug, self.item.key])}?attempt={self.number}"
+
+    @property
+    def is_live(self) -> bool:
+        """Does it keep its item from being started again?"""
+        return self.status in LIVE
+
+    @property
+    def succeeded(self) -> bool:
+        """Is its effect there: by its own word, or as reconciliation found?"""
+        return self.status == AttemptStatus.SUCCEEDED or self.reconciliation == Reconciliation.DONE
+
+    @property
+    def took(self) -> timedelta | None:
+        """From the beginning of the effect to the end."""
+        if self.effect_started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.effect_started_at

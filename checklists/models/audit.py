@@ -1,0 +1,105 @@
+"""The record: one hash chain per cutover, appended in the transaction of what it records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, models
+
+from checklists.models.cutover import Cutover
+from checklists.models.rules import append_only, never_deleted
+
+GENESIS = "0" * 64
+
+
+def link_hash(
+    prev: str, chain: str, seq: int, at: datetime, actor: str, kind: str, payload: Mapping[str, Any]
+) -> str:
+    """SHA-256 over the previous hash and the canonical JSON of this link (docs/reference/record.md)."""
+    body = [chain, seq, at.astimezone(UTC).isoformat(timespec="microseconds"), actor, kind, payload]
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256((prev + text).encode()).hexdigest()
+
+
+class AuditHead(models.Model):
+    """The last link of a chain: the row that whoever appends must lock, as the last lock they take."""
+
+    cutover = models.OneToOneField(
+        Cutover, primary_key=True, on_delete=models.PROTECT, related_name="audit_head"
+    )
+    seq = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default=GENESIS)
+
+    class Meta:
+        triggers = [never_deleted()]
+
+    def __str__(self) -> str:
+        return f"{self.cutover_id}: {self.seq}"
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Appending to the record."""
+
+    def append(
+        self, cutover: Cutover, kind: str, *, by: AbstractBaseUser | None, **payload: Any
+    ) -> AuditEntry:
+        """Adds a link to the cutover's chain. Call it inside the transaction, after every other lock.
+
+        ``by`` is the person, or None for the panel itself. ``payload`` is JSON without secrets.
+        """
+        payload = json.loads(json.dumps(payload, default=str))
+        AuditHead.objects.get_or_create(cutover=cutover)
+        head = AuditHead.objects.select_for_update().get(cutover=cutover)
+        at = database_now()
+        actor = by.get_username() if by is not None else "panel"
+        digest = link_hash(head.hash, cutover.slug, head.seq + 1, at, actor, kind, payload)
+        entry = AuditEntry(
+            cutover=cutover,
+            seq=head.seq + 1,
+            at=at,
+            actor=actor,
+            kind=kind,
+            payload=payload,
+            prev=head.hash,
+            hash=digest,
+        )
+        entry.save(force_insert=True)
+        head.seq, head.hash = entry.seq, entry.hash
+        head.save(update_fields=["seq", "hash"])
+        return entry
+
+
+class AuditEntry(models.Model):
+    """One link: who gave which command, when, about what."""
+
+    cutover = models.ForeignKey(Cutover, on_delete=models.PROTECT, related_name="record")
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    kind = models.CharField(max_length=60)
+    payload = models.JSONField(default=dict)
+    prev = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["cutover", "seq"]
+        triggers = append_only()
+        constraints = [models.UniqueConstraint(fields=["cutover", "seq"], name="a_link_once")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+def database_now() -> datetime:
+    """The database's clock at this moment (not of the transaction's beginning)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now

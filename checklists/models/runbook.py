@@ -1,0 +1,25 @@
+"""The text that a cutover follows, kept as it was read."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class Runbook(models.Model):
+    """One version of a runbook file, known by the SHA-256 of its text."""
+
+    name = models.SlugField(max_length=100, help_text="What the file calls itself; versions share it.")
+    title = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, unique=True)
+    text = models.TextField()
+    loaded_at = models.DateTimeField(auto_now_add=True)
+    loaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["name", "-loaded_at"]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.sha256[:8]})"

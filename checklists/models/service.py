@@ -1,0 +1,20 @@
+"""Signs of life of the panel's own processes."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ServiceBeat(models.Model):
+    """When a dispatcher, reaper or worker was last seen at work; no reaper, no new effects."""
+
+    name = models.CharField(max_length=40)  # dispatcher · reaper · worker
+    instance = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name", "instance"]
+        constraints = [models.UniqueConstraint(fields=["name", "instance"], name="one_beat_an_instance")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.instance}"

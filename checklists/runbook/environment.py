@@ -1,0 +1,64 @@
+"""Checks the systems of a runbook: their kinds, their settings, and the variables these name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from checklists.runbook.kinds import SLUG, Field
+from checklists.runbook.notebook import Notebook, nearest
+from checklists.runbook.source import Node
+from integrations.systems import KINDS, VARIABLE
+
+_PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:(?!\$\{)[^/\s@]+@")
+_NAME = Field(SLUG, "A key.", "")
+
+
+def check_systems(root: Node, environ: Mapping[str, str] | None, notes: Notebook) -> None:
+    """Notes what is wrong with each system and, with ``environ``, each variable it does not set."""
+    section = root.value.get("systems") if isinstance(root.value, dict) else None
+    if section is None or not isinstance(section.value, dict):
+        return
+    for name, node in section.value.items():
+        notes.value(Node(node.line, name), _NAME, "systems")
+        if not isinstance(node.value, dict):
+            notes.add(node.line, f"system {name}", "it has no settings.", "Add kind: and its settings.")
+            continue
+        _check_settings(node, node.value, f"system {name}", notes)
+        for setting, value in node.value.items():
+            _check_value(setting, value, f"system {name}", environ, notes)
+
+
+def _check_settings(node: Node, settings: dict[str, Node], where: str, notes: Notebook) -> None:
+    kind = settings["kind"].value if "kind" in settings else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        line = settings["kind"].line if "kind" in settings else node.line
+        remedy = f"Write one of: {', '.join(sorted(KINDS))}."
+        notes.add(line, where, f"kind: {kind or 'is missing or no text'} is no kind of system.", remedy)
+        return
+    must, may = KINDS[kind]
+    for name in sorted(must - settings.keys()):
+        what = f"a system of kind {kind} needs {name}:, and it is missing."
+        notes.add(node.line, where, what, f"Add {name}: under it.")
+    for name in settings.keys() - must - may - {"kind"}:
+        what = f"“{name}” is no setting of kind {kind}."
+        notes.add(settings[name].line, where, what, nearest(name, sorted(must | may)))
+
+
+def _check_value(
+    setting: str, node: Node, where: str, environ: Mapping[str, str] | None, notes: Notebook
+) -> None:
+    if not isinstance(node.value, str) or not node.value:
+        notes.add(node.line, where, f"{setting}: a text belongs here.", "Put it in quotes.")
+        return
+    if "${" in VARIABLE.sub("", node.value):
+        what = f"{setting}: “${{” begins a variable that does not read like one."
+        notes.add(node.line, where, what, "Write ${NAME} or ${NAME:-default}, in capital letters.")
+    if _PASSWORD_IN_URL.search(node.value):
+        what = f"{setting}: a password stands in the file, and so in every copy and in the record."
+        notes.add(node.line, where, what, "Take the whole address from a variable: ${NAME}.")
+    for match in VARIABLE.finditer(node.value) if environ is not None else ():
+        name, default = match.groups()
+        if default is None and not (environ or {}).get(name):
+            what = f"{setting}: the variable {name} is not set."
+            notes.add(node.line, where, what, f"Set {name} in the environment.", stops=False)

@@ -1,0 +1,5 @@
+"""Every page of the panel."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,10 @@
+"""Every address of the panel starts here; the domain's own are in checklists/urls.py."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("checklists.urls")),
+]
