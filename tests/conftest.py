@@ -4,36 +4,55 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import transaction
+from django.db.backends.postgresql.operations import DatabaseOperations
 
-from cutover.embedded import Postgres, free_port
+from cutover.embedded import Postgres, Valkey
+from tests import servers
 
 _numbers = itertools.count(1)
 
 
-def server_folder() -> Path:
-    """A short path that `nobody` can reach: pytest's own temporary folders are closed to others."""
-    return Path(tempfile.mkdtemp(prefix="cutover-test-", dir="/var/tmp"))
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """PostgreSQL 18 on loopback and a socket, without fsync: for the panel and for systems it looks at."""
+    try:
+        yield servers.POSTGRES.start()
+    finally:
+        servers.POSTGRES.stop()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
-    """PostgreSQL 18 on loopback and a socket, without fsync, for databases outside the panel's own."""
-    folder = server_folder()
-    folder.chmod(0o755)
-    server = Postgres(folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False)
+def valkey_server() -> Iterator[Valkey]:
+    """The Valkey that REDIS_URL names."""
     try:
-        yield server.start()
+        yield servers.VALKEY.start()
     finally:
-        server.stop()
-        shutil.rmtree(folder)
+        servers.VALKEY.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres_server: Postgres, valkey_server: Valkey) -> None:
+    """Starts the servers before pytest-django makes the panel's test database."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_passes_append_only_tables() -> Iterator[None]:
+    """Emptying the database after a transactional test is the one TRUNCATE that our triggers let by."""
+
+    def flush(self: DatabaseOperations, statements: list[str]) -> None:
+        with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                cursor.execute(statement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        yield
 
 
 @pytest.fixture

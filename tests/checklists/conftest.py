@@ -1,0 +1,1 @@
+"""What tests of the domain share. A test that needs the panel's database asks for ``db`` (or is marked)."""
