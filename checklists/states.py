@@ -113,6 +113,7 @@ class ItemState(models.TextChoices):
     FAILED = "FAILED", "Failed"
     UNKNOWN = "UNKNOWN", "Unknown"
     SKIPPED = "SKIPPED", "Skipped"
+    UNDONE = "UNDONE", "Taken back"  # done once, and its undo came after
     NO_GO = "NO_GO", "No-go"
 
 

@@ -1,0 +1,14 @@
+"""A command that is not carried out, with the reason for a person."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """Nothing was changed. ``what`` stands in the way, what it ``means``, what to do ``next``."""
+
+    def __init__(self, what: str, *, means: str = "", next: str = "") -> None:
+        super().__init__(what)
+        self.what, self.means, self.next = what, means, next
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.means, self.next) if part)
