@@ -99,7 +99,8 @@ def start_attempt(*, item: Item, by: User, typed_target: str = "", after: int | 
 
 
 def _latest(item: Item) -> Attempt | None:
-    """The latest attempt, with the item's row locked so that two clicks come one after the other."""
+    """The latest attempt, with cutover and item locked so that two clicks come one after the other."""
+    locked(item.cutover_id)
     Item.objects.select_for_update().get(pk=item.pk)
     return Attempt.objects.filter(item=item).order_by("-number").first()
 

@@ -79,7 +79,7 @@ def open_cutover(
         cutover,
         "cutover.opened",
         by=by,
-        kind=kind,
+        cutover_kind=kind,
         title=title,
         runbook=runbook.sha256,
         rehearsal_quorum=rehearsal_quorum,

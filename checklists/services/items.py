@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists.models import Item, Note
-from checklists.services.permission import permitted, record
+from checklists.services.permission import locked, permitted, record
 from checklists.services.refused import Refused
 from checklists.states import ItemState
 
@@ -20,6 +20,7 @@ def _with_reason(reason: str, verb: str) -> str:
 
 def _already(item: Item, state: ItemState) -> bool:
     """Did an earlier click of the same kind do it already? Then there is nothing left to do."""
+    locked(item.cutover_id)
     fresh = Item.objects.select_for_update().get(pk=item.pk)
     return bool(fresh.done_at) if state == ItemState.DONE else bool(fresh.skipped_at)
 

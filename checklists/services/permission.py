@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
 
 from checklists.announcements import announce_on_commit
 from checklists.gates import Board, ItemView, may
@@ -34,8 +35,8 @@ def locked(cutover_id: int, *, exclusively: bool = False) -> Cutover:
     rows = Cutover.objects.filter(pk=cutover_id).select_related("runbook")
     if exclusively:
         return rows.select_for_update(of=("self",)).get()
-    # Django has no FOR SHARE; the order of writers of one cutover is worth more than their parallelism.
-    Cutover.objects.raw("SELECT id FROM checklists_cutover WHERE id = %s FOR SHARE", [cutover_id])[0]
+    with connection.cursor() as cursor:  # Django knows no FOR SHARE
+        cursor.execute("SELECT 1 FROM checklists_cutover WHERE id = %s FOR SHARE", [cutover_id])
     return rows.get()
 
 
@@ -67,7 +68,8 @@ def _why_not(verb: str, view: ItemView, board: Board, member: Member) -> str:
     if not board.cutover.is_open:
         return f"This cutover is closed: {board.cutover.get_status_display().lower()}."
     if not member.may_act and verb not in ("note", "sign", "probe", "reconcile"):
-        return f"You are {member.get_part_display().lower()} here; only a migration lead may {VERBS[verb]} {name}."
+        part = member.get_part_display().lower()
+        return f"You are {part} here; only a migration lead may {VERBS[verb]} {name}."
     if verb in ("tick", "start") and view.blockers:
         return f"{name} has to wait: {view.blockers[0].what}"
     return f"{name} is {view.state.label.lower()}; you cannot {VERBS[verb]} it now."
