@@ -13,7 +13,7 @@ from checklists.canonical import digest_of
 from checklists.gates import Board, ItemView
 from checklists.models import Attempt, Evidence, Item
 from checklists.models.audit import database_now
-from checklists.services.permission import permitted, record
+from checklists.services.permission import locked, permitted, record
 from checklists.services.refused import Refused
 from checklists.states import AttemptStatus, Reconciliation
 from checklists.surroundings import context_of
