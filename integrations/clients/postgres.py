@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import conninfo, pq
@@ -71,7 +71,9 @@ def address(url: str) -> str:
 
 
 def with_database(url: str, database: str) -> str:
-    """The same server and login, another database. (As ``key=value`` text, which libpq reads too.)"""
+    """The same server, login and parameters, another database; a URL stays a URL (Prisma needs one)."""
+    if "://" in url:
+        return urlunsplit(urlsplit(url)._replace(path="/" + quote(database, safe="")))
     return conninfo.make_conninfo(**{**settings(url), "dbname": database})
 
 
