@@ -20,8 +20,9 @@ from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemKind,
 def document_of(text: str) -> Document:
     """The runbook as data, or a refusal that lists every mistake with its line."""
     reading = read(text)
-    if reading.document is None or reading.mistakes:
-        lines = [f"line {m.line}: {m.what}" for m in reading.mistakes]
+    stops = [mistake for mistake in reading.mistakes if mistake.stops]
+    if reading.document is None or stops:
+        lines = [f"line {m.line}: {m.what}" for m in stops]
         raise Refused(
             f"The runbook has {len(lines)} mistakes. " + " ".join(lines[:20]),
             next="`./panel manage runbook check FILE` lists them all.",
