@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checklists.runbook.kinds import SLUG, Field
+from checklists.runbook.kinds import NAME_KEY, Field
 from checklists.runbook.notebook import Notebook, nearest
 from checklists.runbook.source import Node
 from integrations.systems import KINDS, VARIABLE
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:(?!\$\{)[^/\s@]+@")
-_NAME = Field(SLUG, "A key.", "")
+_NAME = Field(NAME_KEY, "A key.", "")
 
 
 def check_systems(root: Node, environ: Mapping[str, str] | None, notes: Notebook) -> None:

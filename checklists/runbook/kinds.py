@@ -14,7 +14,8 @@ from checklists.runbook.durations import PATTERN, parse_duration
 from checklists.runbook.source import Node
 
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-MAX_LINE, MAX_TEXT = 200, 20_000
+MAX_LINE, MAX_TEXT, MAX_KEY = 200, 20_000, 60
+MAX_NAME, MAX_NAME_KEY = 100, 40  # of roles, seats and systems
 
 
 class Wrong(Exception):
@@ -60,18 +61,19 @@ def _text(node: Node) -> str:
     return text
 
 
-def _line(node: Node) -> str:
+def _line(node: Node, longest: int = MAX_LINE) -> str:
     text = _text(node)
-    if "\n" in text or len(text) > MAX_LINE:
-        raise Wrong(f"one line of at most {MAX_LINE} characters belongs here.", "Move the details to how:.")
+    if "\n" in text or len(text) > longest:
+        raise Wrong(f"one line of at most {longest} characters belongs here.", "Shorten it.")
     return text
 
 
-def _key(node: Node) -> str:
+def _key(node: Node, longest: int = MAX_KEY) -> str:
     text = _line(node)
-    if not KEY.fullmatch(text) or len(text) > 60:
+    if not KEY.fullmatch(text) or len(text) > longest:
         raise Wrong(
-            f"“{text}” is no key.", "Use up to 60 small letters, digits and single hyphens: take-backup."
+            f"“{text}” is no key.",
+            f"Use up to {longest} small letters, digits and single hyphens: take-backup.",
         )
     return text
 
@@ -165,12 +167,14 @@ def one_of(*words: str) -> Kind:
     return Kind(read, {"enum": list(words)})
 
 
-_KEY_SCHEMA = {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": 60}
+_KEY_SCHEMA = {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": MAX_KEY}
 _DURATION_SCHEMA = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 TEXT = Kind(_text, {"type": "string", "maxLength": MAX_TEXT})
 LINE = Kind(_line, {"type": "string", "maxLength": MAX_LINE})
 SLUG = Kind(_key, _KEY_SCHEMA)
+NAME = Kind(lambda node: _line(node, MAX_NAME), {"type": "string", "maxLength": MAX_NAME})
+NAME_KEY = Kind(lambda node: _key(node, MAX_NAME_KEY), {**_KEY_SCHEMA, "maxLength": MAX_NAME_KEY})
 FLAG = Kind(_flag, {"type": "boolean"})
 COUNT = Kind(_count, {"type": "integer", "minimum": 1})
 DURATION = Kind(_duration, _DURATION_SCHEMA)

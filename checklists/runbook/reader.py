@@ -8,7 +8,7 @@ from typing import Any
 
 from checklists.runbook.document import Document, ItemSpec, Mistake, PhaseSpec, Reading
 from checklists.runbook.environment import check_systems
-from checklists.runbook.kinds import LINE, SLUG, Field
+from checklists.runbook.kinds import NAME, NAME_KEY, Field
 from checklists.runbook.meaning import check_meaning
 from checklists.runbook.notebook import Notebook
 from checklists.runbook.sections import ITEM, NEEDED, PHASE, RUNBOOK
@@ -16,8 +16,8 @@ from checklists.runbook.source import Node, Refused, decode, parse
 from integrations import actions
 from integrations.actions.base import Action
 
-_TITLE = Field(LINE, "A title.", "")
-_NAME = Field(SLUG, "A key.", "")
+_TITLE = Field(NAME, "A title.", "")
+_NAME = Field(NAME_KEY, "A key.", "")
 
 
 def read(

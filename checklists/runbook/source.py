@@ -105,14 +105,18 @@ def parse(text: str) -> Node:
         raise Refused(1, f"This is no YAML: {error}.", "Save it as plain UTF-8 text.")
     if root is None:
         raise Refused(1, "The file is empty.", "Begin with name:, title:, timezone: and phases:.")
-    return _tree(root, root.start_mark.line + 1)
+    return _tree(root, _line(root))
+
+
+def _line(of: yaml.Event | yaml.Node) -> int:
+    return of.start_mark.line + 1 if of.start_mark else 1
 
 
 def _guard(events: Iterator[yaml.Event]) -> None:
     """Goes through the parser's events, holding nothing, and refuses at the first one over a limit."""
     depth = nodes = documents = 0
     for event in events:
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -135,22 +139,24 @@ def _guard_node(event: yaml.NodeEvent, nodes: int, line: int) -> None:
         raise Refused(
             line, f"“{event.anchor}” is an anchor or alias.", "Write the value out where it is needed."
         )
-    if getattr(event, "tag", None) is not None:
-        raise Refused(line, f"“{event.tag}” is a tag.", "Take it out: a runbook holds plain values only.")
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        raise Refused(line, f"“{tag}” is a tag.", "Take it out: a runbook holds plain values only.")
 
 
 def _tree(node: yaml.Node, line: int) -> Node:
     if isinstance(node, yaml.MappingNode):
         return Node(line, _mapping(node))
     if isinstance(node, yaml.SequenceNode):
-        return Node(line, [_tree(child, child.start_mark.line + 1) for child in node.value])
+        return Node(line, [_tree(child, _line(child)) for child in node.value])
+    assert isinstance(node, yaml.ScalarNode)
     return Node(line, _scalar(node))
 
 
 def _mapping(node: yaml.MappingNode) -> dict[str, Node]:
     entries: dict[str, Node] = {}
     for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
+        line = _line(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
             raise Refused(line, "A list or mapping stands where a key belongs.", "Use a plain word.")
         key = key_node.value

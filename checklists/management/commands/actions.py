@@ -1,0 +1,99 @@
+"""`manage.py actions` lists what machines can do; with --markdown it makes the reference page."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core.management.base import BaseCommand
+
+from checklists.runbook.durations import duration_text
+from integrations.actions import registry
+from integrations.actions.base import Action, Effect, EvidenceField, JSONValueField, SystemField
+
+_EFFECTS = {
+    Effect.PURE: "only looks; may be tried again by the machine",
+    Effect.IDEMPOTENT: "doing it twice is doing it once; again after a probe",
+    Effect.AT_MOST_ONCE: "runs again only when a person decides so",
+}
+
+
+class Command(BaseCommand):
+    """Reads the registry of actions, and no database."""
+
+    help = "Lists every registered action: key, title, effect."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """--markdown."""
+        parser.add_argument(
+            "--markdown", action="store_true", help="Make the reference page, with parameters."
+        )
+
+    def handle(self, *, markdown: bool, **options: Any) -> None:
+        """Prints the list, or the page."""
+        actions = registry()
+        if markdown:
+            self.stdout.write("\n".join(page(actions)))
+            return
+        width = max((len(key) for key in actions), default=0)
+        for action in actions.values():
+            self.stdout.write(f"{action.key:{width}}  {action.effect:12}  {action.title}")
+
+
+def page(actions: dict[str, Action]) -> Iterator[str]:
+    """The lines of the reference page."""
+    yield "# Actions"
+    yield ""
+    yield "<!-- Made by `manage.py actions --markdown`; change the actions, not this page. -->"
+    yield ""
+    yield "What machines can do. A runbook names one under `action:`, with its parameters in `params:`."
+    yield ""
+    yield from (f"- **{effect}**: {words}." for effect, words in _EFFECTS.items())
+    yield ""
+    yield "| key | what it does | effect |"
+    yield "| --- | --- | --- |"
+    for action in actions.values():
+        yield f"| [`{action.key}`](#{action.key.replace('.', '')}) | {action.title} | {action.effect} |"
+    for action in actions.values():
+        yield from _section(action)
+
+
+def _section(action: Action) -> Iterator[str]:
+    yield ""
+    yield f"## {action.key}"
+    yield ""
+    risky = " It changes production: its item names its undo." if action.risky else ""
+    yield f"{action.title}. {action.effect}, stopped after {duration_text(action.deadline)}.{risky}"
+    yield ""
+    fields = action.Params.base_fields
+    if not fields:
+        yield "It has no parameters."
+        return
+    yield "| parameter | value | needed | what it says |"
+    yield "| --- | --- | --- | --- |"
+    for name, each in fields.items():
+        needed = "yes" if each.required else "no"
+        yield f"| `{name}` | {_cell(value_of(each))} | {needed} | {_cell(str(each.help_text))} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def value_of(each: forms.Field) -> str:
+    """What kind of value a parameter takes, in words."""
+    if isinstance(each, SystemField):
+        return f"a system of kind {each.kind}"
+    if isinstance(each, EvidenceField):
+        return f"an item that does {each.action}"
+    if isinstance(each, JSONValueField):
+        return "a list" if each.kind is list else "a mapping"
+    choices = [str(value) for value, _ in getattr(each, "choices", ()) if value != ""]
+    if choices:
+        return ("some of: " if isinstance(each, forms.MultipleChoiceField) else "") + ", ".join(choices)
+    names = {"Boolean": "true or false", "Integer": "a whole number", "Char": "text"}
+    plain = type(each).__name__.removesuffix("Field")
+    return names.get(plain, plain.lower())
