@@ -1,0 +1,59 @@
+"""The record: who did what, when, on which evidence; verified at the top, exported at the bottom."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from checklists.models import AuditEntry
+from checklists.record import export, verify
+from checklists.views.access import enter, page, signed_in
+
+LINKS_ON_PAGE = 100
+
+
+@signed_in
+@require_GET
+def record(request: HttpRequest, slug: str) -> HttpResponse:
+    """The chain, newest first, filtered by who or what; the whole chain is verified for each look."""
+    visit = enter(request, slug)
+    links = AuditEntry.objects.filter(cutover=visit.cutover).order_by("-seq")
+    actor, kind = request.GET.get("actor", ""), request.GET.get("kind", "")
+    return page(
+        request,
+        "record.html",
+        visit,
+        verdict=verify(visit.cutover),
+        links=Paginator(_filtered(links, actor, kind), LINKS_ON_PAGE).get_page(request.GET.get("page")),
+        actor=actor,
+        kind=kind,
+        actors=sorted(set(links.values_list("actor", flat=True))),
+        kinds=sorted(set(links.values_list("kind", flat=True))),
+    )
+
+
+def _filtered(links: QuerySet[AuditEntry], actor: str, kind: str) -> QuerySet[AuditEntry]:
+    if actor:
+        links = links.filter(actor=actor)
+    if kind:
+        links = links.filter(kind=kind)
+    return links
+
+
+@signed_in
+@require_GET
+def record_export(request: HttpRequest, slug: str) -> HttpResponse:
+    """The whole chain as a file that verifies without the panel (docs/reference/record.md)."""
+    visit = enter(request, slug)
+    answer = HttpResponse(export(visit.cutover), content_type="application/json")
+    answer["Content-Disposition"] = f'attachment; filename="{visit.cutover.slug}-record.json"'
+    return answer
+
+
+urlpatterns = [
+    path("record/", record, name="record"),
+    path("record/export/", record_export, name="record-export"),
+]
