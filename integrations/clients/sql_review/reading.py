@@ -32,6 +32,7 @@ class Cut:
     kind: str
     node: dict[str, Any]
     script: bytes
+    begin: int
     end: int
 
     def after(self, location: int) -> str:
@@ -61,7 +62,7 @@ def _cut(raw: bytes, number: int, entry: dict[str, Any]) -> Cut:
     begin += len(text[:lead].encode())
     ((kind, node),) = entry["stmt"].items()
     line = raw[:begin].count(b"\n") + 1
-    return Cut(number, line, text[lead:].rstrip(), kind, node, raw, end)
+    return Cut(number, line, text[lead:].rstrip(), kind, node, raw, begin, end)
 
 
 def _without_lead(text: str) -> str:

@@ -1,0 +1,284 @@
+"""The truth about migrations: the files of the release, the rows of ``_prisma_migrations``, and the lock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from integrations.clients.postgres import Connection
+from integrations.errors import Problem
+
+LOCK = 72707369  # the advisory lock that every Prisma CLI takes before it changes a database
+TABLE = "_prisma_migrations"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A migration of the project: its folder's name, its SQL and the checksum that Prisma keeps of it."""
+
+    name: str
+    sql: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One row of ``_prisma_migrations``; times are ISO 8601, None where there is none."""
+
+    name: str
+    checksum: str
+    started_at: str | None
+    finished_at: str | None
+    rolled_back_at: str | None
+    steps: int
+    logs: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is applied and still counts."""
+        return self.finished_at is not None and self.rolled_back_at is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it began and neither ended nor was marked as rolled back."""
+        return self.finished_at is None and self.rolled_back_at is None
+
+    def facts(self) -> dict[str, Any]:
+        """The row as JSON values, without its log."""
+        return {
+            "name": self.name,
+            "checksum": self.checksum,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "rolled_back_at": self.rolled_back_at,
+            "steps": self.steps,
+        }
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The session that holds Prisma's lock."""
+
+    pid: int
+    application: str
+    user: str
+    state: str
+    seconds: int  # since it connected
+
+    def __str__(self) -> str:
+        who = f"{self.application or 'without a name'}, user {self.user}, {self.state or 'unknown state'}"
+        return f"pid {self.pid} ({who}, connected for {self.seconds // 60} min {self.seconds % 60} s)"
+
+
+@dataclass(frozen=True)
+class State:
+    """Files and rows held against each other. ``rows`` is None where the table does not exist."""
+
+    files: tuple[Migration, ...]
+    rows: tuple[Applied, ...] | None
+
+    @property
+    def applied(self) -> list[str]:
+        """Names of the finished migrations that count."""
+        return [row.name for row in self.rows or () if row.finished]
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of migrations that began and never ended."""
+        return [row.name for row in self.rows or () if row.failed]
+
+    @property
+    def pending(self) -> list[Migration]:
+        """Migrations of the project that are not applied, in the order Prisma would take them."""
+        return [file for file in self.files if file.name not in self.applied]
+
+    @property
+    def missing(self) -> list[str]:
+        """Applied in the database, but not in the project: of another release."""
+        known = {file.name for file in self.files}
+        return [name for name in self.applied if name not in known]
+
+    @property
+    def changed(self) -> list[str]:
+        """Applied migrations whose file is no longer the one that was applied."""
+        files = {file.name: file for file in self.files}
+        rows = [row for row in self.rows or () if row.finished and row.name in files]
+        return [row.name for row in rows if not same_checksum(row, files[row.name])]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all migrations of the project are applied, none failed, none changed."""
+        return self.rows is not None and not (self.pending or self.failed or self.missing or self.changed)
+
+    def facts(self) -> dict[str, Any]:
+        """The whole as JSON values."""
+        return {
+            "table": self.rows is not None,
+            "applied": self.applied,
+            "pending": [file.name for file in self.pending],
+            "failed": self.failed,
+            "missing": self.missing,
+            "changed": self.changed,
+            "rows": [row.facts() for row in self.rows or ()],
+        }
+
+    def in_words(self) -> str:
+        """One line for a person."""
+        if self.rows is None:
+            return f"the database has no {TABLE}: no migration was ever recorded here"
+        parts = [f"{len(self.applied)} of {len(self.files)} applied"]
+        for title, names in (
+            ("pending", [file.name for file in self.pending]),
+            ("FAILED", self.failed),
+            ("not in the project", self.missing),
+            ("changed since it was applied", self.changed),
+        ):
+            if names:
+                parts.append(f"{title}: {', '.join(names)}")
+        return "; ".join(parts)
+
+
+def same_checksum(row: Applied, file: Migration) -> bool:
+    """Whether the row is of this file; like Prisma, line ends of either kind count as the same."""
+    unix = file.sql.replace("\r\n", "\n").encode()
+    both = (unix, unix.replace(b"\n", b"\r\n"))
+    return row.checksum in {file.checksum, *(hashlib.sha256(text).hexdigest() for text in both)}
+
+
+def read_files(folder: Path) -> tuple[Migration, ...]:
+    """The migrations of a project in their order. Raises `Problem` when the folder is not there."""
+    if not folder.is_dir():
+        raise Problem(
+            f"The project has no migrations in {folder}.",
+            means="There is nothing that Prisma could apply. Nothing was changed.",
+            next="Check out the release's Prisma project completely.",
+        )
+    return tuple(_file(each) for each in sorted(folder.iterdir()) if each.is_dir())
+
+
+def _file(folder: Path) -> Migration:
+    path = folder / "migration.sql"
+    if not path.is_file():
+        raise Problem(
+            f"The migration {folder.name} has no migration.sql.",
+            means="Prisma would stop at it (P3015). Nothing was changed.",
+            next="Restore the file from the release, or remove the empty folder.",
+        )
+    content = path.read_bytes()
+    return Migration(folder.name, content.decode(), hashlib.sha256(content).hexdigest())
+
+
+def read_rows(conn: Connection) -> tuple[Applied, ...] | None:
+    """The rows of the migration table in the order they began; None where there is no such table."""
+    if not (conn.execute("SELECT to_regclass(%s)", [TABLE]).fetchone() or [None])[0]:
+        return None
+    rows = conn.execute(
+        "SELECT migration_name, checksum, started_at, finished_at, rolled_back_at, applied_steps_count, "
+        "coalesce(logs, '') FROM _prisma_migrations ORDER BY started_at, migration_name"
+    ).fetchall()
+    return tuple(
+        Applied(name, checksum, _iso(begun), _iso(done), _iso(back), steps, logs)
+        for name, checksum, begun, done, back, steps, logs in rows
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def read_state(folder: Path, conn: Connection) -> State:
+    """Files and rows as they are now."""
+    return State(read_files(folder), read_rows(conn))
+
+
+def lock_holders(conn: Connection) -> list[Holder]:
+    """The sessions that hold Prisma's lock in this database, ours not among them."""
+    rows = conn.execute(
+        "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''), "
+        "extract(epoch FROM clock_timestamp() - a.backend_start)::int "
+        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 "
+        "AND l.objid::bigint = %s AND a.pid <> pg_backend_pid() "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [LOCK],
+    ).fetchall()
+    return [Holder(*row) for row in rows]
+
+
+def sessions_named(conn: Connection, application: str) -> list[int]:
+    """Process ids of other sessions with that application name on this database."""
+    rows = conn.execute(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid() "
+        "AND datname = current_database()",
+        [application],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def refuse_held_lock(conn: Connection) -> None:
+    """Raises `Problem` naming who holds Prisma's lock, if somebody does."""
+    holders = lock_holders(conn)
+    if holders:
+        raise Problem(
+            f"Another session holds Prisma's migration lock ({LOCK}): {', '.join(map(str, holders))}.",
+            means="A deploy runs there now, or one that was killed left its connection behind. "
+            "Prisma would wait 10 seconds and give up (P1002). Nothing was started.",
+            next="Find out whose session it is. If nobody works with it: "
+            f"SELECT pg_terminate_backend({holders[0].pid}); then start this item again.",
+        )
+
+
+def pre_image(folder: Path, conn: Connection, attempt: str) -> dict[str, Any]:
+    """What a probe needs later: the rows and the release's files as they are before the effect."""
+    state = read_state(folder, conn)
+    return {
+        "application": f"cutover:{attempt}" if attempt else "",
+        "rows": None if state.rows is None else [row.facts() for row in state.rows],
+        "release": [{"name": file.name, "checksum": file.checksum} for file in state.files],
+    }
+
+
+def what_became(conn: Connection, before: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """What an earlier deploy left: a word of `Seen`, what was seen in words, and the facts.
+
+    Looks first for a living session (by name, or by the lock), then for a row without an end, then
+    whether all or none of the release's migrations came to be.
+    """
+    alive = sessions_named(conn, before["application"]) if before.get("application") else []
+    holders = lock_holders(conn)
+    rows = read_rows(conn)
+    facts = {
+        "sessions": alive,
+        "lock": [str(holder) for holder in holders],
+        "rows": None if rows is None else [row.facts() for row in rows],
+    }
+    if alive or holders:
+        who = ", ".join([*(f"session {pid}" for pid in alive), *(f"lock: {h}" for h in holders)])
+        return "STILL_RUNNING", f"Something still works in the database: {who}.", facts
+    return (*_judge_rows(rows, before), facts)
+
+
+def _judge_rows(rows: tuple[Applied, ...] | None, before: Mapping[str, Any]) -> tuple[str, str]:
+    stuck = [row.name for row in rows or () if row.failed]
+    if stuck:
+        return "PARTIAL", (
+            f"{', '.join(stuck)} began and has no end; the next deploy would stop with P3009. "
+            f"See with the Drift item whether its changes are there, then mark it as applied or rolled back."
+        )
+    release = [each["name"] for each in before.get("release", [])]
+    done = [row.name for row in rows or () if row.finished]
+    if release and set(release) <= set(done):
+        return "DONE", f"All {len(release)} migrations of the release are applied and finished."
+    if _keys([row.facts() for row in rows or ()]) == _keys(before.get("rows") or []):
+        return "NOT_DONE", f"{TABLE} is as it was before: {len(done)} applied, nothing added."
+    left = [name for name in release if name not in done]
+    return "PARTIAL", f"Some were applied, these were not: {', '.join(left)}."
+
+
+def _keys(rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+    names = ("name", "checksum", "finished_at", "rolled_back_at")
+    return {tuple(row[name] for name in names) for row in rows}
