@@ -1,0 +1,1 @@
+"""Compares two PostgreSQL databases row by row and names every difference; a library without Django."""

@@ -1,0 +1,185 @@
+"""A fingerprint of a database, taken before and kept as a file, to compare it with itself after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from integrations.errors import Problem
+from integrations.parity.declared import Declared, Rule
+from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
+from integrations.parity.questions import Questions, Sum, choose_buckets
+from integrations.parity.result import digest_of
+from integrations.parity.snapshot import Snapshot
+from integrations.parity.tables import Table, read_tables
+from integrations.parity.totals import Groups, Total, ask_total
+from integrations.parity.watch import Watch
+
+FORMAT = 1
+
+
+@dataclass
+class KeptTable:
+    """One table's fingerprint: how it was hashed, and its bucket sums; ``failed`` says why there are none."""
+
+    table: Table
+    recipe: list[str]
+    buckets: Buckets
+    sums: dict[int, Sum]
+    failed: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Rows there were."""
+        return sum(bucket.rows for bucket in self.sums.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over recipe and sums."""
+        return digest_of([self.table.label, self.recipe, sums_digest(self.sums), self.failed])
+
+    def as_facts(self) -> dict[str, Any]:
+        """JSON values."""
+        sums = [[bucket, *found] for bucket, found in sorted(self.sums.items())]
+        named = {"recipe": self.recipe, "buckets": asdict(self.buckets), "failed": self.failed}
+        return {"table": self.table.as_facts(), **named, "sums": sums}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> KeptTable:
+        """The way back from `as_facts`."""
+        sums = {
+            bucket: Sum(rows, total, tuple((count, value) for count, value in tracks))
+            for bucket, rows, total, tracks in facts["sums"]
+        }
+        table, buckets = Table.from_facts(facts["table"]), Buckets(**facts["buckets"])
+        return cls(table, facts["recipe"], buckets, sums, facts["failed"])
+
+
+@dataclass
+class Fingerprint:
+    """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same."""
+
+    address: str
+    taken_at: str
+    probe: str
+    schemas: list[str]
+    tables: list[KeptTable]
+    totals: dict[str, Groups | str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every table's and total's fingerprint: the same content gives the same digest."""
+        totals = sorted((name, str(groups)) for name, groups in self.totals.items())
+        return digest_of([self.probe, [kept.digest for kept in self.tables], totals])
+
+    @property
+    def rows(self) -> int:
+        """Rows in all tables."""
+        return sum(kept.rows for kept in self.tables)
+
+    def as_facts(self) -> dict[str, Any]:
+        """JSON values."""
+        totals = {
+            name: groups if isinstance(groups, str) else [[list(g), *v] for g, v in groups.items()]
+            for name, groups in self.totals.items()
+        }
+        tables = [kept.as_facts() for kept in self.tables]
+        return {**vars(self), "tables": tables, "totals": totals, "format": FORMAT}
+
+
+def sums_digest(sums: Mapping[int, Sum]) -> str:
+    """SHA-256 over bucket sums in the order of buckets."""
+    known = hashlib.sha256()
+    for bucket, found in sorted(sums.items()):
+        known.update(repr((bucket, tuple(found))).encode())
+    return known.hexdigest()
+
+
+PROBE = sql.SQL(
+    "SELECT concat_ws(' ', current_setting('server_encoding'),"
+    " hashtextextended('probe' COLLATE \"C\", 1), hashcharextended('p', 1), hashfloat8extended(0.1, 1),"
+    " uuid_hash_extended('00000000-0000-0000-0000-000000000001', 1))"
+)
+
+
+def take(
+    snapshot: Snapshot,
+    rules: tuple[Rule, ...] = (),
+    totals: tuple[Total, ...] = (),
+    schemas: tuple[str, ...] = (),
+    watch: Watch | None = None,
+) -> Fingerprint:
+    """The fingerprint of what this snapshot sees. The rules of the later comparison must be the same."""
+    watch = watch or Watch()
+    tables = list(read_tables(snapshot, schemas).values())
+    declared, kept = Declared(rules), []
+    for number, table in enumerate(tables):
+        watch.progress(number, len(tables), table.label)
+        watch.check()
+        if not declared.find("not_compared", table.label):
+            kept.append(_keep(snapshot, plan_table(table, table, declared, SchemaDifference())))
+    found = {total.name: ask_total(snapshot, tables, total) for total in totals}
+    moment = snapshot.value(sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'))
+    probe = snapshot.value(PROBE)
+    return Fingerprint(snapshot.server.address, moment, probe, list(schemas), kept, found)
+
+
+def _keep(snapshot: Snapshot, plan: TablePlan) -> KeptTable:
+    try:
+        with snapshot.attempt():
+            buckets = choose_buckets(snapshot, plan.source, plan.key)
+            sums = Questions(snapshot, plan, "source", buckets).sums()
+    except psycopg.DataError as error:
+        if (less := plan.without_json()) is not None:
+            return _keep(snapshot, less)
+        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), {}, str(error))
+    except psycopg.Error as error:
+        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), {}, str(error))
+    return KeptTable(plan.source, plan.recipe, buckets, sums)
+
+
+def write(fingerprint: Fingerprint, path: Path) -> str:
+    """Writes it so that the file is there whole or not at all; gives its SHA-256."""
+    text = json.dumps(fingerprint.as_facts(), ensure_ascii=False).encode()
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return hashlib.sha256(text).hexdigest()
+
+
+def read(path: Path, sha256: str = "") -> Fingerprint:
+    """The fingerprint of a file; raises `Problem` when it is gone, changed or of another format."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise Problem(
+            f"The fingerprint {path} cannot be read: {error.strerror}.",
+            next="Take a new one, or bring the file back to this worker.",
+        ) from None
+    if sha256 and hashlib.sha256(text).hexdigest() != sha256:
+        raise Problem(
+            f"The fingerprint {path} is not the file that was written: its SHA-256 is another.",
+            means="What it says about the state before cannot be trusted.",
+            next="Restore the file, or compare live against the restored backup.",
+        )
+    facts = json.loads(text)
+    if facts.pop("format", None) != FORMAT:
+        raise Problem(f"The fingerprint {path} has a format that this version does not know.")
+    totals = {
+        name: groups if isinstance(groups, str) else {tuple(g): (rows, value) for g, rows, value in groups}
+        for name, groups in facts.pop("totals").items()
+    }
+    tables = [KeptTable.from_facts(table) for table in facts.pop("tables")]
+    return Fingerprint(**facts, tables=tables, totals=totals)

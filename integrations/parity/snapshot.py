@@ -1,0 +1,167 @@
+"""One side as it was at one instant: a read-only snapshot whose text forms and limits are pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import conninfo, sql
+
+from integrations.errors import Problem, Unreachable
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Row = tuple[Any, ...]
+A = TypeVar("A")
+B = TypeVar("B")
+
+OLDEST = 130000  # trim_scale() came with PostgreSQL 13
+
+#: the text of a value must not depend on whose session asks for it
+PINNED = {
+    "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "1",
+    "bytea_output": "hex", "lc_monetary": "C", "xmloption": "content", "search_path": "pg_catalog, public",
+    "client_encoding": "UTF8", "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "row_security": "off",  # an error instead of rows that are silently left out
+    "enable_sort": "off",  # the planner takes each row for a bucket of its own, and would sort on disk
+    "work_mem": "64MB", "jit": "off", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15min",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach one side: ``open`` makes an autocommit connection, ``address`` has no secrets."""
+
+    open: Callable[[], Connection]
+    address: str
+
+    @classmethod
+    def at(cls, url: str, name: str = "parity") -> Server:
+        """A server by its URL; raises `Problem` when that cannot be read."""
+        try:
+            known = conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            raise Problem("The address of the database cannot be read: it is no PostgreSQL URL.") from None
+        label = f"{known.get('host') or 'localhost'}:{known.get('port') or 5432}/{known.get('dbname') or ''}"
+
+        def opened() -> Connection:
+            try:
+                return psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=10)
+            except psycopg.OperationalError as error:
+                reason = str(error).replace(str(known.get("password") or "\0"), "•••").splitlines()[0]
+                raise Unreachable(f"The database {label} cannot be reached.", means=reason) from None
+
+        return cls(opened, label)
+
+
+class Snapshot:
+    """A REPEATABLE READ, READ ONLY transaction; nothing that goes through it can write.
+
+    ``exported`` joins the snapshot of another session (``pg_export_snapshot()``), for instance of a
+    dump that is being taken. ``longest`` is the limit of one statement, in seconds. Use with ``with``.
+    """
+
+    def __init__(self, server: Server, *, exported: str = "", longest: int = 1800) -> None:
+        self.server, self.exported, self.longest = server, exported, longest
+        self._cursors = count(1)
+
+    def __enter__(self) -> Snapshot:
+        self.connection = self.server.open()
+        try:
+            self._pin()
+            self._begin()
+        except BaseException:
+            self.connection.close()
+            raise
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            self.cancel()
+        self.connection.close()
+
+    def _pin(self) -> None:
+        if self.connection.info.server_version < OLDEST:
+            raise Problem(
+                f"{self.server.address} is PostgreSQL {self.connection.info.server_version // 10000}.",
+                means="The comparison needs functions that came with PostgreSQL 13.",
+            )
+        for name, value in {**PINNED, "statement_timeout": f"{self.longest}s"}.items():
+            self.connection.execute("select set_config(%s, %s, false)", [name, value])
+
+    def _begin(self) -> None:
+        self.connection.execute("begin isolation level repeatable read, read only")
+        if self.exported:
+            self.connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported)))
+
+    def renew(self) -> None:
+        """Lets go of this instant and takes the present one."""
+        self.connection.execute("rollback")
+        self.exported = ""
+        self._begin()
+
+    def rows(self, query: sql.Composable) -> list[Row]:
+        """All rows of the answer. Queries carry no parameters: values are in them as literals."""
+        try:
+            return list(self.connection.execute(sql.Composed([query])))
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from None
+
+    def value(self, query: sql.Composable) -> Any:
+        """The one value of the answer."""
+        return self.rows(query)[0][0]
+
+    def stream(self, query: sql.Composable) -> Iterator[Row]:
+        """The rows of the answer a few thousand at a time, so that memory stays flat."""
+        try:
+            with self.connection.cursor(name=f"parity_{next(self._cursors)}") as cursor:
+                cursor.itersize = 5000
+                yield from cursor.execute(sql.Composed([query]))
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from None
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What fails inside does not end the snapshot (a savepoint)."""
+        self.connection.execute("savepoint attempt")
+        try:
+            yield
+        except psycopg.Error:
+            if not self.connection.broken:
+                self.connection.execute("rollback to savepoint attempt")
+            raise
+
+    def cancel(self) -> None:
+        """Ends what the server is doing for us now; safe from any thread."""
+        with suppress(psycopg.Error, OSError):
+            self.connection.cancel_safe(timeout=3)
+
+    def _lost(self, error: psycopg.Error) -> Exception:
+        if not self.connection.broken:
+            return error  # a timeout or a cancelled statement: the caller knows which table it was
+        return Unreachable(
+            f"The connection to {self.server.address} was lost during the comparison.",
+            means="Nothing was changed there; this comparison has no result.",
+            next="See whether that server is up, then compare again.",
+        )
+
+
+def at_once(first: Snapshot, a: Callable[[], A], second: Snapshot, b: Callable[[], B]) -> tuple[A, B]:
+    """Both questions at the same time, one a thread; when one fails or we are stopped, both end."""
+    with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
+        one, other = pool.submit(a), pool.submit(b)
+        try:
+            wait((one, other), return_when=FIRST_EXCEPTION)  # type: ignore[misc]  # two kinds of answer
+            if other.done():
+                other.result()  # raises what went wrong first, not what our cancel did to the other
+            return one.result(), other.result()
+        except BaseException:
+            for done, snapshot in ((one.done(), first), (other.done(), second)):
+                if not done:
+                    snapshot.cancel()
+            raise
