@@ -73,8 +73,8 @@ class FreezeOff(Action):
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Restores, ends the sessions that are still read-only, proves it by a write that is rolled back."""
-        context, application_url = params.context, params.application["url"]
-        with postgres.connect(params.database["url"], attempt=context.attempt) as admin:
+        context, url, application_url = params.context, params.database["url"], params.application["url"]
+        with postgres.in_words(url), postgres.connect(url, attempt=context.attempt) as admin:
             login = freeze.login_of(admin, application_url, context.attempt)
             original = _original(params, admin, login)
             report.log(freeze.set_own(admin, login, original.own))

@@ -79,8 +79,8 @@ class FreezeOn(Action):
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Freezes, ends sessions, proves it by a refused write, and watches whether anyone still writes."""
-        context, application_url = params.context, params.application["url"]
-        with postgres.connect(params.database["url"], attempt=context.attempt) as admin:
+        context, url, application_url = params.context, params.database["url"], params.application["url"]
+        with postgres.in_words(url), postgres.connect(url, attempt=context.attempt) as admin:
             login = freeze.login_of(admin, application_url, context.attempt)
             original, already = self._original(params, admin, login)
             original.keep(context.folder)

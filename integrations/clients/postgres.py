@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -184,6 +186,26 @@ def unreachable(url: str, error: Exception) -> Unreachable:
         means=means,
         next=f"{remedy} Then try again.".strip(),
     )
+
+
+@contextmanager
+def in_words(url: str) -> Iterator[None]:
+    """Turns what psycopg raises inside the block into a `Problem`, a lost connection into `Unreachable`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error).strip() or type(error).__name__
+        if error.sqlstate is None or error.sqlstate[:2] in ("08", "57"):
+            raise Unreachable(
+                f"The connection to {address(url)} was lost: {said}.",
+                means="The server or the network ended it in the middle of the work.",
+                next="See that the server runs, then look at what was done before you start again.",
+            ) from error
+        raise Problem(
+            f"PostgreSQL refused at {address(url)}: {said} ({error.sqlstate}).",
+            means=" ".join(filter(None, (error.diag.message_detail, error.diag.message_hint))),
+            next="Remove the cause, then start the item again.",
+        ) from error
 
 
 def identity(connection: Connection) -> dict[str, Any]:
