@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django.fixtures import SettingsWrapper
 
 from cutover.embedded import Postgres, Valkey
 from tests import servers
@@ -70,3 +72,14 @@ def new_database(postgres_server: Postgres) -> Iterator[Callable[[], str]]:
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         for name in names:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+class QuickHasher(PBKDF2PasswordHasher):
+    """The real hash with one round: other processes can verify it, and making people costs nothing."""
+
+    iterations = 1
+
+
+@pytest.fixture(autouse=True)
+def _quick_password_hashes(settings: SettingsWrapper) -> None:
+    settings.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]

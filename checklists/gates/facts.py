@@ -28,7 +28,7 @@ class Facts:
 
     @classmethod
     def of(cls, cutover: Cutover) -> Facts:
-        """Reads them: ten queries, whatever the size of the runbook."""
+        """Reads them: eleven queries at the most, whatever the size of the runbook."""
         attempts = Attempt.objects.filter(cutover=cutover).order_by("item_id", "-number").distinct("item_id")
         succeeded = Attempt.objects.filter(cutover=cutover).filter(
             status__in=[AttemptStatus.SUCCEEDED, AttemptStatus.RECONCILED],

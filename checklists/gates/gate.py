@@ -42,7 +42,7 @@ def gate_view(view: ItemView, board: Board, rows: Facts) -> GateView:
         voided=[Voided(s, _why_void(s, facts, stale)) for s in current if s not in counted],
         passed=used or (passes[-1] if passes and not stale else None),
         no_go=next((s for s in counted if s.decision == Decision.NO_GO), None),
-        blockers=[*view.blockers, *(b for fact in facts if (b := _objection(fact, stale)))],
+        blockers=_blockers(view, facts, stale),
     )
 
 
@@ -76,6 +76,13 @@ def _summary(view: ItemView) -> str:
     if view.attempt and view.state not in (ItemState.BLOCKED, ItemState.READY):
         return view.attempt.summary or view.attempt.get_status_display()
     return "Nothing yet"
+
+
+def _blockers(view: ItemView, facts: list[Fact], stale: list[Fact]) -> list[Blocker]:
+    """What its evidence lacks, and what else has to come before; nothing is said twice."""
+    objections = [b for fact in facts if (b := _objection(fact, stale))]
+    said = {fact.item.pk for fact in facts}
+    return [b for b in view.blockers if b.item is None or b.item.pk not in said] + objections
 
 
 def _objection(fact: Fact, stale: list[Fact]) -> Blocker | None:
