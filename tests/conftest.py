@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
-from pytest_django.fixtures import SettingsWrapper
 
 from cutover.embedded import Postgres, Valkey
 from tests import servers
@@ -81,5 +81,5 @@ class QuickHasher(PBKDF2PasswordHasher):
 
 
 @pytest.fixture(autouse=True)
-def _quick_password_hashes(settings: SettingsWrapper) -> None:
+def _quick_password_hashes(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]

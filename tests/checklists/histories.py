@@ -19,7 +19,7 @@ from checklists.canonical import digest_of
 from checklists.gates import Board
 from checklists.models import Attempt, Cutover, Evidence, Item, SignOff
 from checklists.models.audit import database_now
-from checklists.states import AttemptStatus, Decision, Kind, Part
+from checklists.states import LIVE, AttemptStatus, Decision, Kind, Part
 from tests.checklists import sample_actions  # noqa: F401  # registers them
 
 PASSWORD = "a long enough passphrase"
@@ -39,14 +39,15 @@ phases:
       - {key: announce, title: Announce it, kind: manual, owner: lead, how: Tell everybody., planned: 5m}
       - {key: look, title: Look at it, kind: action, owner: lead, needs: [announce], action: sample.look,
          params: {thing: the moon}, fresh_for: 1h, planned: 1m}
-      - {key: go, title: Change it?, kind: gate, owner: lead, needs: [look], seats: [technical, data, finance],
-         quorum: 2, evidence: [{item: look, fresh_for: 30m}]}
+      - {key: go, title: Change it?, kind: gate, owner: lead, needs: [look],
+         seats: [technical, data, finance], quorum: 2, evidence: [{item: look, fresh_for: 30m}]}
   - key: change
     title: Change
     items:
       - {key: change-it, title: Change it, kind: action, owner: lead, needs: [go], action: sample.once,
          undo: restore, planned: 10m, type_target: true}
-      - {key: celebrate, title: Celebrate, kind: manual, owner: lead, needs: [change-it], how: Cake., planned: 20m}
+      - {key: celebrate, title: Celebrate, kind: manual, owner: lead, needs: [change-it],
+         how: Cake., planned: 20m}
   - key: back
     title: Go back
     direction: rollback
@@ -113,7 +114,7 @@ def ended(
     attempt = Attempt.objects.create(
         cutover=cutover, item=item, number=number, action=item.action, epoch=cutover.epoch,
         direction=item.phase.direction, requested_by=person(by), status=status, queued_at=now, claimed_at=now,
-        effect_started_at=began, ended_at=now if status not in ("QUEUED", "CLAIMED", "RUNNING", "UNKNOWN") else None,
+        effect_started_at=began, ended_at=None if status in LIVE else now,
         **{"effect": "PURE", "summary": f"saw it ({number})", **more},
     )  # fmt: skip
     if status in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED):
