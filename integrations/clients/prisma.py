@@ -257,6 +257,11 @@ def postgres_is_empty(url: str, attempt: str) -> bool:
     return not (row and row[0])
 
 
+def replace_database(url: str, database: str) -> str:
+    """The URL of another database on the same server, as a URL (Prisma reads no other form)."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
+
+
 def is_empty(sql: str) -> bool:
     """Whether a script has no statement: blank, or only comments (“-- This is an empty migration.”)."""
     return not re.sub(r"--[^\n]*", "", sql).strip()

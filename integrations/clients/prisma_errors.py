@@ -120,7 +120,7 @@ def take_back(migration: str, *, way: str) -> str:
     if way == "native":
         return f"`prisma migrate resolve --rolled-back {migration}`"
     return (
-        "`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL "
+        "`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL "  # noqa: S608 - words
         f"AND migration_name = '{migration}';`"
     )
 
