@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -42,11 +42,25 @@ class OwnServers:
         if self.valkey is not None and not self.valkey.answers():
             self.valkey.start()
 
+    @property
+    def _every(self) -> list[Postgres | Valkey]:
+        return [server for server in (self.postgres, self.valkey) if server is not None]
+
+    def restart_fallen(self, say: Callable[[str], None]) -> None:
+        """Starts again what we had started and what ended by itself. Raises `WillNotStart`."""
+        for server in self._every:
+            if server.ended():
+                say(f"✗ {type(server).__name__} of the panel ended by itself (log: {server.log}); again now.")
+                server.start()
+
+    def pids(self) -> list[int]:
+        """Process numbers of those that we started."""
+        return [server.process.pid for server in self._every if server.process is not None]
+
     def stop(self) -> None:
         """Stops those that we started."""
-        for server in (self.valkey, self.postgres):
-            if server is not None:
-                server.stop()
+        for server in reversed(self._every):
+            server.stop()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import environ
 from cryptography.fernet import Fernet, MultiFernet
@@ -63,7 +64,7 @@ except ValueError:
     )
 
 # ── servers ──────────────────────────────────────────────────────────────────
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": (
         {
             "ENGINE": "django.db.backends.postgresql",
@@ -84,7 +85,7 @@ DATABASES["default"].update(
     CONN_MAX_AGE=0,  # under ASGI a kept connection belongs to nobody
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
-        **dict(DATABASES["default"].get("OPTIONS") or {}),
+        **DATABASES["default"].get("OPTIONS", {}),
         "application_name": "cutover:panel",
         "options": "-c lock_timeout=5000 -c statement_timeout=30000 "
         "-c idle_in_transaction_session_timeout=15000",
