@@ -1,0 +1,89 @@
+"""Ticking, skipping, claiming and noting."""
+
+import pytest
+
+from checklists import services
+from checklists.models import AuditEntry
+from checklists.services import Refused
+from checklists.states import ItemState
+from tests.checklists.histories import item_of, make_cutover, person, view_of
+
+pytestmark = pytest.mark.django_db
+
+
+def kinds(cutover):
+    return list(AuditEntry.objects.filter(cutover=cutover).values_list("kind", flat=True))
+
+
+def test_a_tick_is_recorded_with_its_person():
+    cutover = make_cutover()
+    services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
+    link = AuditEntry.objects.filter(cutover=cutover).latest("seq")
+    assert (link.kind, link.actor, link.payload["item"]) == ("item.ticked", "ama", "announce")
+
+
+def test_ticking_twice_is_one_tick():
+    cutover = make_cutover()
+    first = services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
+    again = services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
+    assert again.done_at == first.done_at
+    assert kinds(cutover).count("item.ticked") == 1
+
+
+def test_what_is_blocked_cannot_be_ticked():
+    cutover = make_cutover()
+    with pytest.raises(Refused, match=r"2\.2 Celebrate has to wait: 2\.1 Change it is not done yet"):
+        services.tick_item(item=item_of(cutover, "celebrate"), by=person("ama"))
+
+
+@pytest.mark.parametrize("name", ["efua", "yaw", "stranger"])
+def test_only_a_lead_ticks(name):
+    cutover = make_cutover()
+    with pytest.raises(Refused):
+        services.tick_item(item=item_of(cutover, "announce"), by=person(name))
+    assert item_of(cutover, "announce").done_at is None
+
+
+def test_unticking_asks_why_and_takes_the_tick_back():
+    cutover = make_cutover("announced")
+    with pytest.raises(Refused, match="Say why"):
+        services.untick_item(item=item_of(cutover, "announce"), by=person("ama"), reason="  ")
+    services.untick_item(item=item_of(cutover, "announce"), by=person("ama"), reason="wrong list")
+    assert view_of(cutover, "announce").state == ItemState.READY
+
+
+def test_a_skip_lets_what_needs_it_go_on():
+    cutover = make_cutover()
+    services.skip_item(item=item_of(cutover, "announce"), by=person("ama"), reason="done by mail")
+    assert view_of(cutover, "look").state == ItemState.READY
+    services.unskip_item(item=item_of(cutover, "announce"), by=person("ama"), reason="it was not")
+    assert view_of(cutover, "look").state == ItemState.BLOCKED
+
+
+def test_a_gate_is_never_skipped():
+    cutover = make_cutover("looked")
+    with pytest.raises(Refused):
+        services.skip_item(item=item_of(cutover, "go"), by=person("ama"), reason="in a hurry")
+
+
+def test_a_claim_names_who_takes_care():
+    cutover = make_cutover()
+    services.claim_item(item=item_of(cutover, "announce"), by=person("ama"))
+    assert item_of(cutover, "announce").claimed_by == person("ama")
+    services.release_item(item=item_of(cutover, "announce"), by=person("ama"))
+    assert item_of(cutover, "announce").claimed_by is None
+
+
+def test_an_approver_may_leave_a_note_and_a_stakeholder_may_not():
+    cutover = make_cutover()
+    services.add_note(item=item_of(cutover, "announce"), by=person("efua"), text="ring the choir, too")
+    with pytest.raises(Refused):
+        services.add_note(item=item_of(cutover, "announce"), by=person("yaw"), text="hello")
+    assert item_of(cutover, "announce").notes.get().text == "ring the choir, too"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "a\x00b"])
+def test_an_unusable_note_is_refused_in_words(text):
+    cutover = make_cutover()
+    with pytest.raises(Refused, match="note"):
+        services.add_note(item=item_of(cutover, "announce"), by=person("ama"), text=text)
