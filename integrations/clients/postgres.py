@@ -52,6 +52,8 @@ def settings(url: str) -> dict[str, str]:
     """What the URL says, by libpq's names (host, port, user, password, dbname …)."""
     try:
         found = conninfo.conninfo_to_dict(normal(url))
+        if not re.fullmatch(r"[\d,]*", str(found.get("port", ""))) or _is_torn(url):
+            raise ValueError
     except (psycopg.Error, ValueError):
         # the message of libpq can hold the password: it is not repeated
         raise Problem(
@@ -60,6 +62,11 @@ def settings(url: str) -> dict[str, str]:
             next="Write it as postgresql://user:password@host:5432/database, with @ as %40 and / as %2F.",
         ) from None
     return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def _is_torn(url: str) -> bool:
+    """Whether a bare / in the password made its rest part of the database's name."""
+    return "://" in url and "@" in urlsplit(url).path
 
 
 def address(url: str) -> str:
