@@ -9,6 +9,7 @@ from typing import Any
 from checklists.runbook.document import Document, ItemSpec, Mistake, PhaseSpec, Reading
 from checklists.runbook.environment import check_systems
 from checklists.runbook.kinds import NAME, NAME_KEY, Field
+from checklists.runbook.links import with_numbers
 from checklists.runbook.meaning import check_meaning
 from checklists.runbook.notebook import Notebook
 from checklists.runbook.sections import ITEM, NEEDED, PHASE, RUNBOOK
@@ -39,7 +40,7 @@ def read(
     except Refused as refused:
         return Reading(None, [Mistake(refused.line, "file", refused.what, refused.remedy)])
     notes = Notebook()
-    document = _document(root, text, hashlib.sha256(raw).hexdigest(), notes)
+    document = with_numbers(_document(root, text, hashlib.sha256(raw).hexdigest(), notes), notes)
     check_systems(root, environ, notes)
     check_meaning(document, root, actions.registry() if registry is None else registry, notes)
     mistakes = sorted(set(notes.mistakes), key=lambda mistake: (mistake.line, mistake.what))

@@ -50,7 +50,11 @@ ITEM = {
         one_of("manual", "action", "gate"), "Who does it: a person, a machine, or a vote.", required=True
     ),
     "owner": Field(SLUG, "Key of the role that sees to it.", required=True),
-    "how": Field(TEXT, "Markdown: steps, what to see when it worked, what to do when not.", ""),
+    "how": Field(
+        TEXT,
+        "Markdown: steps, what to see when it worked, what to do when not. [[item-key]] gives its number.",
+        "",
+    ),
     "needs": Field(KEYS, "Keys of items that must be done before.", ()),
     "planned": Field(DURATION, "How long it should take."),
     "optional": Field(FLAG, "true: may be left out.", False),
@@ -58,7 +62,7 @@ ITEM = {
     "undo": Field(SLUG, "Key of the item that takes it back.", "", only=_WORK),
     "irreversible": Field(TEXT, "Why there is no undo.", "", only=_WORK),
     "fresh_for": Field(DURATION, "How long its evidence counts.", only=_WORK),
-    "type_target": Field(FLAG, "true: in production the target is typed by hand.", False, only=_WORK),
+    "type_target": Field(FLAG, "true: in production the target is typed by hand.", False, only=_ACTION),
     "action": Field(LINE, "Key of the action, as `manage.py actions` lists them.", "", only=_ACTION),
     "params": Field(MAPPING, "Parameters of the action.", only=_ACTION),
     "deadline": Field(DURATION, "Stop it after this long, instead of the action's own.", only=_ACTION),

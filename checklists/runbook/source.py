@@ -172,7 +172,7 @@ def _mapping(node: yaml.MappingNode) -> dict[str, Node]:
 
 def _scalar(node: yaml.ScalarNode) -> bool | int | float | str | None:
     text: str = node.value
-    if node.style is not None:  # quoted, or a block of text
+    if node.style:  # quoted, or a block of text
         return text
     if text in _WORDS:
         return _WORDS[text]
