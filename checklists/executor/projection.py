@@ -1,0 +1,85 @@
+"""Evidence that has a table of its own: backups, their verification, parity results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from checklists.canonical import digest_of
+from checklists.models import Attempt, Backup, Evidence, ParityResult
+from integrations.errors import Problem
+
+COLUMNS = (
+    "table", "source_rows", "target_rows", "equal", "differing", "declared", "examples", "digest", "seconds",
+)  # fmt: skip
+PLAIN = {"differing": 0, "declared": 0, "examples": [], "digest": "", "seconds": 0.0}
+
+
+def keep_evidence(attempt: Attempt, *, ok: bool, facts: Mapping[str, Any], at: datetime) -> Evidence:
+    """Stores the facts with their digest, and what of them has a table of its own.
+
+    Call it in the transaction of the ending (or the reconciliation). Raises `Problem` when the facts
+    are not shaped as the panel reads them.
+    """
+    evidence = Evidence.objects.create(
+        item=attempt.item,
+        attempt=attempt,
+        ok=ok,
+        facts=dict(facts),
+        digest=digest_of(dict(facts)),
+        observed_at=at,
+    )
+    try:
+        for name, project in PROJECTIONS.items():
+            if facts.get(name):
+                project(attempt, facts[name], at)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem(
+            f"The evidence of {attempt.action} is not shaped as the panel reads it: {error!r}.",
+            means="The action did its work, but what it says of it cannot be kept.",
+            next="This is a mistake in the action: tell its author. The log has what it did.",
+        ) from error
+    return evidence
+
+
+def _backup(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
+    own = ("path", "bytes", "sha256", "taken_at")
+    Backup.objects.create(
+        cutover_id=attempt.cutover_id,
+        attempt=attempt,
+        path=facts["path"],
+        bytes=int(facts["bytes"]),
+        sha256=facts["sha256"],
+        taken_at=_moment(facts.get("taken_at")) or at,
+        facts={name: value for name, value in facts.items() if name not in own},
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    return text if isinstance(text, datetime) else parse_datetime(text) if text else None
+
+
+def _verified(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
+    if not facts["equal"]:
+        return
+    backups = Backup.objects.filter(cutover_id=attempt.cutover_id, sha256=facts["sha256"])
+    if not backups.exists():
+        raise ValueError(f"no backup of this cutover has the SHA-256 {facts['sha256']}")
+    backups.update(verified_by=attempt, verified_at=at, restore_seconds=float(facts["seconds"]))
+
+
+def _parity(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
+    ParityResult.objects.bulk_create(
+        ParityResult(
+            attempt=attempt,
+            facts={name: value for name, value in table.items() if name not in COLUMNS},
+            **{name: table[name] if name not in PLAIN else table.get(name, PLAIN[name]) for name in COLUMNS},
+        )
+        for table in facts["tables"]
+    )
+
+
+PROJECTIONS = {"backup": _backup, "verified": _verified, "parity": _parity}

@@ -1,0 +1,172 @@
+"""A cutover to run attempts in, and the panel's real processes to run them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from checklists.models import Attempt, AuditHead, Cutover, Item, Phase, Runbook
+from checklists.models.audit import database_now
+from integrations.actions import registry
+from tests import servers
+from tests.checklists.executor.actions import ACTIONS
+
+PROJECT = Path(__file__).parents[3]
+FAST = "heartbeat=0.5,lease=2,ask_to_stop=1.2,kill=1.7,reaper=0.3,poll=0.2,after_outage=0,look_again=1,wake_again=1"
+
+
+@pytest.fixture
+def cutover(transactional_db: None) -> Cutover:
+    """An open rehearsal with one phase."""
+    runbook = Runbook.objects.create(name="test", title="Test", sha256="0" * 64, text="")
+    cutover = Cutover.objects.create(slug="night", title="Night", kind="REHEARSAL", runbook=runbook)
+    AuditHead.objects.create(cutover=cutover)
+    Phase.objects.create(cutover=cutover, position=1, number="1", key="one", title="One")
+    return cutover
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """The folder that test actions change."""
+    return tmp_path
+
+
+@pytest.fixture
+def queue(cutover: Cutover, world: Path) -> Callable[..., Attempt]:
+    """A function that makes an item with a queued attempt: ``queue("test.pure", do="sleep", seconds=5)``."""
+
+    def make(
+        action: str = "test.pure", *, deadline: float = 60, again: Item | None = None, **params: Any
+    ) -> Attempt:
+        params = {"world": str(world), "lines": 3, **params}
+        return queued_attempt(cutover, action, params, deadline=deadline, item=again)
+
+    return make
+
+
+def queued_attempt(
+    cutover: Cutover,
+    action: str,
+    params: dict[str, Any],
+    *,
+    deadline: float = 60,
+    item: Item | None = None,
+    **more: Any,
+) -> Attempt:
+    """An attempt as `services.start_attempt` would queue it."""
+    phase = cutover.phases.get(direction=more.pop("direction", "FORWARD"))
+    number = Item.objects.filter(cutover=cutover).count() + 1
+    item = item or Item.objects.create(
+        cutover=cutover, phase=phase, position=number, number=f"1.{number}", key=f"item-{number}",
+        title="Play", kind="action", owner="lead", action=action, params=params, **more,
+    )  # fmt: skip
+    return Attempt.objects.create(
+        cutover=cutover, item=item, number=item.attempts.count() + 1, action=action,
+        effect=ACTIONS[action].effect, params=params, resource=params.get("resource") or None,
+        epoch=cutover.epoch, direction=phase.direction, deadline=timedelta(seconds=deadline), queued_at=database_now(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def known_actions() -> Iterator[None]:
+    """The tests' actions in this process's registry too, for calling the executor directly."""
+    registry().update(ACTIONS)
+    yield
+    for key in ACTIONS:
+        del registry()[key]
+
+
+@dataclass
+class Panel:
+    """Real processes of the panel on the test's database; all are gone after the test."""
+
+    folder: Path
+    environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *command: str, times: str = FAST, **more: str) -> subprocess.Popen[bytes]:
+        """Starts a management command; its output goes to ``NAME.log``."""
+        environment = {**self.environment, "CUTOVER_TIMES": times, **more}
+        with (self.folder / f"{command[0]}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.checklists.executor.panel", *command],
+                cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def output(self) -> str:
+        """What all of them wrote."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def stop(self) -> None:
+        """Stops them in order; what does not stop is killed, with what it started."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture
+def panel(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """Starts nothing by itself: ``panel.start("worker")``."""
+    name = connection.settings_dict["NAME"]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": servers.POSTGRES.url(name),
+        "CUTOVER_DATA": str(settings.CUTOVER_DATA),
+    }
+    panel = Panel(tmp_path_factory.mktemp("panel"), environment)
+    yield panel
+    panel.stop()
+    print(panel.output())
+
+
+@pytest.fixture
+def running_panel(panel: Panel) -> Panel:
+    """Reaper, dispatcher and a Celery worker."""
+    panel.start("reaper")
+    panel.start("dispatcher")
+    panel.start("worker", "--concurrency", "3", "--cancel-on-stop")
+    return panel
+
+
+def wait_for(attempt: Attempt, *statuses: str, seconds: float = 40) -> Attempt:
+    """The attempt once it has one of these statuses (by default: once nobody works on it any more)."""
+    wanted = statuses or ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "UNKNOWN", "RECONCILED")
+    until = time.monotonic() + seconds
+    while True:
+        now = Attempt.objects.select_related("item", "cutover").get(pk=attempt.pk)
+        if now.status in wanted:
+            return now
+        assert time.monotonic() < until, (
+            f"still {now.status} after {seconds} s: {now.summary} {now.unknown_reason}"
+        )
+        time.sleep(0.05)
+
+
+def wait_until(question: Callable[[], object], seconds: float = 30) -> Any:
+    """The first answer that is true."""
+    until = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < until, "it did not come true"
+        time.sleep(0.05)
+    return answer
