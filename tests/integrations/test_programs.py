@@ -132,26 +132,25 @@ def test_what_a_finished_program_left_running_is_ended_and_said() -> None:
     assert report.lines == ["done", "1 process(es) that sh left running were ended."]
 
 
-def test_the_program_is_asked_before_it_is_killed() -> None:
+def test_the_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:
     report = Recorder(lambda report: "ready" in report.lines)
-    script = "trap 'exit 0' TERM; trap 'echo cleaned >&2' EXIT; echo ready; while :; do sleep 0.05; done"
-    folder = Path("/tmp") / f"asked-{os.getpid()}"
+    script = f"trap 'touch {tmp_path}/cleaned; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     with pytest.raises(Cancelled):
-        run(["sh", "-c", script.replace("echo cleaned >&2", f"touch {folder}")], report=report, on_line=None)
-    assert folder.exists()
-    folder.unlink()
+        run(["sh", "-c", script], report=report)
+    assert (tmp_path / "cleaned").exists()
 
 
 PARENT = """
 import sys
 sys.path.insert(0, {path!r})
 from integrations.programs import run
-run(["sh", "-c", "echo started; sleep 300"], attempt="orphan-test", on_line=lambda line: print(line, flush=True))
+tell = lambda line: print(line, flush=True)
+run(["sh", "-c", "echo started; sleep 300"], attempt="orphan-test", on_line=tell)
 """
 
 
 def test_it_dies_with_us_even_when_we_are_killed() -> None:
-    code = PARENT.format(path=os.getcwd())
+    code = PARENT.format(path=str(Path.cwd()))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
@@ -175,7 +174,7 @@ def test_leftovers_are_those_of_that_attempt_and_never_ourselves(monkeypatch: py
         assert other.poll() is None
         other.kill()
     assert programs.leftovers("") == []
-    code = "from integrations import programs; print(programs.leftovers('self'), programs.kill_leftovers('self'))"
+    code = "from integrations.programs import *; print(leftovers('self'), kill_leftovers('self'))"
     inner = subprocess.run(
         [sys.executable, "-c", code],
         env={**env, "CUTOVER_ATTEMPT": "self"},
