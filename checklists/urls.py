@@ -1,5 +1,36 @@
-"""Every page of the panel."""
+"""Every page of the panel; the addresses of one cutover are listed by the view modules themselves."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern] = []
+from checklists import stream
+from checklists.views import (
+    accounts,
+    attempts,
+    backups,
+    cutovers,
+    gates,
+    items,
+    parity,
+    record,
+    runbook,
+    waiting,
+)
+
+of_one_cutover = [
+    *cutovers.urlpatterns,
+    *runbook.urlpatterns,
+    *items.urlpatterns,
+    *attempts.urlpatterns,
+    *gates.urlpatterns,
+    *parity.urlpatterns,
+    *backups.urlpatterns,
+    *record.urlpatterns,
+    *stream.urlpatterns,
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", cutovers.cutovers, name="cutovers"),
+    *accounts.urlpatterns,
+    *waiting.urlpatterns,
+    path("cutovers/<slug:slug>/", include(of_one_cutover)),
+]

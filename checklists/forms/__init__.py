@@ -1,0 +1,1 @@
+"""What people type: validated before a service sees it."""

@@ -1,0 +1,49 @@
+"""What people say with a tick, a skip, a note, a rollback or a closing."""
+
+from __future__ import annotations
+
+from django import forms
+
+from checklists.forms.password import PasswordForm
+from checklists.states import CutoverStatus
+
+
+class ReasonForm(forms.Form):
+    """Why something is taken back or left out."""
+
+    reason = forms.CharField(
+        max_length=2000, error_messages={"required": "Say why; it goes into the record."}
+    )
+
+
+class NoteForm(forms.Form):
+    """A remark for everybody."""
+
+    text = forms.CharField(max_length=4000, error_messages={"required": "The note is empty."})
+
+
+class RollbackForm(PasswordForm):
+    """Ordering the rollback: why, and who you are."""
+
+    reason = forms.CharField(
+        label="Why we go back",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why; it goes into the record and to everybody who watches."},
+    )
+    field_order = ["reason", "password"]
+
+
+class CloseForm(PasswordForm):
+    """Declaring a cutover finished, one way or another."""
+
+    status = forms.ChoiceField(
+        label="How it ended",
+        choices=[(s.value, s.label) for s in CutoverStatus if s != CutoverStatus.OPEN],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say how it ended."},
+    )
+    reason = forms.CharField(
+        label="Remark", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    field_order = ["status", "reason", "password"]

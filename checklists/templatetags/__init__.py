@@ -1,0 +1,1 @@
+"""Template tags: how times, counts, states and Markdown look on every page."""

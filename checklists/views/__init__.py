@@ -1,0 +1,1 @@
+"""What browsers ask for: fetch with permission, one service call, render."""
