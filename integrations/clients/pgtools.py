@@ -90,7 +90,7 @@ def installed(configured: str = "") -> Iterator[Tools]:
         version = programs.run([folder / "pg_dump", "--version"], capture=True, timeout=20).stdout.strip()
         number = re.search(r"(\d+)(?:\.\d+|beta|rc|devel)", version)
         if number:
-            yield Tools(folder, int(number[1]), version.removeprefix("pg_dump ").strip(), found, tls)
+            yield Tools(folder, int(number[1]), version.partition(") ")[2], found, tls)
 
 
 def _folders(configured: str) -> Iterator[tuple[Path, str, bool]]:
