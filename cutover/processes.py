@@ -21,7 +21,9 @@ from cutover.servers import OwnServers
 from cutover.supervisor import Child, Job, Supervisor, seconds
 
 #: manage.py commands that run beside the web process, in the order in which they are started.
-PARTS = ("worker", "dispatcher", "reaper")
+#: When the panel stops, attempts are cancelled first: nothing is left half done that can be ended.
+PARTS = {"worker": ("--cancel-on-stop",), "dispatcher": (), "reaper": ()}
+PATIENCE = 25.0  # seconds for a worker to see its attempts end
 MANAGE = (sys.executable, "manage.py")
 
 
@@ -112,8 +114,9 @@ class Panel:
 
     def start_parts(self) -> None:
         """Worker, dispatcher and reaper."""
-        for name in PARTS:
-            self.supervisor.start(Child(name, [*MANAGE, name], self.environment))
+        for name, options in PARTS.items():
+            grace = PATIENCE if name == "worker" else 5.0
+            self.supervisor.start(Child(name, [*MANAGE, name, *options], self.environment, grace=grace))
 
     def answers(self) -> bool:
         """Does the web process answer? (400: it does, and ALLOWED_HOSTS does not name this address.)"""
