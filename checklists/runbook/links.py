@@ -24,11 +24,11 @@ def _phase(phase: PhaseSpec, numbers: dict[str, str], notes: Notebook) -> PhaseS
 
 
 def _item(item: ItemSpec, numbers: dict[str, str], notes: Notebook) -> ItemSpec:
-    texts = {
-        name: _text(getattr(item, name), numbers, item.line, f"item {item.key}", notes)
-        for name in ("how", "irreversible", "opens")
-    }
-    return replace(item, **texts)
+    def filled(text: str) -> str:
+        return _text(text, numbers, item.line, f"item {item.key}", notes)
+
+    how, irreversible, opens = map(filled, (item.how, item.irreversible, item.opens))
+    return replace(item, how=how, irreversible=irreversible, opens=opens)
 
 
 def _text(text: str, numbers: dict[str, str], line: int, where: str, notes: Notebook) -> str:

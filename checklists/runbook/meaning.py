@@ -18,7 +18,9 @@ from integrations.systems import KINDS, Systems
 
 def check_meaning(document: Document, root: Node, registry: Mapping[str, Action], notes: Notebook) -> None:
     """Notes every reference that leads nowhere, every cycle, and what actions would refuse."""
-    items = {item.key: item for item in reversed(list(document.items)) if item.key}
+    items: dict[str, ItemSpec] = {}
+    for item in document.items:
+        items.setdefault(item.key, item)  # of twins, which are told elsewhere, the first counts
     lines = dict(_lines(root))
     checker = _Checker(document, items, registry, lines, notes)
     for item in document.items:

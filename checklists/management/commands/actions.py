@@ -68,6 +68,10 @@ def _section(action: Action) -> Iterator[str]:
     risky = " It changes production: its item names its undo." if action.risky else ""
     yield f"{action.title}. {action.effect}, stopped after {duration_text(action.deadline)}.{risky}"
     yield ""
+    said = action.Params.__dict__.get("__doc__")
+    if said:
+        yield " ".join(said.replace("``", "`").split())
+        yield ""
     fields = action.Params.base_fields
     if not fields:
         yield "It has no parameters."
@@ -94,6 +98,7 @@ def value_of(each: forms.Field) -> str:
     choices = [str(value) for value, _ in getattr(each, "choices", ()) if value != ""]
     if choices:
         return ("some of: " if isinstance(each, forms.MultipleChoiceField) else "") + ", ".join(choices)
-    names = {"Boolean": "true or false", "Integer": "a whole number", "Char": "text"}
+    names = {"Boolean": "true or false", "Integer": "a whole number", "Char": "text", "Float": "a number"}
+    names |= {"Regex": "text"}
     plain = type(each).__name__.removesuffix("Field")
     return names.get(plain, plain.lower())
