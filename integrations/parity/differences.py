@@ -73,7 +73,7 @@ def compare_rows(
 ) -> None:
     """Goes through the rows of both sides bucket by bucket (both ordered by bucket) and tallies them."""
     for one, other in _side_by_side(source, target):
-        for key in one.keys() | other.keys():
+        for key in sorted(one.keys() | other.keys(), key=_order):
             judge(plan, key, one.get(key, []), other.get(key, []), tally, extra_declared)
 
 
@@ -116,6 +116,11 @@ def judge(
     tally.extra += extra
     if both + missing + extra:
         _keep(key, tally)
+
+
+def _order(key: Key) -> list[tuple[int, str]]:
+    """Keys in an order that is the same each time, and for numbers the natural one."""
+    return [(len(value or ""), value or "") for value in key]
 
 
 def _keep(key: Key, tally: Tally) -> None:

@@ -14,6 +14,7 @@ from integrations.parity.snapshot import Row, Snapshot
 from integrations.parity.tables import Table
 
 ROWS_A_BUCKET = 10  # as a power of two: 1024
+BYTES_A_ROW = 500  # to guess rows from bytes: too few buckets are only slower to drill into
 SPARSE = 16  # integer keys spread over more than this times the rows go into hash buckets
 OF_NULL = 1 << 62  # the bucket of rows whose integer key is NULL, which one side may not forbid
 CUT = 500  # characters shown of a value
@@ -48,15 +49,26 @@ class Shown:
 def choose_buckets(snapshot: Snapshot, table: Table, key: Sequence[str]) -> Buckets:
     """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash."""
     column = table.column(key[0]) if len(key) == 1 else None
-    many = max(0, (max(table.estimate, 1) >> ROWS_A_BUCKET).bit_length())
+    rows = max(table.estimate, _size(snapshot, table) // BYTES_A_ROW)
+    many = (rows >> ROWS_A_BUCKET).bit_length()
     if column is None or column.family != "integer":
         return Buckets("hash", many)
     name = sql.Identifier("r", column.name)
     question = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.source)
     low, high = snapshot.rows(question)[0]
-    if low is not None and high - low > SPARSE * max(table.estimate, 1024):
+    if low is not None and high - low > SPARSE * max(rows, 1024):
         return Buckets("hash", many)
     return Buckets("range", ROWS_A_BUCKET)
+
+
+def _size(snapshot: Snapshot, table: Table) -> int:
+    """Bytes of the table, or of its partitions: right where statistics were never made."""
+    name = sql.Literal(sql.Identifier(table.schema, table.name).as_string(snapshot.connection))
+    question = sql.SQL(
+        "SELECT greatest(pg_relation_size({0}::regclass), sum(pg_relation_size(relid)))::bigint"
+        " FROM pg_partition_tree({0}::regclass)"
+    )
+    return int(snapshot.value(question.format(name)) or 0)
 
 
 class Questions:

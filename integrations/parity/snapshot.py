@@ -128,12 +128,13 @@ class Snapshot:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """What fails inside does not end the snapshot (a savepoint)."""
-        self.connection.execute("savepoint attempt")
         try:
+            self.connection.execute("savepoint attempt")
             yield
-        except psycopg.Error:
-            if not self.connection.broken:
-                self.connection.execute("rollback to savepoint attempt")
+        except psycopg.Error as error:
+            if self.connection.closed:
+                raise self._lost(error) from None
+            self.connection.execute("rollback to savepoint attempt")
             raise
 
     def cancel(self) -> None:
@@ -142,7 +143,7 @@ class Snapshot:
             self.connection.cancel_safe(timeout=3)
 
     def _lost(self, error: psycopg.Error) -> Exception:
-        if not self.connection.broken:
+        if not self.connection.closed:
             return error  # a timeout or a cancelled statement: the caller knows which table it was
         return Unreachable(
             f"The connection to {self.server.address} was lost during the comparison.",

@@ -42,7 +42,7 @@ class Table:
     partitioned: bool
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    estimate: int  # rows, by the planner's statistics and the size of the file; not exact
+    estimate: int  # rows by the planner's statistics, which may be old
 
     @property
     def label(self) -> str:
@@ -72,7 +72,7 @@ class Table:
 
 TABLES = """
 select c.oid, n.nspname, c.relname, c.relkind = 'p',
-       (select coalesce(sum(greatest(l.reltuples, pg_relation_size(l.oid) / 500)), 0)::bigint
+       (select coalesce(sum(greatest(l.reltuples, l.relpages * 10)), 0)::bigint
           from pg_class l where l.relkind = 'r' and (l.oid = c.oid or c.relkind = 'p'
            and l.oid in (select relid from pg_partition_tree(c.oid))))
   from pg_class c join pg_namespace n on n.oid = c.relnamespace

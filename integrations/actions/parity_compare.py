@@ -1,0 +1,152 @@
+"""Compares two databases, or one with its state before, row by row, and names what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django import forms
+
+from integrations.actions import register
+from integrations.actions.base import (
+    Action,
+    ActionForm,
+    Effect,
+    EvidenceField,
+    Finding,
+    Outcome,
+    Preview,
+    Report,
+    Seen,
+    SystemField,
+    Values,
+)
+from integrations.actions.parity_fingerprint import (
+    DeclaredField,
+    SchemasField,
+    TotalsField,
+    server,
+    watch,
+)
+from integrations.clients import postgres
+from integrations.errors import Problem
+from integrations.parity import baseline
+from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.result import Result
+from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.tables import read_tables
+
+#: parameters that together say what is compared with what
+MODES = (
+    {"source", "target"},
+    {"before", "database"},
+    {"before", "database", "backup", "scratch"},
+    {"backup", "scratch", "database"},
+)
+SIDES = ("source", "target", "before", "database", "backup", "scratch")
+
+
+@register
+class ParityCompare(Action):
+    """Row counts and contents of all tables; sequences, totals and schema beside them."""
+
+    key, title = "parity.compare", "Compare every row of every table"
+    effect = Effect.PURE
+    deadline = timedelta(hours=1)
+
+    class Params(ActionForm):
+        """What is compared: ``source`` with ``target``, both live; or ``database`` as it is with
+        ``before``, the item that took its fingerprint; or with ``backup``, the item that verified and
+        kept the restored backup on ``scratch``. With ``before`` and ``backup`` both, the fingerprint
+        decides and the backup names the rows. ``declared``: differences that are expected.
+        ``totals``: sums that must agree. ``settle``: seconds after which rows that differ are asked
+        again, because on a live system a difference may be on its way."""
+
+        source = SystemField(kind="postgres", required=False)
+        target = SystemField(kind="postgres", required=False)
+        before = EvidenceField(action="parity.fingerprint", required=False)
+        database = SystemField(kind="postgres", required=False)
+        backup = EvidenceField(action="backup.verify", required=False)
+        scratch = SystemField(kind="postgres", required=False)
+        declared = DeclaredField()
+        totals = TotalsField()
+        schemas = SchemasField()
+        settle = forms.FloatField(min_value=0, max_value=600, required=False)
+
+        def clean(self) -> dict[str, Any]:
+            """Exactly one way to compare."""
+            given = {name for name in SIDES if self.cleaned_data.get(name)}
+            if not set(self.errors) & set(SIDES) and given not in MODES:
+                ways = "; ".join(" + ".join(sorted(mode)) for mode in MODES)
+                raise forms.ValidationError(f"Say what to compare, one of: {ways}.")
+            return self.cleaned_data
+
+    def preview(self, params: Values) -> Preview:
+        """Both sides, and the tables that would be read."""
+        target = _target(params)
+        with Snapshot(target, longest=30) as snapshot:
+            tables = read_tables(snapshot, params.schemas)
+        lines = [
+            f"Compare {len(tables)} tables of {target.address} with {_other_side(params)}.",
+            "Read both in one read-only snapshot each: counts and row hashes, then the rows that differ.",
+        ]
+        lines += [f"Declared: {rule.words}." for rule in params.declared]
+        if params.settle:
+            lines.append(f"Ask rows that differ again after {params.settle:g} s.")
+        return Preview(lines, where=target.address)
+
+    def run(self, params: Values, report: Report) -> Outcome:
+        """Compares; ``ok`` only when everything was compared and nothing undeclared differs."""
+        options = Options(params.declared, params.totals, params.schemas, params.settle or 0)
+        result = self._compare(params, options, report)
+        report.evidence(parity=result.as_facts())
+        return Outcome(result.equal, result.summary)
+
+    def _compare(self, params: Values, options: Options, report: Report) -> Result:
+        backup = _backup(params) if params.backup else None
+        if params.before:
+            kept = baseline.read(*_fingerprint(params))
+            return compare_before(kept, _target(params), options, watch(report), backup=backup)
+        source = backup or server(params.source["url"], params.context)
+        return compare_live(source, _target(params), options, watch(report))
+
+    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
+        """A comparison whose attempt was lost is made again."""
+        return Finding(Seen.NOT_DONE, "It only reads; a comparison that did not end has no result.")
+
+
+def _target(params: Values) -> Server:
+    return server((params.target or params.database)["url"], params.context)
+
+
+def _other_side(params: Values) -> str:
+    if params.source:
+        return postgres.address(params.source["url"])
+    backup = f"the restored backup of “{params.backup}”" if params.backup else ""
+    if not params.before:
+        return backup
+    rows = f", and name rows by {backup}" if backup else ""
+    return f"the fingerprint of “{params.before}”{rows}"
+
+
+def _fingerprint(params: Values) -> tuple[Path, str]:
+    facts = params.context.evidence.get(params.before, {}).get("fingerprint")
+    if not facts:
+        raise Problem(
+            f"There is no fingerprint of before: the item “{params.before}” has not left one.",
+            next=f"Carry out “{params.before}” (before anything is migrated), then compare again.",
+        )
+    return Path(facts["path"]), facts["sha256"]
+
+
+def _backup(params: Values) -> Server:
+    facts = params.context.evidence.get(params.backup, {}).get("verified") or {}
+    if not facts.get("equal") or not facts.get("database"):
+        raise Problem(
+            f"There is no restored backup to compare with: “{params.backup}” has kept none that is equal.",
+            next=f"Carry out “{params.backup}” with keep: true, then compare again.",
+        )
+    url = postgres.with_database(params.scratch["url"], facts["database"])
+    return server(url, params.context)

@@ -1,0 +1,142 @@
+"""Takes a fingerprint of every row before the migration, to compare the database with it after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+
+from integrations.actions import register
+from integrations.actions.base import (
+    Action,
+    ActionForm,
+    Context,
+    Effect,
+    Finding,
+    JSONValueField,
+    Outcome,
+    Preview,
+    Report,
+    Seen,
+    SystemField,
+    Values,
+)
+from integrations.clients import postgres
+from integrations.parity import baseline
+from integrations.parity.declared import Misdeclared, read_rules
+from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.tables import read_tables
+from integrations.parity.totals import read_totals
+from integrations.parity.watch import Watch
+
+
+class DeclaredField(JSONValueField):
+    """A list of declared differences; cleans to rules."""
+
+    def __init__(self) -> None:
+        super().__init__(kind=list, required=False)
+
+    def clean(self, value: Any) -> Any:
+        """The rules; a mistake is named by its place in the list."""
+        try:
+            return read_rules(super().clean(value))
+        except Misdeclared as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+
+class TotalsField(JSONValueField):
+    """A list of ``{table, sum, by: []}``; cleans to totals."""
+
+    def __init__(self) -> None:
+        super().__init__(kind=list, required=False)
+
+    def clean(self, value: Any) -> Any:
+        """The totals; a mistake is named by its place in the list."""
+        try:
+            return read_totals(super().clean(value))
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+
+class SchemasField(JSONValueField):
+    """A list of names of schemas; none means all but the system's own."""
+
+    def __init__(self) -> None:
+        super().__init__(kind=list, required=False)
+
+    def clean(self, value: Any) -> Any:
+        """The names."""
+        names = super().clean(value)
+        if not all(isinstance(name, str) for name in names):
+            raise forms.ValidationError("must be a list of names.")
+        return tuple(names)
+
+
+def server(url: str, context: Context) -> Server:
+    """One side, whose sessions carry the attempt's name."""
+    attempt = context.attempt
+    return Server(lambda: postgres.connect(url, attempt=attempt, readonly=True), postgres.address(url))
+
+
+def watch(report: Report) -> Watch:
+    """The engine's ear and mouth."""
+    return Watch(report.progress, report.log, report.raise_if_cancelled)
+
+
+@register
+class ParityFingerprint(Action):
+    """Bucket sums of row hashes of all tables, in one snapshot, kept as a file with its SHA-256."""
+
+    key, title = "parity.fingerprint", "Take a fingerprint of every row, to compare with after"
+    effect = Effect.PURE
+    deadline = timedelta(hours=1)
+
+    class Params(ActionForm):
+        """``database``: what to take it of. ``declared``, ``totals`` and ``schemas`` must be those of
+        the `parity.compare` that comes after, because they decide how values are hashed."""
+
+        database = SystemField(kind="postgres")
+        declared = DeclaredField()
+        totals = TotalsField()
+        schemas = SchemasField()
+
+    def preview(self, params: Values) -> Preview:
+        """The tables that would be read."""
+        url = params.database["url"]
+        with Snapshot(server(url, params.context), longest=30) as snapshot:
+            tables = read_tables(snapshot, params.schemas)
+        names = ", ".join(table.label for table in tables.values())
+        lines = [
+            f"Read every row of {len(tables)} tables once, in one read-only snapshot: {names}.",
+            "Write the sums of their hashes into a file of this cutover; nothing is written to the database.",
+        ]
+        return Preview(lines, where=postgres.address(url))
+
+    def run(self, params: Values, report: Report) -> Outcome:
+        """Takes it; a table that cannot be read makes it a failure that names the table."""
+        context = params.context
+        with Snapshot(server(params.database["url"], context)) as snapshot:
+            taken = baseline.take(snapshot, params.declared, params.totals, params.schemas, watch(report))
+        context.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = context.folder / f"fingerprint-{context.attempt}.json"
+        sha256 = baseline.write(taken, path)
+        failed = {kept.table.label: kept.failed for kept in taken.tables if kept.failed}
+        report.evidence(
+            fingerprint={
+                "path": str(path), "sha256": sha256, "digest": taken.digest, "rows": taken.rows,
+                "tables": {kept.table.label: kept.rows for kept in taken.tables},
+                "taken_at": taken.taken_at, "address": taken.address, "failed": failed,
+            }
+        )  # fmt: skip
+        for label, reason in failed.items():
+            report.log(f"{label} could not be read: {reason}")
+        if failed:
+            names = ", ".join(failed)
+            return Outcome(False, f"Not a whole fingerprint: {names} could not be read. See the log.")
+        return Outcome(True, f"{len(taken.tables)} tables, {taken.rows:,} rows: {taken.digest[:12]}.")
+
+    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
+        """A fingerprint whose attempt was lost is taken again."""
+        return Finding(Seen.NOT_DONE, "It only reads the database; its file counts only when it ended.")

@@ -1,0 +1,148 @@
+"""Both ways of comparing leave evidence of every table, and a verdict that only proof makes good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.forms import ValidationError
+
+from integrations.actions import registry
+from integrations.actions.base import Context, Outcome, Seen
+from integrations.errors import Cancelled, Problem
+from tests.integrations.conftest import AppDatabase
+from tests.integrations.recorder import Recorder
+
+Make = Callable[..., Context]
+ACTION = registry()["parity.compare"]
+MIGRATED = (
+    "alter table members alter notes type jsonb, alter joined type timestamp(3), alter name type text",
+    "select setval('donations_id_seq', 500)",
+)
+DECLARED = [{"kind": "rounded", "table": "members", "column": "joined"}]
+TOTALS = [{"table": "donations", "sum": "amount", "by": ["currency"]}]
+
+
+@pytest.fixture
+def restored(app_database: AppDatabase, new_database: Callable[[], str]) -> AppDatabase:
+    """A copy of the application's database as it is at first."""
+    url = new_database()
+    name = urlsplit(url).path.lstrip("/")
+    with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as admin:
+        admin.execute(f"drop database {name}")  # type: ignore[call-overload]
+        admin.execute(f"create database {name} template {app_database.name}")  # type: ignore[call-overload]
+    copy = AppDatabase(url, url, "", name)
+    role = app_database.role  # owns nothing here, so that it can be dropped with its own database
+    copy.execute(f"reassign owned by {role} to current_user")
+    copy.execute(f"drop owned by {role}")
+    return copy
+
+
+def systems(**urls: str) -> dict[str, dict[str, str]]:
+    return {name: {"kind": "postgres", "url": url} for name, url in urls.items()}
+
+
+def run(raw: dict[str, Any], context: Context, report: Recorder | None = None) -> tuple[Outcome, Any]:
+    report = report or Recorder()
+    outcome = ACTION.run(ACTION.bind(raw, context), report)
+    return outcome, report.facts["parity"]
+
+
+def test_live_against_live_names_the_rows_that_differ(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    for statement in MIGRATED:
+        app_database.execute(statement)
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    raw = {"source": "old", "target": "new", "declared": DECLARED, "totals": TOTALS}
+    outcome, facts = run(raw, context)
+    assert outcome.ok, outcome.summary
+    assert outcome.summary == "4 tables, 1\u202f050 rows: all equal; 500 differences are declared."
+    app_database.execute("update donations set amount = -amount where id = 77")
+    outcome, facts = run(raw, context)
+    assert not outcome.ok
+    assert "1 row differs in 1 table; 1 total not the same (donations)" in outcome.summary
+    first = facts["tables"][0]
+    assert (first["table"], first["differing"], first["equal"]) == ("donations", 1, False)
+    assert first["examples"] == [
+        {"key": {"id": "77"}, "kind": "changed", "columns": {"amount": ["25.67", "-25.67"]}}
+    ]
+    assert len(facts["digest"]) == 64
+    assert len(json.dumps(facts)) < 400_000
+    assert urlsplit(app_database.admin_url).password not in json.dumps(facts)
+
+
+def test_before_against_after_with_and_without_the_backup(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    urls = systems(database=app_database.admin_url, scratch=app_database.admin_url)
+    report = Recorder()
+    take = registry()["parity.fingerprint"]
+    take.run(
+        take.bind({"database": "database", "declared": DECLARED, "totals": TOTALS}, new_context(urls)), report
+    )
+    for statement in (*MIGRATED, "delete from donations where id = 5"):
+        app_database.execute(statement)
+    verified = {"verified": {"equal": True, "database": restored.name}}
+    context = new_context(urls, taken=report.facts, verify=verified)
+    raw = {"before": "taken", "database": "database", "declared": DECLARED, "totals": TOTALS}
+    outcome, facts = run(raw, context)
+    assert not outcome.ok
+    assert (facts["mode"], facts["tables"][0]["at_least"]) == ("before", True)
+    outcome, facts = run({**raw, "backup": "verify", "scratch": "scratch"}, context)
+    assert facts["tables"][0]["examples"][0]["key"] == {"id": "5"}
+    assert facts["declared_count"] == 500
+    live = {"database": "database", "backup": "verify", "scratch": "scratch", "declared": DECLARED}
+    assert run(live, context)[1]["tables"][0]["missing"] == 1
+
+
+def test_what_an_earlier_item_has_not_left_is_said(app_database: AppDatabase, new_context: Make) -> None:
+    urls = systems(database=app_database.admin_url, scratch=app_database.admin_url)
+    with pytest.raises(Problem, match="no fingerprint of before: the item “taken” has not left one"):
+        run({"before": "taken", "database": "database"}, new_context(urls))
+    unkept = new_context(urls, verify={"verified": {"equal": True, "database": ""}})
+    with pytest.raises(Problem, match="keep: true"):
+        run({"backup": "verify", "scratch": "scratch", "database": "database"}, unkept)
+
+
+@pytest.mark.parametrize(
+    "raw", [{}, {"source": "database"}, {"before": "taken"}, {"source": "database", "before": "x"}]
+)
+def test_half_a_comparison_is_refused(
+    app_database: AppDatabase, new_context: Make, raw: dict[str, str]
+) -> None:
+    with pytest.raises(ValidationError, match="Say what to compare"):
+        ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
+
+
+def test_the_preview_tells_both_sides_and_what_is_declared(
+    app_database: AppDatabase, new_context: Make
+) -> None:
+    raw = {"before": "taken", "database": "database", "declared": DECLARED, "settle": 5}
+    values = ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
+    preview = ACTION.preview(values)
+    assert "Compare 4 tables" in preview.lines[0]
+    assert "the fingerprint of “taken”" in preview.lines[0]
+    assert preview.lines[2:] == [
+        "Declared: members.joined: rounded to 3 digits of a second.",
+        "Ask rows that differ again after 5 s.",
+    ]
+    assert preview.where.endswith(app_database.name)
+    assert ACTION.probe(values, {}).seen is Seen.NOT_DONE
+
+
+def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_context: Make) -> None:
+    context = new_context(systems(one=app_database.admin_url, two=app_database.admin_url))
+    raw = {"source": "one", "target": "two"}
+    report = Recorder()
+    assert run(raw, context, report)[0].ok
+    assert [what for _, _, what in report.steps] == ['Odd "name', "donations", "empty_one", "members", ""]
+    assert any(line.startswith("members: 500 rows, equal") for line in report.lines)
+    stopped = Recorder(cancel_when=lambda so_far: len(so_far.steps) > 2)
+    with pytest.raises(Cancelled):
+        run(raw, context, stopped)
+    assert "parity" not in stopped.facts

@@ -1,0 +1,70 @@
+"""The fingerprint of before is taken in one snapshot, kept with its SHA-256, and named in the evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.forms import ValidationError
+
+from integrations.actions import registry
+from integrations.actions.base import Context, Seen
+from integrations.errors import Cancelled
+from tests.integrations.conftest import AppDatabase
+from tests.integrations.recorder import Recorder
+
+Make = Callable[..., Context]
+ACTION = registry()["parity.fingerprint"]
+
+
+def context_of(database: AppDatabase, make: Make) -> Context:
+    return make({"old": {"kind": "postgres", "url": database.admin_url}})
+
+
+def test_it_leaves_a_private_file_and_its_digests(app_database: AppDatabase, new_context: Make) -> None:
+    report = Recorder()
+    values = ACTION.bind({"database": "old"}, context_of(app_database, new_context))
+    outcome = ACTION.run(values, report)
+    facts = report.facts["fingerprint"]
+    assert outcome.ok, outcome.summary
+    assert facts["tables"] == {'Odd "name': 50, "donations": 500, "empty_one": 0, "members": 500}
+    path = Path(facts["path"])
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == facts["sha256"]
+    assert path.stat().st_mode & 0o077 == 0
+    assert {what for _, _, what in report.steps} >= {"members", "donations"}
+    assert "Ünï" not in path.read_text()  # hashes and counts, no values
+
+
+def test_the_preview_names_the_tables_and_writes_nothing(
+    app_database: AppDatabase, new_context: Make
+) -> None:
+    values = ACTION.bind({"database": "old"}, context_of(app_database, new_context))
+    preview = ACTION.preview(values)
+    assert "4 tables" in preview.lines[0]
+    assert "members" in preview.lines[0]
+    assert not values.context.folder.exists()
+    assert ACTION.probe(values, {}).seen is Seen.NOT_DONE
+
+
+def test_a_cancel_stops_it_and_leaves_no_evidence(app_database: AppDatabase, new_context: Make) -> None:
+    report = Recorder(cancel_when=lambda so_far: len(so_far.steps) > 1)
+    with pytest.raises(Cancelled):
+        ACTION.run(ACTION.bind({"database": "old"}, context_of(app_database, new_context)), report)
+    assert report.facts == {}
+
+
+def test_mistakes_in_the_runbook_are_named(app_database: AppDatabase, new_context: Make) -> None:
+    wrong = {
+        "database": "old",
+        "declared": [{"kind": "nonsense"}],
+        "totals": [{"table": "t"}],
+        "schemas": [1],
+    }
+    with pytest.raises(ValidationError) as raised:
+        ACTION.bind(wrong, context_of(app_database, new_context))
+    said = raised.value.message_dict
+    assert "declared difference 1 has kind “nonsense”" in said["declared"][0]
+    assert "total 1 must look like" in said["totals"][0]
+    assert said["schemas"] == ["must be a list of names."]

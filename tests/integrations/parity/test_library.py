@@ -1,0 +1,72 @@
+"""The engine is a library of its own, and its command line says by its exit code what it found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL
+from integrations.parity.result import LIMIT, Example, Result, TableResult
+from tests.integrations.parity.conftest import Pair
+
+ROOT = Path(__file__).parents[3]
+
+
+def parity(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "integrations.parity", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+
+
+def test_it_needs_no_django() -> None:
+    code = (
+        "import sys, pkgutil, importlib, integrations.parity as p\n"
+        "for m in pkgutil.iter_modules(p.__path__): importlib.import_module(f'{p.__name__}.{m.name}')\n"
+        "strange = {m.split('.')[0] for m in sys.modules} & {'django', 'celery', 'checklists', 'cutover'}\n"
+        "assert not strange, strange"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_codes_tell_equal_different_and_could_not(pair: Pair) -> None:
+    pair.both("create table t (id int primary key, v boolean)", "insert into t values (1, true)")
+    urls = pair.source.url, pair.target.url
+    assert parity(*urls).returncode == EQUAL
+    pair.target.run("update t set v = false")
+    different = parity(*urls)
+    assert different.returncode == DIFFERENT
+    assert "t [id=1] changed: v: 'true' → 'false'" in different.stdout
+    assert json.loads(parity(*urls, "--json").stdout)["tables"][0]["changed"] == 1
+    pair.target.run("alter table t alter v type integer using 1")
+    assert parity(*urls).returncode == COULD_NOT
+    assert parity(pair.source.url, pair.target.url + "_none").returncode == COULD_NOT
+
+
+def test_a_fingerprint_and_declared_differences_come_from_files(pair: Pair, tmp_path: Path) -> None:
+    pair.source.run("create table t (id int primary key, v boolean)", "insert into t values (1, null)")
+    rules, kept = tmp_path / "declared.yaml", tmp_path / "before.json"
+    rules.write_text(
+        yaml.safe_dump([{"kind": "null_is_default", "table": "t", "column": "v", "default": False}])
+    )
+    taken = parity(pair.source.url, "--take", str(kept), "--declared", str(rules))
+    assert (taken.returncode, taken.stderr) == (EQUAL, "")
+    pair.source.run("update t set v = false")
+    assert parity(str(kept), pair.source.url, "--declared", str(rules)).returncode == EQUAL
+    assert parity(str(kept), pair.source.url).returncode == COULD_NOT  # other rules than at that time
+    rules.write_text("- kind: nonsense")
+    wrong = parity(str(kept), pair.source.url, "--declared", str(rules))
+    assert (wrong.returncode, "nonsense" in wrong.stderr) == (COULD_NOT, True)
+
+
+def test_a_result_stays_small_whatever_differs() -> None:
+    columns = {f"column_{n}": ["x" * 500, "ÿ" * 500] for n in range(30)}
+    examples = [Example({"id": str(n)}, "changed", columns) for n in range(100)]
+    tables = [TableResult(f"table_{n}", changed=100, examples=list(examples)) for n in range(40)]
+    facts = Result("live", {}, {}, tables=tables).as_facts()
+    assert len(json.dumps(facts)) <= LIMIT
+    assert sum(table["differing"] for table in facts["tables"]) == 4000
+    assert all(table["examples_cut"] for table in facts["tables"])
