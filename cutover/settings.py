@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def _secret(name: str, make: Callable[[], str] | None = None) -> str:
 SECRET_KEY = _secret("SECRET_KEY")
 #: Fernet keys for exports at rest and fingerprints of secrets; the first encrypts, all decrypt.
 CUTOVER_SECRET_KEYS = _secret("CUTOVER_SECRET_KEYS", lambda: Fernet.generate_key().decode())
+# Actions know the environment and no Django settings: a key that we made up belongs there, too.
+os.environ.setdefault("CUTOVER_SECRET_KEYS", CUTOVER_SECRET_KEYS)
 try:
     MultiFernet([Fernet(key.strip()) for key in CUTOVER_SECRET_KEYS.split(",")])
 except ValueError:

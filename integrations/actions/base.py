@@ -144,8 +144,7 @@ class SystemField(ContextField):
         known = [s.name for s in self.context.systems.values() if s.kind == self.kind]
         if name not in known:
             raise forms.ValidationError(
-                f"“{name}” is no system of kind {self.kind}; the runbook has: "
-                f"{', '.join(known) or 'none'}."
+                f"“{name}” is no system of kind {self.kind}; the runbook has: {', '.join(known) or 'none'}."
             )
         return self.context.systems[name]
 
@@ -153,9 +152,9 @@ class SystemField(ContextField):
 class EvidenceField(ContextField):
     """The key of an earlier item whose evidence this action builds on; cleans to that key.
 
-    The facts are read with ``params.context.evidence[key]``, which is empty until that item has
-    succeeded; `facts_of` gives them or says in words what is missing. ``action`` is the key of
-    the action that leaves what is needed; the runbook check holds the item against it.
+    The facts are read with ``params.context.evidence.get(key)``: None until that item has succeeded.
+    ``action`` is the key of the action that leaves what is needed; the runbook check holds the item
+    against it.
     """
 
     def __init__(self, *, action: str, **options: Any) -> None:
