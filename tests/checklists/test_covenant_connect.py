@@ -1,0 +1,362 @@
+"""The customer's runbook as data: nothing of it is lost, what was wrong is corrected, the order holds."""
+
+# ruff: noqa: E501  # the table of the customer's sentences reads best with one sentence a line
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from checklists.runbook import Document, read
+from checklists.runbook.order import all_needs
+from integrations.actions import registry
+from integrations.systems import Systems
+
+FILE = Path(__file__).resolve().parents[2] / "checklists/runbooks/covenant-connect.yaml"
+#: of the customer's file, as it was handed over
+RUNBOOK_SHA256 = "41f7c0a150d40d77de296ec8815ed51e854d4ed0b5c8b801580a22947fab48c0"
+TITLE = "# SQLAlchemy to Prisma migration and cutover plan"
+PREFACE = """\
+This runbook codifies the steps required to migrate production data off the
+legacy SQLAlchemy/Flask stack and cut over to the NestJS/Prisma services that
+now power Covenant Connect. It assumes the Prisma schema remains aligned with
+the historic PostgreSQL tables and focuses on orchestrating a safe migration,
+validating data, enabling third-party integrations, and performing the final
+service swap."""
+
+#: (beginning of a sentence, item that carries it, words of it that the item must have)
+SENTENCES = [
+    ("This runbook codifies", "switch-traffic", "new stack"),
+    ("It assumes the Prisma schema remains aligned", "drift", "Empty is the only proof"),
+    ("**Freeze change windows**", "change-freeze", "Freeze change windows"),
+    ("Announce the migration window", "announce-window", "Announce the migration window"),
+    ("Announce the migration window", "freeze-writes", "read-only"),
+    ("**Capture database and secrets backups**", "backup-early", "backup"),
+    ("Take a full PostgreSQL base backup", "backup-early", "pg_dump --format=custom"),
+    ("Take a full PostgreSQL base backup", "verify-early", "Restores"),
+    ("Export current `.env` secrets", "export-secrets", ".env"),
+    ("Export current `.env` secrets", "payment-keys", "fingerprints"),
+    ("**Provision staging environments**", "provision-staging", "Provision staging"),
+    ("Stand up staging copies", "provision-staging", "deploy/helm"),
+    ("Stand up staging copies", "rehearse-runbook", "rehearsal"),
+    ("**Snapshot the live schema**", "diff-schema", "live schema"),
+    ("Use Prisma's diff tooling", "diff-schema", "Asks Prisma"),
+    ("pnpm --filter @covenant-connect/backend prisma migrate diff", "diff-schema", "datamodel"),
+    ("Review the generated SQL", "review-diff", "Review the SQL"),
+    ("**Create the initial Prisma migration**", "init-present", "init"),
+    ("Apply the diff to a staging database", "init-present", "20250922022205_init"),
+    ("Apply the diff to a staging database", "rehearse-alignment", "alignment migration"),
+    ("**Replay historical migrations**", "rehearse-alignment", "deploy"),
+    ("Ensure any follow-up migrations", "follow-ups-present", "integration settings"),
+    ("Ensure any follow-up migrations", "follow-ups-present", "email providers"),
+    ("Ensure any follow-up migrations", "follow-ups-present", "church profile"),
+    ("Ensure any follow-up migrations", "migration-status", "no migration is pending"),
+    ("**Validate data parity**", "parity-after", "Compare the data"),
+    ("Run aggregate comparisons", "rehearse-runbook", "between the Python ORM and Prisma"),
+    ("Row counts per table", "parity-after", "Row counts of every table"),
+    ("Spot-check high-value entities", "spot-check", "members, donations and events"),
+    ("Use Prisma scripts to sanity-check", "sanity-scripts", "Prisma sanity scripts on staging"),
+    ("**Schedule downtime**", "start-window", "downtime"),
+    ("**Schedule downtime**", "backup-fresh", "frozen state"),
+    ("**Run migrations**", "deploy", "migrate deploy"),
+    ("pnpm --filter @covenant-connect/backend prisma migrate deploy", "deploy", "migrate deploy"),
+    ("Prisma will create the `_prisma_migrations` table", "baseline", "_prisma_migrations"),
+    ("**Warm Prisma client caches**", "generate", "Generate the Prisma client"),
+    ("Run `pnpm --filter @covenant-connect/backend prisma:generate`", "generate", "image"),
+    ("Run `pnpm --filter @covenant-connect/backend prisma:generate`", "build-images", "with the client of"),
+    ("**Smoke tests**", "smoke", "Smoke test"),
+    ("Hit `/health/ready` on the Nest API", "smoke", "/health/ready"),
+    ("Hit `/health/ready` on the Nest API", "smoke", "/prayer/requests"),
+    ("Hit `/health/ready` on the Nest API", "canary", "account data"),
+    ("**OAuth providers**", "oauth-secrets", "OAuth"),
+    ("Populate `GOOGLE_*`", "oauth-secrets", "APPLE_PRIVATE_KEY"),
+    ("Use staging to walk through end-to-end sign-ins", "oauth-sign-in", "AccountProvider"),
+    ("**Payment gateways**", "payment-keys", "keys of Stripe, Paystack, Fincra and Flutterwave"),
+    ("Configure Stripe, Paystack, Fincra", "payment-keys", "secret of the backend"),
+    ("Each provider implements the shared payment interface", "payment-smoke", "initialize"),
+    ("Each provider implements the shared payment interface", "payment-smoke", "refund"),
+    ("Run provider-specific smoke tests", "payment-smoke", "test card"),
+    ("Run provider-specific smoke tests", "switch-webhooks", "/donations/webhooks/"),
+    ("**Queues and automation**", "redis-ready", "queues"),
+    ("Ensure Redis connectivity", "redis-ready", "REDIS_URL"),
+    ("Start the worker entry point", "start-worker", "node dist/src/task-worker.main.js"),
+    ("Start the worker entry point", "start-worker", "KPI digests"),
+    ("**Deploy the Node services**", "deploy-services", "Deploy the Node services"),
+    ("Build and publish the backend/frontend", "build-images", "Via CI"),
+    ("Build and publish the backend/frontend", "deploy-services", "ingress settings"),
+    ("**Dual-run verification**", "pilot", "stays up, read-only"),
+    ("Keep the Flask application online", "pilot", "Next.js"),
+    ("Monitor logs, queue throughput", "watch-pilot", "dashboards"),
+    ("**Switch primary traffic**", "switch-traffic", "all user traffic"),
+    ("Update DNS, load balancer rules", "switch-traffic", "Load balancer"),
+    ("Remove read-only restrictions", "lift-freeze", "Lift the freeze"),
+    ("**Decommission Python stack**", "gate-decommission", "Python stack"),
+    ("After a stability window, archive", "stability-window", "stability window"),
+    ("After a stability window, archive", "archive-flask", "Archive the Flask containers"),
+    ("After a stability window, archive", "revoke-secrets", "Revoke the secrets"),
+    ("Keep snapshots for rollback", "keep-snapshots", "Keep the snapshots"),
+    ("If Prisma migrations introduce issues", "stop-new-stack", "Stop the Nest services"),
+    ("If Prisma migrations introduce issues", "restore-database", "Restore the backup"),
+    ("Because Prisma only adds metadata tables", "compare-restored", "restored data are those"),
+    ("Re-enable the Flask application", "unfreeze", "Re-enable the Flask application in read/write"),
+    ("Re-enable the Flask application", "communicate-delay", "Communicate the delay"),
+    ("Address root causes in staging", "root-causes", "root causes on staging"),
+    ("Update monitoring dashboards and alerts", "monitoring", "BullMQ"),
+    ("Transfer ownership of OAuth/webhook endpoints", "hand-over-endpoints", "Transfer ownership"),
+    ("Schedule a follow-up retrospective", "retrospective", "retrospective"),
+    ("Schedule a follow-up retrospective", "admin-workflows", "apps/frontend/app/admin/*"),
+]
+
+#: number of the finding, phase whose note or item whose text makes it visible, words
+FINDINGS = [
+    (1, "production", "P3005"),
+    (1, "baseline", "resolve --applied 20250922022205_init"),
+    (2, "schema", "480 lines"),
+    (3, "schema", "Only an empty diff proves alignment"),
+    (3, "check-seeds", "a baseline does not run it"),
+    (4, "deploy", "inserts a church without a timezone fails"),
+    (4, "rollback", "an insert into `churches` without a `timezone`"),
+    (4, "unfreeze", "adds a church without `timezone` fails"),
+    (4, "bring-old-back", "crashes on `churches`"),
+    (5, "disarm-image", "npx prisma migrate deploy"),
+    (5, "stop-new-stack", "the image migrates when it starts"),
+    (6, "prepare", "the Flask application has none"),
+    (6, "freeze-writes", "default_transaction_read_only"),
+    (7, "plan-passwords", "argon2"),
+    (7, "canary", "werkzeug"),
+    (8, "integrations", "/donations/webhooks/{paystack,fincra,stripe,flutterwave}"),
+    (8, "webhook-routes", "webhook secret is not configured"),
+    (9, "production", "There is no `/accounts`"),
+    (9, "canary", "GET /auth/session/{token}"),
+    (10, "assess-loss", "Count what going back would cost"),
+    (10, "gate-rollback", "How many gifts, members and prayer requests are lost"),
+    (10, "gate-traffic", "From its first write on, restoring the backup deletes"),
+    (11, "start-api", "It does not start"),
+    (11, "smoke", "read by its details"),
+    (12, "schema", "Prisma 7 took them away"),
+]
+
+#: (what comes first, what must wait for it)
+ORDER = [
+    ("announce-window", "freeze-writes"),
+    ("disarm-image", "start-api"),
+    ("verify-early", "rehearse-alignment"),
+    ("freeze-writes", "backup-fresh"),
+    ("backup-fresh", "verify-fresh"),
+    ("freeze-writes", "fingerprint-before"),
+    ("review-diff", "gate-migration"),
+    ("verify-fresh", "rehearse-frozen"),
+    ("rehearse-frozen", "gate-migration"),
+    ("gate-migration", "baseline"),
+    ("baseline", "deploy"),
+    ("deploy", "align"),
+    ("align", "drift"),
+    ("align", "parity-after"),
+    ("parity-after", "start-api"),
+    ("generate", "start-api"),
+    ("start-api", "smoke"),
+    ("smoke", "canary"),
+    ("smoke", "start-worker"),
+    ("generate", "build-images"),
+    ("gate-migration", "deploy-services"),
+    ("canary", "deploy-services"),
+    ("watch-pilot", "gate-traffic"),
+    ("gate-traffic", "switch-traffic"),
+    ("gate-traffic", "switch-webhooks"),
+    ("switch-traffic", "stop-old-writers"),
+    ("stop-old-writers", "lift-freeze"),
+    ("stability-window", "gate-decommission"),
+    ("gate-decommission", "archive-flask"),
+    ("gate-decommission", "revoke-secrets"),
+    ("stop-new-stack", "gate-rollback"),
+    ("assess-loss", "gate-rollback"),
+    ("gate-rollback", "restore-database"),
+    ("backup-failed-state", "restore-database"),
+    ("restore-database", "compare-restored"),
+    ("compare-restored", "unfreeze"),
+    ("compare-restored", "point-back"),
+    ("unfreeze", "communicate-delay"),
+]
+
+ACTIONS = [
+    "freeze.on",
+    "freeze.off",
+    "backup.take",
+    "backup.verify",
+    "env.export",
+    "prisma.diff",
+    "prisma.status",
+    "prisma.baseline",
+    "prisma.deploy",
+    "prisma.generate",
+    "prisma.drift",
+    "prisma.align_rehearse",
+    "prisma.align",
+    "parity.fingerprint",
+    "parity.compare",
+    "http.smoke",
+    "login.canary",
+]
+
+VARIABLES = [
+    "LEGACY_DATABASE_URL",
+    "TARGET_DATABASE_URL",
+    "PARITY_DATABASE_URL",
+    "SCRATCH_DATABASE_URL",
+    "PRISMA_PROJECT",
+    "PRISMA_COMMAND",
+    "API_URL",
+    "LEGACY_ENV_FILE",
+    "CANARY_EMAIL",
+    "CANARY_PASSWORD",
+]
+
+
+@pytest.fixture(scope="module")
+def document() -> Document:
+    found = read(FILE.read_bytes())
+    assert found.mistakes == []
+    return found.document
+
+
+def sentences(markdown: str) -> list[str]:
+    """Every sentence, heading and command of the customer's text, in one line each."""
+    commands = [
+        " ".join(line for line in code.replace("\\\n", "").split("\n") if not line.strip().startswith("#"))
+        for code in re.findall(r"```bash\n(.*?)```", markdown, re.S)
+    ]
+    prose = re.sub(r"【.*?】", "", re.sub(r"```bash\n.*?```", "", markdown, flags=re.S))
+    entries = [" ".join(entry.split()) for entry in re.split(r"(?m)^\s*(?:\d+\.|-) ", prose)]
+    found = [one for entry in entries for one in re.split(r"(?<=[.:])\s+(?=[A-Z(])", entry)]
+    return [" ".join(one.split()) for one in found + commands if one.strip()]
+
+
+def text_of(document: Document, key: str) -> str:
+    """All that a page shows of an item or, by the key of a phase, of its note; in one line."""
+    phase = next((phase for phase in document.phases if phase.key == key), None)
+    if phase:
+        return " ".join(phase.note.replace("**", "").split())
+    item = document.item(key)
+    shown = f"{item.title} {item.how} {item.opens} {item.irreversible}"
+    return " ".join(shown.replace("**", "").split())
+
+
+def test_the_parts_hold_the_customers_text_to_the_letter(document):
+    parts = [f"## {phase.number}. {phase.title}\n\n{phase.original}" for phase in document.phases]
+    whole = "\n\n".join([TITLE, PREFACE, *parts]) + "\n"
+    assert hashlib.sha256(whole.encode()).hexdigest() == RUNBOOK_SHA256
+
+
+def test_every_sentence_of_the_customer_is_in_the_table(document):
+    said = [
+        one for text in [PREFACE, *(phase.original for phase in document.phases)] for one in sentences(text)
+    ]
+    assert len(said) == 58
+    beginnings = [beginning for beginning, _, _ in SENTENCES]
+    assert [one for one in said if not any(one.startswith(start) for start in beginnings)] == []
+    assert [start for start in beginnings if not any(one.startswith(start) for one in said)] == []
+
+
+@pytest.mark.parametrize(("sentence", "key", "words"), SENTENCES)
+def test_each_sentence_is_carried_by_an_item(document, sentence, key, words):
+    assert words in text_of(document, key)
+
+
+@pytest.mark.parametrize(("finding", "key", "words"), FINDINGS)
+def test_each_finding_is_visible_where_it_matters(document, finding, key, words):
+    assert words in text_of(document, key)
+
+
+def test_all_twelve_findings_are_there():
+    assert {finding for finding, _, _ in FINDINGS} == set(range(1, 13))
+
+
+@pytest.mark.parametrize(("first", "then"), ORDER)
+def test_the_order_of_the_night_holds(document, first, then):
+    assert first in all_needs(then, {item.key: item for item in document.items})
+
+
+def test_nothing_waits_for_what_stands_further_down(document):
+    seen: set[str] = set()
+    for item in document.items:
+        assert set(item.needs) <= seen, item.key
+        seen.add(item.key)
+
+
+def test_the_phases_are_seven_and_only_one_goes_back(document):
+    assert [(phase.number, phase.key, phase.direction) for phase in document.phases] == [
+        ("1", "prepare", "forward"),
+        ("2", "schema", "forward"),
+        ("3", "production", "forward"),
+        ("4", "integrations", "forward"),
+        ("5", "cutover", "forward"),
+        ("6", "rollback", "rollback"),
+        ("7", "after", "forward"),
+    ]
+    assert all(phase.note and phase.original for phase in document.phases)
+
+
+def test_four_gates_decide_on_evidence(document):
+    gates = {item.key: item for item in document.items if item.kind == "gate"}
+    assert set(gates) == {"gate-migration", "gate-traffic", "gate-decommission", "gate-rollback"}
+    assert all(gate.quorum >= 2 and gate.opens and gate.how for gate in gates.values())
+    assert gates["gate-traffic"].quorum == 3
+    assert set(gates["gate-traffic"].seats) == {"technical", "data", "finance", "pastoral"}
+    proof = {spec.item for spec in gates["gate-traffic"].evidence}
+    assert proof >= {"parity-after", "verify-fresh", "drift-again", "smoke-deployed", "canary"}
+
+
+def test_every_evidence_of_a_gate_has_an_age(document):
+    for gate in document.items:
+        for spec in gate.evidence:
+            assert spec.fresh_for or document.item(spec.item).fresh_for, (gate.key, spec.item)
+
+
+def test_whatever_changes_production_waits_for_a_gate_or_is_the_freeze(document):
+    items = {item.key: item for item in document.items}
+    for item in document.items:
+        if item.kind == "action" and registry()[item.action].risky and item.action != "freeze.on":
+            assert "gate-migration" in all_needs(item.key, items), item.key
+            assert item.undo
+            assert item.type_target
+
+
+def test_going_back_never_waits_for_a_forward_gate(document):
+    items = {item.key: item for item in document.items}
+    back = next(phase for phase in document.phases if phase.direction == "rollback")
+    for item in back.items:
+        gates = {key for key in all_needs(item.key, items) if items[key].kind == "gate"}
+        assert gates <= {"gate-rollback"}, item.key
+
+
+def test_every_action_of_the_first_rehearsal_has_its_item(document):
+    assert set(ACTIONS) == {item.action for item in document.items if item.action}
+
+
+def test_every_item_tells_what_to_see_when_it_worked(document):
+    for item in document.items:
+        assert len(item.how) > 100, item.key
+        assert item.planned or item.kind == "gate", item.key
+        if item.kind != "gate" and item.key not in ("assess-loss", "compare-loss"):
+            assert re.search(r"\*\*It worked when\*\*|^\*\*0 everywhere", item.how), item.key
+
+
+def test_fingerprint_and_comparison_follow_the_same_rules(document):
+    before, after = document.item("fingerprint-before").params, document.item("parity-after").params
+    loss = document.item("compare-loss").params
+    for name in ("declared", "totals"):
+        assert before[name] == after[name] == loss[name]
+    assert after["totals"] == [{"table": "donations", "sum": "amount", "by": ["currency", "status"]}]
+    assert "declared" not in document.item("compare-restored").params
+
+
+def test_the_same_file_serves_everywhere_by_these_variables(document):
+    systems = Systems(document.systems, {})
+    assert {variable for _, variable in systems.unset_variables()} == set(VARIABLES)
+    settings = {**dict.fromkeys(VARIABLES, "x"), "PRISMA_DIFF": "adapter"}
+    assert read(FILE.read_bytes(), environ=settings).mistakes == []
+    assert Systems(document.systems, settings)["backend"]["diff"] == "adapter"
+    assert Systems(document.systems, dict.fromkeys(VARIABLES, "x"))["backend"]["diff"] == "native"
