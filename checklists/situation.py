@@ -129,15 +129,13 @@ def _who(board: Board, verb: str, view: ItemView) -> tuple[User, ...]:
     return tuple(m.person for m in board.members if verb in may(m, view, board))
 
 
-def is_mine(member: Member | None, view: ItemView) -> bool:
-    """Did this person claim it, own it by role, or may they sign it?"""
+def is_mine(board: Board, member: Member | None, view: ItemView) -> bool:
+    """Did this person claim it, own it by role (as a lead, where nobody has the role), or a seat of it?"""
     if member is None or member.part == Part.STAKEHOLDER:
         return False
-    if view.item.claimed_by_id:
-        return view.item.claimed_by_id == member.person_id
     if view.gate:
         return bool(set(member.seats) & set(view.item.seats))
-    return view.item.owner in member.roles
+    return member.person in _owners(view, board)
 
 
 def forward_phases(board: Board) -> list[PhaseView]:

@@ -32,12 +32,12 @@ from checklists.views.access import (
 
 NOW: frozenset[ItemState] = frozenset(set(ItemState) - {ItemState.BLOCKED, ItemState.DONE, ItemState.SKIPPED})
 #: What the filter may say → which items it shows.
-FILTERS: dict[str, tuple[str, Callable[[ItemView, Visit], bool]]] = {
-    "all": ("All", lambda view, visit: True),
-    "mine": ("Mine", lambda view, visit: is_mine(visit.member, view)),
-    "now": ("Now", lambda view, visit: view.state in NOW),
-    "blocked": ("Blocked", lambda view, visit: view.state == ItemState.BLOCKED),
-    "done": ("Done", lambda view, visit: view.settled),
+FILTERS: dict[str, tuple[str, Callable[[ItemView, Visit, Board], bool]]] = {
+    "all": ("All", lambda view, visit, board: True),
+    "mine": ("Mine", lambda view, visit, board: is_mine(board, visit.member, view)),
+    "now": ("Now", lambda view, visit, board: view.state in NOW),
+    "blocked": ("Blocked", lambda view, visit, board: view.state == ItemState.BLOCKED),
+    "done": ("Done", lambda view, visit, board: view.settled),
 }
 #: What the button of an action says, by how the action stands.
 START = {ItemState.READY: "Start", ItemState.FAILED: "Try again", ItemState.UNDONE: "Do again"}
@@ -97,12 +97,12 @@ def runbook(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _count(show: str, board: Board, visit: Visit) -> int:
     keep = FILTERS[show][1]
-    return sum(keep(view, visit) for view in board.items.values())
+    return sum(keep(view, visit, board) for view in board.items.values())
 
 
 def _part(phase: PhaseView, visit: Visit, board: Board, show: str, opened: str) -> Part:
     keep = FILTERS[show][1]
-    views = [view for view in phase.items if keep(view, visit) or view.item.key == opened]
+    views = [view for view in phase.items if keep(view, visit, board) or view.item.key == opened]
     return Part(phase, [_line(view, visit, board, opened) for view in views])
 
 
