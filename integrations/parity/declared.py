@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -104,10 +104,12 @@ class Declared:
         self.rules = tuple(rules)
         self._met: set[int] = set()
 
-    def find(self, kind: str, table: str, column: str = "") -> Rule | None:
-        """The first rule of that kind for this table or column, which thereby counts as met."""
+    def find(
+        self, kind: str, table: str, column: str = "", fits: Callable[[Rule], bool] = lambda rule: True
+    ) -> Rule | None:
+        """The first rule of that kind for this table or column that fits; it thereby counts as met."""
         for rule in self.rules:
-            if rule.kind == kind and rule.covers(table, column):
+            if rule.kind == kind and rule.covers(table, column) and fits(rule):
                 self._met.add(id(rule))
                 return rule
         return None

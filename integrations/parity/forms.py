@@ -112,8 +112,8 @@ def default_literal(default: Any, form: Form) -> sql.Composable | None:
     allowed: dict[str, tuple[type, ...]] = {
         "boolean": (bool,), "integer": (int,), "numeric": (int, float, str), "float": (int, float),
     }  # fmt: skip
-    if not isinstance(default, allowed.get(form.name, (str, int, float))):
+    if not isinstance(default, allowed.get(form.name, (str,))):
         return None
-    if isinstance(default, bool) and form.name != "boolean":
+    if isinstance(default, bool) != (form.name == "boolean") or (default == "" and form.name != "text"):
         return None
     return form.value(sql.SQL("{}").format(sql.Literal(str(default))))

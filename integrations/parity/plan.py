@@ -195,9 +195,9 @@ def _key(source: Table, target: Table, comparable: set[str]) -> tuple[str, ...]:
 
 
 def _cell(table: str, source: Column, target: Column, form: Form, declared: Declared) -> Cell:
-    default = declared.find("null_is_default", table, source.name)
-    if default and default_literal(default.default, form) is None:
-        default = None
+    default = declared.find(
+        "null_is_default", table, source.name, lambda rule: default_literal(rule.default, form) is not None
+    )
     filled = None if default else declared.find("null_is_filled", table, source.name)
     rounded = declared.find("rounded", table, source.name) if form.name in ("timestamp", "time") else None
     return Cell(source.name, source, target, form, default, filled, rounded)

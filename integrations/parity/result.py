@@ -108,9 +108,11 @@ class Result:
             found.append(f"{_count(unsound, 'part')} could not be compared")
         if undeclared := self.schema.get("undeclared"):
             found.append(f"{_count(len(undeclared), 'schema difference')} not declared ({_some(undeclared)})")
-        if self.sequences:
-            behind = [f"{s['sequence']} at {s['next']}, highest {s['highest']}" for s in self.sequences]
+        known = [s for s in self.sequences if not s["reason"]]
+        if behind := [f"{s['sequence']} at {s['next']}, highest {s['highest']}" for s in known]:
             found.append(f"{_count(len(behind), 'sequence')} behind ({_some(behind)})")
+        if unread := [s["sequence"] for s in self.sequences if s["reason"]]:
+            found.append(f"{_count(len(unread), 'sequence')} could not be read ({_some(unread)})")
         if wrong := [total["table"] for total in self.totals if not total["equal"]]:
             found.append(f"{_count(len(wrong), 'total')} not the same ({_some(wrong)})")
         return found

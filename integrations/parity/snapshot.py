@@ -29,7 +29,7 @@ PINNED = {
     "standard_conforming_strings": "on",
     "row_security": "off",  # an error instead of rows that are silently left out
     "enable_sort": "off",  # the planner takes each row for a bucket of its own, and would sort on disk
-    "work_mem": "64MB", "jit": "off", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15min",
+    "work_mem": "64MB", "jit": "off", "lock_timeout": "10s",
 }  # fmt: skip
 
 
@@ -91,7 +91,11 @@ class Snapshot:
                 f"{self.server.address} is PostgreSQL {self.connection.info.server_version // 10000}.",
                 means="The comparison needs functions that came with PostgreSQL 13.",
             )
-        for name, value in {**PINNED, "statement_timeout": f"{self.longest}s"}.items():
+        limits = {
+            "statement_timeout": f"{self.longest}s",
+            "idle_in_transaction_session_timeout": f"{self.longest + 900}s",  # one side waits for the other
+        }
+        for name, value in {**PINNED, **limits}.items():
             self.connection.execute("select set_config(%s, %s, false)", [name, value])
 
     def _begin(self) -> None:

@@ -94,8 +94,10 @@ def timed(times: int, work: Callable[[], Any]) -> float:
 
 
 def hash_scan(server: Server) -> None:
-    """One side's exact row hashes in one sum, without buckets: the floor of any such comparison."""
+    """One side's exact row hashes in one sum, without buckets, by one process of the server: the floor
+    of any such comparison where both sides share the cores."""
     with Snapshot(server) as snapshot:
+        snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
         tables = read_tables(snapshot)
         (plan,) = make_plans(tables, tables, Declared(()))[0]
         side = Side(plan, "source")

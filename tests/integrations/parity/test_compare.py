@@ -221,11 +221,13 @@ def test_a_table_that_may_not_be_read_is_named_and_the_others_compared(pair: Pai
     pair.both("create table t (id int primary key)", "create table secret (id int primary key)")
     role = "reader_" + urlsplit(pair.target.url).path.strip("/")
     pair.target.run(f"create role {role} login password 'x1'", f"grant select on t to {role}")
+    pair.target.run("create sequence own", "alter table t alter id set default nextval('own')")
     parts = urlsplit(pair.target.url)
     url = urlunsplit(parts._replace(netloc=f"{role}:x1@{parts.netloc.rpartition('@')[2]}"))
     result = compare_live(pair.source.server, Server.at(url), Options())
     pair.target.run(f"drop owned by {role}", f"drop role {role}")
     assert only(result, "t").equal
+    assert "1 sequence could not be read (public.own)" in result.summary
     assert "permission denied for table secret; grant SELECT" in only(result, "secret").unsound[0]
     assert not result.equal
 

@@ -103,6 +103,19 @@ def test_rules_work_where_a_table_has_no_key(pair: Pair) -> None:
     assert pair.table("t", NULLS[0], FILLED).differing > 0
 
 
+def test_a_rule_for_every_column_applies_where_its_default_can_be_a_value(pair: Pair) -> None:
+    everywhere = [
+        {"kind": "null_is_default", "table": "*", "column": "*", "default": default}
+        for default in ({}, False, 0, "")
+    ]
+    pair.both("create table t (id int primary key, j jsonb, b boolean, n int, s text, at timestamp)",
+              "insert into t (id) values (1)")  # fmt: skip
+    pair.target.run("update t set j = '{}', b = false, n = 0, s = ''")
+    assert pair.table("t", *everywhere).declared == 4
+    pair.target.run("update t set at = '2024-01-01'")
+    assert pair.table("t", *everywhere).changed == 1
+
+
 def test_new_rows_are_counted_apart_and_lost_ones_are_not(pair: Pair) -> None:
     pair.both("create table t (id int primary key)", "insert into t values (1), (2)")
     pair.target.run("insert into t values (3), (4)")
