@@ -96,7 +96,7 @@ def _execute(conn: Connection, sql: str, what: str, line: int) -> None:
         raise Problem(
             f"The alignment failed on the copy, line {line} ({what}): {error.diag.message_primary or error}.",
             means="On the live database it would have failed in the same way. Only the copy was touched.",
-            next="Correct the rows on the old side, or give values under defaults: of this item; rehearse again.",
+            next="Correct the rows on the old side, or give values under defaults: here; rehearse again.",
         ) from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -30,11 +30,27 @@ def review(
     keeps its reason. A script that PostgreSQL's grammar refuses is said to be so, with the
     position, and nothing is guessed about any of it.
     """
+    return review_in_turn({"": sql}, conn, count=count, seconds=seconds)[""]
+
+
+def review_in_turn(
+    scripts: Mapping[str, str],
+    conn: psycopg.Connection[Any] | None = None,
+    *,
+    count: bool = True,
+    seconds: float = 30,
+) -> dict[str, Review]:
+    """Reviews scripts that run one after the other: the later ones meet what the earlier ones made."""
+    script = Script(Catalog(conn))
+    return {name: _review(sql, script, count, seconds) for name, sql in scripts.items()}
+
+
+def _review(sql: str, script: Script, count: bool, seconds: float) -> Review:
     try:
         cuts = cut(sql)
     except Unparsable as error:
         return Review((), unparsable=str(error))
-    script = Script(Catalog(conn))
+    conn = script.catalog.conn
     statements = tuple(_statement(each, script) for each in cuts)
     if conn is not None and count:
         statements = count_rows(conn, statements, seconds=seconds)

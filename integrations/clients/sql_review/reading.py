@@ -86,8 +86,9 @@ def clauses(sql: str, *words: str) -> dict[str, str]:
     """
     marks = _marks(sql, {word.upper() for word in words})
     found: dict[str, str] = {"": sql[: marks[0][1]] if marks else sql}
-    for (word, _, begin), following in zip(marks, [*marks[1:], None], strict=True):
-        found[word] = sql[begin : following[1] if following else len(sql)].strip()
+    ends = [start for _, start, _ in marks[1:]] + [len(sql)]
+    for (word, _, begin), end in zip(marks, ends, strict=False):
+        found[word] = sql[begin:end].strip()
     return found
 
 

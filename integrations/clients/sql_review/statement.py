@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -194,6 +195,27 @@ class Review:
     def rows(self, weighs: Weighs) -> int:
         """All rows counted with that weight (a row met by two statements counts twice)."""
         return sum(s.rows(weighs) or 0 for s in self.statements)
+
+    def facts(self, limit: int = 100_000) -> dict[str, Any]:
+        """The review as JSON values, the gravest statements first, as many as fit into ``limit`` bytes."""
+        gravity = list(Change).index
+        listed: list[dict[str, Any]] = []
+        for each in sorted(self.statements, key=lambda s: (-gravity(s.classes[-1]), s.number)):
+            limit -= len(json.dumps(each.facts()))
+            if limit < 0:
+                break
+            listed.append(each.facts())
+        return {
+            "statements": len(self.statements),
+            "counts": self.counts,
+            "beyond_metadata": len(self.beyond_metadata),
+            "unparsable": self.unparsable,
+            "rows_that_fail": self.rows(Weighs.FAILS),
+            "rows_changed": self.rows(Weighs.CHANGED),
+            "rows_lost": self.rows(Weighs.LOST),
+            "listed": len(listed),
+            "list": listed,
+        }
 
     def in_short(self) -> str:
         """One line: the gravest that is in it, e.g. “additive, CHANGES 412 ROWS, then NOT NULL”."""
