@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,17 @@ from cutover.data_folder import PROJECT, data_folder, default_folder, generated
 env = environ.Env()
 
 # ── what this installation is ────────────────────────────────────────────────
-DEBUG = env.bool("DEBUG", default=False)
+
+
+def _yes_or_no(name: str, default: bool) -> bool:
+    """A switch; what is neither yes nor no is refused, lest a misspelt «yes» turn something off."""
+    value: str = env.str(name, default="").strip().lower()
+    if value not in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ImproperlyConfigured(f"{name} is {value}. Write true or false.")
+    return value in ("1", "true", "yes", "on") if value else default
+
+
+DEBUG = _yes_or_no("DEBUG", False)
 CUTOVER_DATA = Path(env.str("CUTOVER_DATA", default="") or default_folder())
 if not CUTOVER_DATA.is_absolute():
     raise ImproperlyConfigured(
@@ -67,6 +78,12 @@ except ValueError:
     )
 
 # ── servers ──────────────────────────────────────────────────────────────────
+if not EMBEDDED_POSTGRES and not re.fullmatch(
+    r"postgres(ql)?://[^/]*/[^/?]+(\?.*)?", env.str("DATABASE_URL")
+):
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be the address of a PostgreSQL database: postgresql://user:password@host:5432/cutover"
+    )
 DATABASES: dict[str, dict[str, Any]] = {
     "default": (
         {
@@ -80,10 +97,6 @@ DATABASES: dict[str, dict[str, Any]] = {
         else env.db("DATABASE_URL")
     )
 }
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured(
-        "DATABASE_URL must be the address of a PostgreSQL database: postgresql://user:password@host:5432/cutover"
-    )
 DATABASES["default"].update(
     CONN_MAX_AGE=0,  # under ASGI a kept connection belongs to nobody
     CONN_HEALTH_CHECKS=True,
@@ -145,10 +158,10 @@ if not ALLOWED_HOSTS:
     )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 #: On loopback there is no TLS; everywhere else cookies travel over https only.
-HTTPS = env.bool("CUTOVER_HTTPS", default=not STANDALONE)
+HTTPS = _yes_or_no("CUTOVER_HTTPS", not STANDALONE)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("CUTOVER_BEHIND_PROXY", False) else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if _yes_or_no("CUTOVER_BEHIND_PROXY", False) else None
 )
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
