@@ -10,6 +10,7 @@ from checklists.views import (
     cutovers,
     gates,
     items,
+    opening,
     parity,
     record,
     runbook,
@@ -25,11 +26,13 @@ of_one_cutover = [
     *parity.urlpatterns,
     *backups.urlpatterns,
     *record.urlpatterns,
+    *opening.urlpatterns,
     *stream.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", cutovers.cutovers, name="cutovers"),
+    path("open/", opening.open_cutover, name="open-cutover"),
     *accounts.urlpatterns,
     *waiting.urlpatterns,
     path("cutovers/<slug:slug>/", include(of_one_cutover)),
