@@ -1,0 +1,1 @@
+"""The old side: its tables as SQLAlchemy made them, its rows, and the logins that may touch them."""

@@ -1,0 +1,40 @@
+-- Keys and indexes of the old side, made after the rows: names and actions as SQLAlchemy leaves them to PostgreSQL.
+
+ALTER TABLE users ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE households ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE members ADD FOREIGN KEY (user_id) REFERENCES users (id);
+ALTER TABLE members ADD FOREIGN KEY (household_id) REFERENCES households (id);
+ALTER TABLE care_interactions ADD FOREIGN KEY (member_id) REFERENCES members (id);
+ALTER TABLE care_interactions ADD FOREIGN KEY (staff_id) REFERENCES users (id);
+ALTER TABLE prayer_requests ADD FOREIGN KEY (user_id) REFERENCES users (id);
+ALTER TABLE ministry_departments ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE ministry_departments ADD FOREIGN KEY (lead_id) REFERENCES users (id);
+ALTER TABLE volunteer_roles ADD FOREIGN KEY (department_id) REFERENCES ministry_departments (id);
+ALTER TABLE volunteer_assignments ADD FOREIGN KEY (role_id) REFERENCES volunteer_roles (id);
+ALTER TABLE volunteer_assignments ADD FOREIGN KEY (member_id) REFERENCES members (id);
+ALTER TABLE events ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE events ADD FOREIGN KEY (department_id) REFERENCES ministry_departments (id);
+ALTER TABLE donations ADD FOREIGN KEY (user_id) REFERENCES users (id);
+ALTER TABLE donations ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE automations ADD FOREIGN KEY (created_by) REFERENCES users (id);
+ALTER TABLE automation_steps ADD FOREIGN KEY (automation_id) REFERENCES automations (id);
+ALTER TABLE facilities ADD FOREIGN KEY (church_id) REFERENCES churches (id);
+ALTER TABLE resources ADD FOREIGN KEY (facility_id) REFERENCES facilities (id);
+ALTER TABLE facility_reservations ADD FOREIGN KEY (facility_id) REFERENCES facilities (id);
+ALTER TABLE facility_reservations ADD FOREIGN KEY (event_id) REFERENCES events (id);
+ALTER TABLE facility_reservations ADD FOREIGN KEY (requested_by) REFERENCES users (id);
+ALTER TABLE resource_allocations ADD FOREIGN KEY (reservation_id) REFERENCES facility_reservations (id);
+ALTER TABLE resource_allocations ADD FOREIGN KEY (resource_id) REFERENCES resources (id);
+ALTER TABLE attendance_records ADD FOREIGN KEY (event_id) REFERENCES events (id);
+ALTER TABLE attendance_records ADD FOREIGN KEY (member_id) REFERENCES members (id);
+
+CREATE UNIQUE INDEX ix_users_email ON users (email);
+ALTER TABLE ministry_departments ADD UNIQUE (name);
+ALTER TABLE donations ADD UNIQUE (reference);
+ALTER TABLE service_integrations ADD UNIQUE (service);
+ALTER TABLE facilities ADD UNIQUE (name);
+ALTER TABLE resource_allocations ADD CONSTRAINT uq_allocation UNIQUE (reservation_id, resource_id);
+CREATE INDEX ix_members_household_id ON members (household_id);
+CREATE INDEX ix_donations_created_at ON donations (created_at);
+CREATE INDEX ix_events_starts_at ON events (starts_at);
+CREATE INDEX ix_attendance_records_event_id ON attendance_records (event_id);

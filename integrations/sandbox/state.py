@@ -1,0 +1,80 @@
+"""What the sandbox has to remember between two starts: passwords, ports, the old estate's secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from integrations.sandbox.legacy.access import ROLES
+
+FIRST_PORT, LAST_PORT = 18_100, 18_900  # below the ports that the kernel gives to outgoing connections
+
+#: names of the old estate's settings, as covenant-connect.md lists them, that hold a secret
+SECRETS = (
+    "SECRET_KEY",
+    "MAIL_PASSWORD",
+    "PAYSTACK_SECRET_KEY",
+    "FINCRA_SECRET_KEY",
+    "STRIPE_SECRET_KEY",
+    "FLUTTERWAVE_SECRET_KEY",
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """Made once, with random values that are good for nothing else; kept in a file only we may read."""
+
+    passwords: dict[str, str]  # by database role
+    canary_password: str
+    secrets: dict[str, str]
+    legacy_port: int
+    api_port: int
+
+    @classmethod
+    def of(cls, folder: Path) -> State:
+        """The state kept in the folder; a new one, kept at once, where there is none."""
+        path = folder / "state.json"
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        state = cls._new()
+        write_private(path, json.dumps(asdict(state), indent=1))
+        return state
+
+    @classmethod
+    def _new(cls) -> State:
+        legacy = free_port(FIRST_PORT)
+        return cls(
+            passwords={role: secrets.token_hex(16) for role in ROLES},
+            canary_password=secrets.token_hex(12),
+            secrets={name: f"sandbox-{secrets.token_hex(12)}" for name in SECRETS},
+            legacy_port=legacy,
+            api_port=free_port(legacy + 1),
+        )
+
+
+def free_port(first: int) -> int:
+    """The first port of loopback from there on at which nobody listens now."""
+    for port in range(first, LAST_PORT):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"every port from {first} to {LAST_PORT} on 127.0.0.1 is taken")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file of mode 0600 that is whole or not there."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
+    partial.unlink(missing_ok=True)
+    partial.touch(0o600)
+    partial.write_text(text)
+    partial.rename(path)

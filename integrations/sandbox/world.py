@@ -1,0 +1,156 @@
+"""The sandbox as a whole: what it makes ready, what it runs, and by which variables it is reached."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from integrations.sandbox.legacy import access, seed
+from integrations.sandbox.state import State, write_private
+
+DATABASE = "covenant"
+CANARY = "canary@people.invalid"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program of the sandbox for a supervisor to start, watch and end with SIGTERM."""
+
+    name: str
+    argv: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+
+class Sandbox:
+    """An old estate and a new one on two PostgreSQL servers that are given.
+
+    ``admin_url`` is a superuser's address of the server that the old database lives on,
+    ``scratch_url`` one of an isolated server for restored backups. Everything that has to outlive a
+    restart is in ``folder`` (0700). ``database`` is its name, for two sandboxes on one server.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        admin_url: str,
+        scratch_url: str,
+        *,
+        rows: int = 200_000,
+        seed: int = 20250922,
+        database: str = DATABASE,
+    ) -> None:
+        self.folder, self.admin_url, self.scratch_url = folder.absolute(), admin_url, scratch_url
+        self.rows, self.seed, self.database = rows, seed, database
+        self.state = State.of(self.folder)
+
+    @property
+    def project(self) -> Path:
+        """The work copy of the Prisma project."""
+        return self.folder / "backend"
+
+    def url(self, role: str) -> str:
+        """The address of the old database by one of the logins of `access`."""
+        parts = urlsplit(self.admin_url)
+        place = f"{parts.hostname or '127.0.0.1'}:{parts.port or 5432}"
+        netloc = f"{role}:{self.state.passwords[role]}@{place}"
+        return urlunsplit(("postgresql", netloc, f"/{self.database}", "", ""))
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Makes what is not there yet: roles, the filled database, the Prisma project, the old ``.env``.
+
+        The npm packages come with the first need (`node.install`). A database that is there is kept,
+        however far its migration has come.
+        """
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            access.make_roles(admin, self.state.passwords)
+            if not self._is_there(admin):
+                self._make_database(admin, say)
+        from integrations.sandbox import node  # here, since `-m integrations.sandbox.node` runs it too
+
+        node.lay_out(self.project)
+        write_private(self.folder / "old.env", self._env_file())
+        say(f"the old estate is in {self.folder}")
+
+    def _is_there(self, admin: access.Connection) -> bool:
+        found = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database])
+        return found.fetchone() is not None
+
+    def _make_database(self, admin: access.Connection, say: Callable[[str], None]) -> None:
+        """Under another name until it is whole: a half-filled database is never taken for the old one."""
+        began, partial = time.monotonic(), f"{self.database}_being_made"
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(partial)))
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(partial))
+        )
+        inside = urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{partial}"))
+        with psycopg.connect(inside) as connection:
+            connection.execute("SET synchronous_commit = off")
+            connection.execute("SET maintenance_work_mem = '256MB'")
+            access.grant(connection, partial)
+            connection.execute(f"SET ROLE {access.APPLICATION}")
+            canary = (CANARY, self.state.canary_password)
+            seed.fill(connection, rows=self.rows, seed=self.seed, canary=canary, say=say)
+        with psycopg.connect(inside, autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE)")
+        owner = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+        admin.execute(owner.format(sql.Identifier(partial), sql.Identifier(access.MIGRATOR)))
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        admin.execute(rename.format(sql.Identifier(partial), sql.Identifier(self.database)))
+        say(f"{self.rows:,} rows in {time.monotonic() - began:.1f} s")
+
+    def _env_file(self) -> str:
+        kept = self.state.secrets
+        lines = [
+            "# The old estate of the sandbox: values made at random, good for nothing else.",
+            f"DATABASE_URL={self.url(access.APPLICATION)}",
+            f"SECRET_KEY={kept['SECRET_KEY']}",
+            "MAIL_SERVER=smtp.covenant.invalid",
+            "MAIL_PORT=587",
+            "MAIL_USERNAME=office@covenant.invalid",
+            f"MAIL_PASSWORD={kept['MAIL_PASSWORD']}",
+            "REDIS_URL=redis://redis.covenant.invalid:6379/0",
+            *(f"{name}={value}" for name, value in kept.items() if name.endswith("_SECRET_KEY")),
+            'CORS_ORIGINS="https://covenant.invalid, https://www.covenant.invalid"',
+        ]
+        return "\n".join(lines) + "\n"
+
+    def processes(self) -> list[Process]:
+        """The old application and the new API, each ended by SIGTERM."""
+        module = [sys.executable, "-m"]
+        return [
+            Process(
+                "old-app",
+                [*module, "integrations.sandbox.legacy_app"],
+                {"DATABASE_URL": self.url(access.APPLICATION), "PORT": str(self.state.legacy_port)},
+            ),
+            Process(
+                "new-api",
+                [*module, "integrations.sandbox.new_api"],
+                {"DATABASE_URL": self.url(access.API), "PORT": str(self.state.api_port)},
+            ),
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """What the runbook's ``systems:`` take their addresses from."""
+        return {
+            "LEGACY_DATABASE_URL": self.url(access.APPLICATION),
+            "TARGET_DATABASE_URL": self.url(access.MIGRATOR),
+            "PARITY_DATABASE_URL": self.url(access.READER),
+            "SCRATCH_DATABASE_URL": self.scratch_url,
+            "PRISMA_PROJECT": str(self.project),
+            "PRISMA_COMMAND": shlex.quote(str(self.project / "bin" / "prisma")),
+            "PRISMA_DIFF": "adapter",
+            "API_URL": f"http://127.0.0.1:{self.state.api_port}",
+            "LEGACY_APP_URL": f"http://127.0.0.1:{self.state.legacy_port}",
+            "LEGACY_ENV_FILE": str(self.folder / "old.env"),
+            "CANARY_EMAIL": CANARY,
+            "CANARY_PASSWORD": self.state.canary_password,
+        }
