@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections
 
-from checklists.executor.tree import default_signals, die_with, drop_sockets
+from checklists.executor.tree import call_ourselves, default_signals, die_with, drop_sockets
 
 Message = dict[str, Any]
 GO = b"go"
@@ -112,6 +112,7 @@ def _work(work: Callable[[Channel], None], channel: Channel, parent: int) -> Non
     code = 1
     try:
         die_with(parent)
+        call_ourselves("cutover-action")
         default_signals()
         drop_sockets(keep={channel.up, channel.down})
         work(channel)

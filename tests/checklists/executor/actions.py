@@ -80,6 +80,8 @@ class Play(Action):
             report.progress(step + 1, 5, f"step {step + 1}")
             time.sleep((params.seconds or 0) / 5)
 
+    do_slow_before = do_succeed
+
     def do_verdict(self, params: Values, report: Report) -> Outcome:
         return Outcome(ok=False, summary="The answer is no. Ask again tomorrow.")
 

@@ -24,7 +24,10 @@ from tests import servers
 from tests.checklists.executor.actions import ACTIONS
 
 PROJECT = Path(__file__).parents[3]
-FAST = "heartbeat=0.5,lease=2,ask_to_stop=1.2,kill=1.7,reaper=0.3,poll=0.2,after_outage=0,look_again=1,wake_again=1"
+FAST = (
+    "heartbeat=0.5,lease=2,ask_to_stop=1.2,kill=1.7,reaper=0.3,poll=0.2,after_outage=0,look_again=1,"
+    "wake_again=1"
+)
 
 
 @pytest.fixture
@@ -75,7 +78,8 @@ def queued_attempt(
     return Attempt.objects.create(
         cutover=cutover, item=item, number=item.attempts.count() + 1, action=action,
         effect=ACTIONS[action].effect, params=params, resource=params.get("resource") or None,
-        epoch=cutover.epoch, direction=phase.direction, deadline=timedelta(seconds=deadline), queued_at=database_now(),
+        epoch=cutover.epoch, direction=phase.direction, deadline=timedelta(seconds=deadline),
+        queued_at=database_now(),
     )  # fmt: skip
 
 
@@ -125,33 +129,48 @@ class Panel:
                 process.wait()
 
 
+def _panel(folder: Path) -> Panel:
+    url = servers.POSTGRES.url(connection.settings_dict["NAME"])
+    return Panel(folder, {**os.environ, "DATABASE_URL": url, "CUTOVER_DATA": str(settings.CUTOVER_DATA)})
+
+
 @pytest.fixture
 def panel(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """Starts nothing by itself: ``panel.start("worker")``."""
-    name = connection.settings_dict["NAME"]
-    environment = {
-        **os.environ,
-        "DATABASE_URL": servers.POSTGRES.url(name),
-        "CUTOVER_DATA": str(settings.CUTOVER_DATA),
-    }
-    panel = Panel(tmp_path_factory.mktemp("panel"), environment)
+    panel = _panel(tmp_path_factory.mktemp("panel"))
     yield panel
     panel.stop()
     print(panel.output())
 
 
-@pytest.fixture
-def running_panel(panel: Panel) -> Panel:
-    """Reaper, dispatcher and a Celery worker."""
+@pytest.fixture(scope="module")
+def lasting_panel(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """Reaper, dispatcher and a Celery worker, for all tests of a module."""
+    panel = _panel(tmp_path_factory.mktemp("panel"))
     panel.start("reaper")
     panel.start("dispatcher")
     panel.start("worker", "--concurrency", "3", "--cancel-on-stop")
-    return panel
+    yield panel
+    panel.stop()
+
+
+@pytest.fixture
+def running_panel(lasting_panel: Panel, transactional_db: None) -> Iterator[Panel]:
+    """The lasting panel; no attempt is left running when the database is emptied."""
+    assert all(process.poll() is None for process in lasting_panel.processes), lasting_panel.output()
+    yield lasting_panel
+    for attempt in Attempt.objects.leased():
+        os.kill(attempt.owner["pid"], signal.SIGKILL)
+    wait_until(lambda: not Attempt.objects.leased().exists())
+    print(lasting_panel.output()[-4000:])
+
+
+ENDED = ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "UNKNOWN", "RECONCILED")
 
 
 def wait_for(attempt: Attempt, *statuses: str, seconds: float = 40) -> Attempt:
     """The attempt once it has one of these statuses (by default: once nobody works on it any more)."""
-    wanted = statuses or ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "UNKNOWN", "RECONCILED")
+    wanted = statuses or ENDED
     until = time.monotonic() + seconds
     while True:
         now = Attempt.objects.select_related("item", "cutover").get(pk=attempt.pk)
@@ -170,3 +189,15 @@ def wait_until(question: Callable[[], object], seconds: float = 30) -> Any:
         assert time.monotonic() < until, "it did not come true"
         time.sleep(0.05)
     return answer
+
+
+def running(attempt: Attempt) -> Attempt:
+    """The attempt once its effect is under way."""
+    wait_until(lambda: attempt.lines.exists())
+    return wait_for(attempt, "RUNNING")
+
+
+def found(attempt: Attempt) -> Attempt:
+    """The attempt once a probe has answered."""
+    wait_until(lambda: Attempt.objects.get(pk=attempt.pk).finding)
+    return Attempt.objects.get(pk=attempt.pk)
