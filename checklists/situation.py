@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from checklists.gates import Board, ItemView, PhaseView, may, why_not_sign
+from checklists.gates import Board, ItemView, PhaseView, may, seats_for, why_not_sign
 from checklists.models import Item, Member
 from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemKind, ItemState, Part
 
@@ -113,7 +113,8 @@ def _seats(view: ItemView, board: Board) -> list[Wait]:
 
 
 def _signers(seat: str, view: ItemView, board: Board) -> tuple[User, ...]:
-    return tuple(m.person for m in board.members if seat in m.seats and not why_not_sign(m, view))
+    free = [m for m in board.members if seat in seats_for(m, view) and not why_not_sign(m, view)]
+    return tuple(m.person for m in free)
 
 
 def _owners(view: ItemView, board: Board) -> tuple[User, ...]:

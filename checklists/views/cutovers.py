@@ -107,7 +107,7 @@ def status(request: HttpRequest, slug: str) -> HttpResponse:
 def rollback(request: HttpRequest, slug: str) -> HttpResponse:
     """Ordering the rollback: what it does, why, and the password again."""
     visit = enter_to_act(request, slug)
-    form = RollbackForm(request.POST or None, request=request)
+    form = RollbackForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         try:
             still = services.order_rollback(
@@ -131,7 +131,7 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
     """Declaring the cutover completed, rolled back or abandoned, with the password again."""
     visit = enter_to_act(request, slug)
     _only_leads(visit)
-    form = CloseForm(request.POST or None, request=request)
+    form = CloseForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         try:
             services.close_cutover(

@@ -1,0 +1,214 @@
+"""The cutovers, one cutover, what everybody sees of it, turning round and closing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from checklists import services
+from checklists.models import Backup, Cutover
+from checklists.models.audit import database_now
+from checklists.states import AttemptStatus, CutoverStatus, Decision, Direction, Kind
+from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person, sign
+
+pytestmark = pytest.mark.django_db
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def overview(client, cutover) -> str:
+    return text_of(client.get(cutover.get_absolute_url()))
+
+
+# ── the list ─────────────────────────────────────────────────────────────────
+
+
+def test_the_list_says_where_each_cutover_is(browser_of) -> None:
+    make_cutover()
+    make_cutover("looked", kind=Kind.PRODUCTION)
+    page = text_of(browser_of("ama").get("/"))
+    assert "2 cutovers are open" in page
+    assert "Nothing runs. Next is 1.1 Announce it." in page
+    assert "1.3 Change it? waits for signatures: 0 of 2 are there." in page
+    assert "REHEARSAL" in page
+    assert "PRODUCTION" in page
+
+
+def test_the_list_shows_nobody_the_cutovers_of_others(browser_of) -> None:
+    make_cutover()
+    assert "There is nothing here that you have a part in." in text_of(browser_of("stranger").get("/"))
+
+
+def test_a_stakeholder_is_led_to_the_page_without_jargon(browser_of) -> None:
+    cutover = make_cutover()
+    assert f'href="/cutovers/{cutover.slug}/status/"' in text_of(browser_of("yaw").get("/"))
+
+
+# ── one cutover ──────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_production_and_rehearsal_cannot_be_confused(browser_of, kind: Kind) -> None:
+    page = overview(browser_of("ama"), make_cutover(kind=kind))
+    assert f"<title>Overview · Sample · {kind.label.upper()}</title>" in page
+    assert f'<body class="kind-{kind.value.lower()}">' in page
+
+
+def test_the_first_line_says_where_we_are(browser_of) -> None:
+    ama = browser_of("ama")
+    cutover = make_cutover("announced")
+    assert '<h1 class="headline">Nothing runs. Next is 1.2 Look at it.</h1>' in overview(ama, cutover)
+    ended(
+        cutover, "look", AttemptStatus.RUNNING, progress_done=14, progress_total=22, progress_what="table 14"
+    )
+    page = overview(ama, cutover)
+    assert "1.2 Look at it is under way." in page
+    assert 'value="14" max="22"' in page
+    assert "table 14" in page
+
+
+def test_what_is_unknown_is_said_before_everything_else(browser_of) -> None:
+    cutover = make_cutover("announced")
+    ended(cutover, "look", AttemptStatus.UNKNOWN, unknown_reason="Its worker died.")
+    page = overview(browser_of("ama"), cutover)
+    assert "We do not know whether 1.2 Look at it happened. Somebody has to look." in page
+    assert "Its worker died." in page
+
+
+def test_what_waits_says_for_whom(browser_of) -> None:
+    page = overview(browser_of("efua"), make_cutover("looked"))
+    assert "<strong>You</strong>" in page
+    assert "sign the Technical seat" in page
+    assert "<strong>Kofi</strong>" in page
+
+
+def test_a_seat_that_nobody_can_fill_is_said_to_wait_for_nobody(browser_of) -> None:
+    cutover = make_cutover("looked")
+    cutover.members.filter(person__username="kofi").delete()
+    assert "Nobody here can" in overview(browser_of("ama"), cutover)
+
+
+def test_a_no_go_is_shown_with_its_reason(browser_of) -> None:
+    cutover = make_cutover("looked")
+    sign(cutover, "kofi", "finance", Decision.NO_GO, "the totals are off")
+    page = overview(browser_of("ama"), cutover)
+    assert "Kofi said no-go: “the totals are off”" in page
+
+
+def test_a_backup_that_nobody_restored_is_called_not_verified(browser_of) -> None:
+    cutover = make_cutover("looked")
+    attempt = cutover.attempts.get()
+    Backup.objects.create(
+        cutover=cutover, attempt=attempt, path="b", bytes=1, sha256="ab" * 32, taken_at=database_now()
+    )
+    page = overview(browser_of("ama"), cutover)
+    assert "not verified: nobody has restored it" in page
+    Backup.objects.update(verified_at=database_now(), verified_by=attempt, restore_seconds=240)
+    page = overview(browser_of("ama"), cutover)
+    assert "measured: 4 min to restore" in page
+    assert "not verified" not in page
+
+
+def test_what_happened_lately_is_told_in_sentences(browser_of) -> None:
+    assert "<strong>ama</strong> ticked “Announce it”" in overview(
+        browser_of("ama"), make_cutover("announced")
+    )
+
+
+# ── rollback and closing ─────────────────────────────────────────────────────
+
+
+def order(client, cutover, **said: str):
+    return client.post(reverse("cutover-rollback", args=[cutover.slug]), said)
+
+
+def test_a_rollback_asks_for_reason_and_password(browser_of) -> None:
+    cutover = make_cutover("changed")
+    ama = browser_of("ama")
+    for said in ({}, {"reason": "no"}, {"reason": "no", "password": "wrong"}, {"password": PASSWORD}):
+        answer = order(ama, cutover, **said)
+        assert answer.status_code == 422, said
+        assert Cutover.objects.get(pk=cutover.pk).direction == Direction.FORWARD
+    assert "That is not your password. Nothing was done." in text_of(
+        order(ama, cutover, reason="no", password="wrong")
+    )
+    order(ama, cutover, reason="the totals are off", password=PASSWORD)
+    assert Cutover.objects.get(pk=cutover.pk).direction == Direction.ROLLBACK
+    page = overview(ama, cutover)
+    assert "A rollback was ordered." in page
+    assert "ordered the rollback: “the totals are off”" in page
+
+
+def test_too_many_wrong_passwords_are_not_even_read(browser_of) -> None:
+    cutover = make_cutover()
+    ama = browser_of("ama")
+    for _ in range(10):
+        order(ama, cutover, reason="no", password="wrong")
+    assert "Too many tries." in text_of(order(ama, cutover, reason="no", password=PASSWORD))
+    assert Cutover.objects.get(pk=cutover.pk).direction == Direction.FORWARD
+
+
+def test_before_a_rollback_one_is_told_what_is_not_known(browser_of) -> None:
+    cutover = make_cutover()
+    page = text_of(browser_of("efua").get(reverse("cutover-rollback", args=[cutover.slug])))
+    assert "No backup was verified by a restore" in page
+
+
+def test_a_cutover_is_closed_only_when_everything_is_settled(browser_of) -> None:
+    ama = browser_of("ama")
+    cutover = make_cutover("changed")
+    close = reverse("cutover-close", args=[cutover.slug])
+    said = {"status": CutoverStatus.COMPLETED, "password": PASSWORD}
+    assert "1 items are not settled: 2.2 Celebrate." in text_of(ama.post(close, said, follow=True))
+    services.tick_item(item=item_of(cutover, "celebrate"), by=person("ama"))
+    ama.post(close, said)
+    assert "Completed: everything is done." in overview(ama, cutover)
+
+
+def test_only_a_lead_closes(browser_of) -> None:
+    cutover = make_cutover()
+    assert browser_of("efua").get(reverse("cutover-close", args=[cutover.slug])).status_code == 403
+
+
+# ── for everybody ────────────────────────────────────────────────────────────
+
+
+def everybody(client, cutover) -> str:
+    return text_of(client.get(reverse("status", args=[cutover.slug])))
+
+
+def test_the_page_for_everybody_answers_the_four_questions(browser_of) -> None:
+    now = database_now()
+    window = {"window_start": now - timedelta(hours=1), "window_end": now + timedelta(hours=3)}
+    page = everybody(browser_of("yaw"), make_cutover(**window))
+    assert "We are in part 1: Prepare." in page
+    assert '<strong class="good">Yes.</strong>' in page
+    assert "Nobody has checked the new service in this cutover yet." in page
+    assert "We are in “Prepare”, 0 of 3 steps done." in page
+
+
+def test_the_page_for_everybody_says_when_we_are_late(browser_of) -> None:
+    now = database_now()
+    window = {"window_start": now - timedelta(hours=3), "window_end": now + timedelta(minutes=2)}
+    assert '<strong class="bad">No.</strong>' in everybody(browser_of("yaw"), make_cutover(**window))
+
+
+def test_the_page_for_everybody_hides_no_trouble(browser_of) -> None:
+    cutover = make_cutover("announced")
+    ended(cutover, "look", AttemptStatus.FAILED)
+    assert "Something did not go as planned." in everybody(browser_of("yaw"), cutover)
+
+
+def test_the_service_is_up_only_when_a_check_has_seen_it(browser_of) -> None:
+    cutover = make_cutover("announced")
+    item = item_of(cutover, "look")
+    item.action = "http.smoke"
+    item.save()
+    ended(cutover, "look", AttemptStatus.FAILED)
+    assert "the new service did not answer as it should" in everybody(browser_of("yaw"), cutover)
+    ended(cutover, "look")
+    assert "the new service answered" in everybody(browser_of("yaw"), cutover)

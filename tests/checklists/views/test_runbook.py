@@ -1,0 +1,193 @@
+"""The runbook's page and the commands behind its buttons."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from checklists import services
+from checklists.states import AttemptStatus
+from tests.checklists.histories import ended, item_of, make_cutover, person
+
+pytestmark = pytest.mark.django_db
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def give(client, cutover, verb: str, key: str, **said: str):
+    return client.post(reverse(f"item-{verb}", args=[cutover.slug, key]), said, follow=True)
+
+
+def test_a_tick_is_a_form_that_needs_no_javascript(browser_of) -> None:
+    cutover = make_cutover()
+    ama = browser_of("ama")
+    page = text_of(ama.get(reverse("runbook", args=[cutover.slug])))
+    assert f'method="post" action="/cutovers/{cutover.slug}/items/announce/tick/"' in page
+    answer = give(ama, cutover, "tick", "announce")
+    assert "Ticked 1.1 Announce it." in text_of(answer)
+    assert item_of(cutover, "announce").done_by == person("ama")
+
+
+def test_with_htmx_the_same_address_answers_with_the_part_that_changed(browser_of) -> None:
+    cutover = make_cutover()
+    answer = give(browser_of("ama", htmx=True), cutover, "tick", "announce")
+    html = text_of(answer)
+    assert "<html" not in html
+    assert html.startswith('<div id="live"')
+    assert '<hx-partial hx-target="#notices"' in html
+    assert "Ticked 1.1 Announce it." in html
+
+
+def test_ticking_twice_is_ticking_once(browser_of) -> None:
+    cutover = make_cutover()
+    ama = browser_of("ama")
+    give(ama, cutover, "tick", "announce")
+    give(ama, cutover, "tick", "announce")
+    assert cutover.record.filter(kind="item.ticked").count() == 1
+
+
+def test_taking_a_tick_back_asks_why(browser_of) -> None:
+    cutover = make_cutover("announced")
+    ama = browser_of("ama")
+    assert "Say why; it goes into the record." in text_of(
+        give(ama, cutover, "untick", "announce", reason="  ")
+    )
+    assert item_of(cutover, "announce").done_at
+    give(ama, cutover, "untick", "announce", reason="nobody read it")
+    assert item_of(cutover, "announce").done_at is None
+    assert cutover.record.get(kind="item.unticked").payload["reason"] == "nobody read it"
+
+
+def test_skipping_asks_why_and_can_be_taken_back(browser_of) -> None:
+    cutover = make_cutover()
+    ama = browser_of("ama")
+    give(ama, cutover, "skip", "announce")
+    assert item_of(cutover, "announce").skipped_at is None
+    give(ama, cutover, "skip", "announce", reason="they know already")
+    page = text_of(ama.get(reverse("runbook", args=[cutover.slug])))
+    assert "skipped by Ama: they know already" in page
+    give(ama, cutover, "unskip", "announce", reason="they do not")
+    assert item_of(cutover, "announce").skipped_at is None
+
+
+def test_one_takes_an_item_on_and_gives_it_back(browser_of) -> None:
+    cutover = make_cutover()
+    ama = browser_of("ama")
+    give(ama, cutover, "claim", "announce")
+    assert "<strong>Ama</strong> has it" in text_of(ama.get(reverse("runbook", args=[cutover.slug])))
+    give(ama, cutover, "release", "announce")
+    assert item_of(cutover, "announce").claimed_by is None
+
+
+def test_a_note_is_shown_as_text_and_never_as_markup(browser_of) -> None:
+    cutover = make_cutover()
+    give(browser_of("efua"), cutover, "note", "announce", text="<script>alert(1)</script> look at {{ 7 }}")
+    page = text_of(browser_of("ama").get(reverse("runbook", args=[cutover.slug]) + "?open=announce"))
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; look at {{ 7 }}" in page
+
+
+@pytest.mark.parametrize("said", ["a\x00b", "x" * 5000])
+def test_what_cannot_be_kept_is_refused_in_words(browser_of, said: str) -> None:
+    cutover = make_cutover()
+    answer = give(browser_of("ama"), cutover, "note", "announce", text=said)
+    assert answer.status_code == 200
+    assert "Nothing was changed." in text_of(answer)
+    assert not item_of(cutover, "announce").notes.exists()
+
+
+def test_an_approver_is_told_why_they_may_not_tick(browser_of) -> None:
+    cutover = make_cutover()
+    answer = give(browser_of("efua"), cutover, "tick", "announce")
+    assert "only a migration lead may tick 1.1 Announce it" in text_of(answer)
+    assert item_of(cutover, "announce").done_at is None
+
+
+def test_each_line_has_the_one_button_that_makes_sense_now(browser_of) -> None:
+    cutover = make_cutover("announced")
+    runbook = reverse("runbook", args=[cutover.slug])
+    ama = browser_of("ama")
+    assert 'aria-label="Start: 1.2 Look at it"' in text_of(ama.get(runbook))
+    ended(cutover, "look", AttemptStatus.FAILED)
+    assert 'aria-label="Try again: 1.2 Look at it"' in text_of(ama.get(runbook))
+    ended(cutover, "look")
+    assert 'aria-label="Decide: 1.3 Change it?"' in text_of(browser_of("efua").get(runbook))
+    ended(cutover, "look", AttemptStatus.UNKNOWN)
+    assert 'aria-label="Find out: 1.2 Look at it"' in text_of(ama.get(runbook))
+
+
+def test_a_blocked_item_says_by_what_with_a_link(browser_of) -> None:
+    cutover = make_cutover()
+    page = text_of(browser_of("ama").get(reverse("runbook", args=[cutover.slug])))
+    assert '&amp;open=announce#item-announce">1.1 Announce it is not done yet.</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("show", "there", "not_there"),
+    [
+        ("now", ["announce"], ["look", "celebrate"]),
+        ("blocked", ["look", "celebrate", "restore"], ["announce"]),
+        ("done", [], ["announce", "look"]),
+        ("mine", ["announce", "look"], ["go"]),
+        ("nonsense", ["announce", "look", "go", "celebrate"], []),
+    ],
+)
+def test_the_filter_leaves_what_it_says(browser_of, show, there, not_there) -> None:
+    cutover = make_cutover()
+    page = text_of(browser_of("ama").get(reverse("runbook", args=[cutover.slug]), {"show": show}))
+    for key in there:
+        assert f'id="item-{key}"' in page
+    for key in not_there:
+        assert f'id="item-{key}"' not in page
+
+
+def test_an_item_folds_out_in_place_with_what_the_customer_wrote(browser_of) -> None:
+    cutover = make_cutover()
+    item = item_of(cutover, "announce")
+    item.original = "Announce the **window** <b>now</b>"
+    item.save()
+    page = text_of(browser_of("ama").get(reverse("runbook", args=[cutover.slug]), {"open": "announce"}))
+    assert "<strong>window</strong> &lt;b&gt;now&lt;/b&gt;" in page
+    assert "<p>Tell everybody.</p>" in page
+    assert 'id="commands-announce"' in page
+    assert 'id="commands-look"' not in page
+
+
+def runbook_of(items: int) -> str:
+    """A runbook of that many items: ticks, actions, and a gate at the end of each phase of ten."""
+    lines = ["name: sized", "title: Sized", "timezone: UTC", "systems: {}", "roles: {lead: Lead}",
+             "seats: {technical: Technical, data: Data, finance: Finance}", "phases:"]  # fmt: skip
+    for phase in range(items // 10):
+        lines += [f"  - key: p{phase}", f"    title: Phase {phase}", "    items:"]
+        for n in range(9):
+            what = "kind: manual, how: Do it." if n % 2 else "kind: action, action: sample.look"
+            lines.append(f"      - {{key: i{phase}-{n}, title: Item, {what}, owner: lead, planned: 1m}}")
+        lines.append(
+            f"      - {{key: g{phase}, title: Go, kind: gate, owner: lead, seats: [technical, data], quorum: 2,"
+            f" needs: [i{phase}-0], evidence: [{{item: i{phase}-0}}]}}"
+        )
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", ["runbook", "cutover", "status"])
+def test_500_items_take_as_many_queries_as_50(browser_of, name: str) -> None:
+    counts = []
+    for items in (50, 500):
+        cutover = make_cutover(text=runbook_of(items))
+        for n in range(0, items // 10, 2):  # attempts, evidence, ticks and notes grow with it
+            ended(cutover, f"i{n}-0")
+            services.tick_item(item=item_of(cutover, f"i{n}-1"), by=person("ama"))
+            services.claim_item(item=item_of(cutover, f"i{n}-3"), by=person("ama"))
+        ama = browser_of("ama")
+        address = reverse(name, args=[cutover.slug])
+        ama.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            page = ama.get(address)
+        assert page.status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 30
