@@ -61,8 +61,8 @@ class PrismaStatus(Action):
         prisma = Prisma(params.prisma, attempt=attempt, report=report)
         report.secret(*prisma.secrets)
         done = prisma.try_run("migrate", "status")
-        said = next((word for text, word in SAYS.items() if text in done.stdout), "")
         output = prisma.masked(f"{done.stdout}\n{done.stderr}")
+        said = next((word for text, word in SAYS.items() if text in output), "")
         if not said and (not done.ok or code_of(output)):
             raise explain(output, command="prisma migrate status", exit_code=done.code, way=prisma.way)
         with postgres.connect(prisma.url, attempt=attempt, readonly=True) as conn:

@@ -20,6 +20,12 @@ NAMED = re.compile(
     r"""Migration name: (\S+)|with migration_name="([^"]+)"|[Tt]he `([^`]+)` migration"""
     r"|migration `?(\d{14}_\w+)`?"
 )
+#: The database's own words: of the native engine, and of one with a driver adapter.
+SAID = re.compile(
+    r"(?:Database error:\s*\n|external connector error\s*\n\s*(?:Error querying the database: )?)"
+    r"(.+?)(?:\n\s*\n|\n\s+0: |\Z)",
+    re.DOTALL,
+)
 LONGEST = 600  # characters of Prisma's own words in a sentence
 
 
@@ -155,12 +161,8 @@ def migration_named(output: str) -> str:
 
 
 def _database_error(output: str) -> str:
-    found = re.search(
-        r"(?:Database error:\s*\n|Error querying the database:)(.+?)(?:\n\s*\n|\n\s+0: |\Z)",
-        output,
-        re.DOTALL,
-    )
-    return f"The database says: {' '.join(found[1].split())[:LONGEST]}." if found else ""
+    found = SAID.search(output)
+    return f"The database says: {' '.join(found[1].split())[:LONGEST].rstrip(' :.')}." if found else ""
 
 
 def _unknown(output: str, command: str, exit_code: int) -> Problem:

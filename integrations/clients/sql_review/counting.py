@@ -12,6 +12,7 @@ import psycopg
 from integrations.clients.sql_review.script import bare
 from integrations.clients.sql_review.statement import Check, Statement
 
+WAIT = "2s"  # for a table that somebody holds: a review must not queue up behind a migration
 Connection = psycopg.Connection[Any]
 
 
@@ -29,6 +30,7 @@ def reading_only(conn: Connection, seconds: float) -> Iterator[None]:
     with conn.transaction(force_rollback=True):
         conn.execute("SET TRANSACTION READ ONLY")
         conn.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
+        conn.execute("SELECT set_config('lock_timeout', %s, true)", [WAIT])
         yield
 
 
@@ -41,18 +43,25 @@ def _answer(conn: Connection, checks: tuple[Check, ...]) -> tuple[Check, ...]:
             together.setdefault(check.table, []).append(check)
     found: dict[int, Check] = {}
     for table, group in together.items():
-        for check, count in zip(group, _one_scan(conn, table, group), strict=False):
-            found[id(check)] = replace(check, count=count)
+        found |= zip(map(id, group), _one_scan(conn, table, group), strict=False)
     return tuple(found.get(id(check)) or _alone(conn, check) for check in checks)
 
 
-def _one_scan(conn: Connection, table: str, group: list[Check]) -> list[int]:
+def _one_scan(conn: Connection, table: str, group: list[Check]) -> list[Check]:
+    """The group answered in one scan; empty when one of them has to be asked alone.
+
+    Too slow, or held by somebody, is an answer for all: asking each again would wait as long again.
+    """
     counts = ", ".join(f"count(*) FILTER (WHERE {check.condition})" for check in group)
+    query = f"SELECT {counts} FROM {table}"  # noqa: S608 - names are quoted, conditions are the script's
     try:
         with conn.transaction():
-            return list(conn.execute(f"SELECT {counts} FROM {table}").fetchone() or [])  # noqa: S608 - names are quoted, conditions are the script's
+            numbers = conn.execute(query.encode()).fetchone() or ()
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        return [replace(check, error=_words(error)) for check in group]
     except psycopg.Error:
         return []
+    return [replace(check, count=number) for check, number in zip(group, numbers, strict=True)]
 
 
 def _alone(conn: Connection, check: Check) -> Check:
@@ -84,6 +93,8 @@ def _number(conn: Connection, query: str) -> int:
 
 
 def _words(error: psycopg.Error) -> str:
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return "not counted: another session holds the table"
     if isinstance(error, psycopg.errors.QueryCanceled):
         return "counting took too long and was stopped"
     return f"could not be counted: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
