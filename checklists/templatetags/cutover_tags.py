@@ -20,11 +20,20 @@ from checklists import telling
 from checklists.gates.words import duration as in_words
 from checklists.models import AuditEntry, Cutover
 from checklists.states import AttemptStatus, ItemState
+from checklists.templatetags import fact_words
 
 if TYPE_CHECKING:
     from checklists.views.access import Visit
 
 register = template.Library()
+for _words in (
+    fact_words.effect,
+    fact_words.fact_name,
+    fact_words.fact_value,
+    fact_words.row_key,
+    fact_words.timestamp,
+):
+    register.filter(_words.__name__, _words)
 
 #: A thin space that does not break: 1 204 311.
 THIN = "\u202f"

@@ -166,8 +166,8 @@ def runbook_of(items: int) -> str:
             what = "kind: manual, how: Do it." if n % 2 else "kind: action, action: sample.look"
             lines.append(f"      - {{key: i{phase}-{n}, title: Item, {what}, owner: lead, planned: 1m}}")
         lines.append(
-            f"      - {{key: g{phase}, title: Go, kind: gate, owner: lead, seats: [technical, data], quorum: 2,"
-            f" needs: [i{phase}-0], evidence: [{{item: i{phase}-0}}]}}"
+            f"      - {{key: g{phase}, title: Go, kind: gate, owner: lead, seats: [technical, data],"
+            f" quorum: 2, needs: [i{phase}-0], evidence: [{{item: i{phase}-0}}]}}"
         )
     return "\n".join(lines)
 
