@@ -1,6 +1,6 @@
 """The customer's runbook as data: nothing of it is lost, what was wrong is corrected, the order holds."""
 
-# ruff: noqa: E501  # the table of the customer's sentences reads best with one sentence a line
+# the table of the customer's sentences reads best with one sentence a line
 
 from __future__ import annotations
 
