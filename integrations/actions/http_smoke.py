@@ -1,8 +1,11 @@
-"""Asks the new API whether it lives, is ready by its details, and serves every key read."""
+"""Asks the new API whether it lives, is ready, and serves the key reads; changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from django import forms
@@ -21,148 +24,176 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients.http import Answer, Service
-from integrations.errors import Unreachable
+from integrations.clients import http
+from integrations.errors import Problem
 
-#: The reads that showed the break that readiness does not see (400 on an unaligned database).
+LIVE, READY = "/health/live", "/health/ready"
 KEY_READS = [
-    "/donations",
-    "/events",
-    "/prayer/requests",
-    "/churches",
-    "/content/home",
-    "/reports/dashboard",
-    "/tasks",
-]
+    "/donations", "/events", "/prayer/requests", "/churches", "/content/home", "/reports/dashboard", "/tasks",
+]  # fmt: skip
+
+
+class State(StrEnum):
+    """How the API is found; each is repaired in another place."""
+
+    DOWN = "did not start"
+    NOT_READY = "not ready"
+    WRONG = "ready but wrong"
+    SLOW = "right but slow"
+    WELL = "well"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question and what came of it; ``wrong`` is empty when it is as it should be."""
+
+    path: str
+    status: int | None = None
+    ms: float | None = None
+    bytes: int = 0
+    rows: int | None = None  # of a list
+    wrong: str = ""
 
 
 @register
 class HttpSmoke(Action):
-    """“Did not start”, “not ready” and “ready but wrong” are three different findings."""
+    """Live, ready by its details, every key read, latency. Green readiness alone proves nothing: it
+    stays green over a schema that is not aligned (covenant-connect.md 3)."""
 
-    key, title, effect = "http.smoke", "Ask the API whether it lives, is ready and serves", Effect.PURE
+    key, title = "http.smoke", "Ask the new API: live, ready, key reads"
+    effect = Effect.PURE
+    deadline = timedelta(minutes=5)
 
     class Params(ActionForm):
-        """The API, what to read, and how slow is too slow."""
+        """``api``: the new API. ``reads``: paths that have to answer 2xx with JSON. ``max_ms``: the
+        longest that one may take, in milliseconds; without it latency is recorded and not judged."""
 
-        api = SystemField(kind="http", help_text="the API to ask")
-        reads = JSONValueField(
-            kind=list, initial=KEY_READS, required=False, help_text="paths that must answer 2xx with JSON"
-        )
-        max_ms = forms.FloatField(
-            required=False, min_value=1, help_text="an answer slower than this many milliseconds is a no"
-        )
+        api = SystemField(kind="http")
+        reads = JSONValueField(kind=list, required=False, initial=KEY_READS)
+        max_ms = forms.IntegerField(min_value=1, max_value=10_000, required=False)
 
         def clean_reads(self) -> list[str]:
-            """Paths, each from the root."""
-            reads: list[Any] = self.cleaned_data["reads"]
-            bad = [r for r in reads if not (isinstance(r, str) and r.startswith("/") and "//" not in r)]
-            if bad:
-                raise forms.ValidationError(f"{bad[0]!r} is no path such as /donations.")
-            return reads
+            """Paths only: the host is the system's."""
+            reads = self.cleaned_data["reads"]
+            if not all(isinstance(path, str) and path.startswith("/") for path in reads):
+                raise forms.ValidationError("each must be a path that begins with “/”.")
+            return list(reads)
 
     def preview(self, params: Values) -> Preview:
-        """One line a question."""
-        service = Service(params.api["url"])
-        return Preview(
-            [f"GET {path}" for path in ("/health/live", "/health/ready", *params.reads)], where=service.where
-        )
+        """The questions."""
+        lines = [f"GET {path}" for path in [LIVE, READY, *params.reads]]
+        if params.max_ms:
+            lines.append(f"None may take longer than {params.max_ms} ms.")
+        return Preview(lines, where=http.address(params.api["url"]))
 
     def run(self, params: Values, report: Report) -> Outcome:
-        """Asks them all, even after the first that is wrong: a half-list of what is broken helps nobody."""
-        service = Service(params.api["url"])
-        answers: list[dict[str, Any]] = []
-        try:
-            findings = _health(service, answers, report)
-        except Unreachable as gone:
-            report.log(str(gone))
-            report.evidence(where=service.where, answers=answers)
-            return Outcome(False, f"The API did not start: {gone.what} {gone.next}")
-        wrong = _reads(service, params, answers, report)
-        report.evidence(where=service.where, answers=answers, not_ready=findings, wrong=wrong)
-        return _verdict(findings, wrong, answers)
+        """Asks in this order and stops at the first state that makes the rest pointless."""
+        base, asked = params.api["url"], list[Asked]()
+
+        def ended(state: State, summary: str) -> Outcome:
+            times = [a.ms for a in asked if a.ms is not None]
+            report.evidence(
+                smoke={
+                    "state": state.name.lower(),
+                    "address": http.address(base),
+                    "slowest_ms": max(times, default=None),
+                    "asked": [asdict(a) for a in asked],
+                }
+            )
+            return Outcome(state is State.WELL, summary)
+
+        live = _asked(base, LIVE, report)
+        asked.append(live)
+        if live.wrong:
+            what = "did not start" if live.status is None else "does not live"
+            return ended(State.DOWN, f"The API {what}: {live.wrong} Read the log of its process.")
+        ready = _ready(base, report)
+        asked.append(ready)
+        if ready.wrong:
+            return ended(State.NOT_READY, f"The API lives and is not ready: {ready.wrong}")
+        for number, path in enumerate(params.reads):
+            report.raise_if_cancelled()
+            report.progress(number, len(params.reads), path)
+            asked.append(_asked(base, path, report))
+        return ended(*_verdict(asked, len(params.reads), params.max_ms))
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """Questions leave nothing behind."""
-        return Finding(Seen.NOT_DONE, "Asking changes nothing; it can be asked again at any time.")
+        """Nothing can be left of it."""
+        return Finding(Seen.NOT_DONE, "It only asks: nothing is left of an attempt that was lost.")
 
 
-def _health(service: Service, answers: list[dict[str, Any]], report: Report) -> list[str]:
-    live = _ask(service, "/health/live", answers, report)
-    ready = _ask(service, "/health/ready", answers, report)
-    findings = [] if 200 <= live.status < 300 else [f"/health/live answers {live.status}"]
-    return findings + _not_ready(ready)
-
-
-def _not_ready(ready: Answer) -> list[str]:
-    """What the details of readiness (Terminus) say against it, beyond the status of the answer."""
-    found = ready.json if isinstance(ready.json, dict) else {}
-    reasons = [] if ready.status == 200 and found.get("status") == "ok" else [_readiness(ready)]
-    details = found.get("details")
-    if not isinstance(details, dict):
-        return [*reasons, "/health/ready gives no details: database and queue are unknown"]
-    for name in ("database", "queue"):
-        part = details.get(name)
-        if not isinstance(part, dict):
-            reasons.append(f"/health/ready says nothing about the {name}")
-        elif part.get("status") != "up":
-            reasons.append(f"the {name} is “{part.get('status')}”")
-    pending = (details.get("database") or {}).get("pendingMigrations")
-    if pending != 0:
-        reasons.append(f"pendingMigrations is {pending if pending is not None else 'not told'}")
-    return reasons
-
-
-def _readiness(ready: Answer) -> str:
-    status = ready.json.get("status") if isinstance(ready.json, dict) else "no JSON"
-    return f"/health/ready answers {ready.status} ({status})"
-
-
-def _reads(service: Service, params: Values, answers: list[dict[str, Any]], report: Report) -> list[str]:
-    wrong = []
-    for number, path in enumerate(params.reads, start=1):
-        report.raise_if_cancelled()
-        report.progress(number - 1, len(params.reads), path)
-        try:
-            answer = _ask(service, path, answers, report)
-        except Unreachable as gone:
-            report.log(str(gone))
-            wrong.append(f"{path}: {gone.what}")
-            continue
-        if not answer.ok:
-            wrong.append(f"{path} answers {answer.status}{_said(answer)}")
-        elif params.max_ms and answer.milliseconds > params.max_ms:
-            wrong.append(f"{path} took {answer.milliseconds:.0f} ms")
-    report.progress(len(params.reads), len(params.reads), "asked everything")
-    return wrong
-
-
-def _said(answer: Answer) -> str:
-    if not answer.is_json:
-        return ", and no JSON"
-    return f" “{answer.message()}”" if answer.message() else ""
-
-
-def _ask(service: Service, path: str, answers: list[dict[str, Any]], report: Report) -> Answer:
-    answer = service.get(path)
-    answers.append({"path": path, "status": answer.status, "ms": answer.milliseconds})
-    report.log(f"GET {path}: {answer.status} in {answer.milliseconds:.0f} ms{_said(answer)}")
-    return answer
-
-
-def _verdict(findings: list[str], wrong: list[str], answers: list[dict[str, Any]]) -> Outcome:
-    if findings:
-        more = f" {len(wrong)} reads are wrong as well." if wrong else ""
-        return Outcome(False, f"The API is not ready: {'; '.join(findings)}.{more}")
+def _verdict(asked: list[Asked], reads: int, max_ms: int | None) -> tuple[State, str]:
+    wrong = [a for a in asked if a.wrong]
     if wrong:
-        return Outcome(
-            False,
-            f"The API says that it is ready, and is wrong: {'; '.join(wrong)}. "
-            "Readiness does not notice a schema that was never aligned: look at the drift.",
+        named = "; ".join(f"{a.path}: {a.wrong}" for a in wrong)
+        return (
+            State.WRONG,
+            f"The API says that it is ready, but {len(wrong)} of {reads} key reads fail. {named}",
         )
-    slowest = max(answers, key=lambda answer: answer["ms"])
-    return Outcome(
-        True,
-        f"Live, ready, and all {len(answers) - 2} key reads answer; "
-        f"the slowest is {slowest['path']} with {slowest['ms']:.0f} ms.",
-    )
+    slow = [a for a in asked if max_ms and a.ms is not None and a.ms > max_ms]
+    if slow:
+        named = ", ".join(f"{a.path} {a.ms:.0f} ms" for a in slow)
+        return State.SLOW, f"All answers are right, but slower than {max_ms} ms: {named}."
+    slowest = max((a.ms or 0 for a in asked), default=0)
+    return State.WELL, f"Live, ready, and {reads} key reads answer; the slowest in {slowest:.0f} ms."
+
+
+def _asked(base: str, path: str, report: Report) -> Asked:
+    """Asks and judges a path: 2xx with JSON is right."""
+    try:
+        reply = http.ask(base, path)
+    except Problem as problem:
+        report.log(f"GET {path}: {problem.what}")
+        return Asked(path, wrong=f"{problem.what} {problem.means}".strip())
+    wrong, rows = "", None
+    try:
+        found = reply.json()
+        rows = len(found) if isinstance(found, list) else None
+    except ValueError:
+        wrong = f"answers {reply.status} with {reply.kind or 'something'} that is no JSON."
+    if not reply.ok:
+        wrong = f"answers {reply.status} “{reply.says()}”.{_hint(reply)}"
+    report.log(f"GET {path}: {reply.status} in {reply.ms:.0f} ms{f' — {wrong}' if wrong else ''}")
+    return Asked(path, reply.status, reply.ms, len(reply.body), rows, wrong)
+
+
+def _hint(reply: http.Reply) -> str:
+    if reply.status == 400 and "database error" in reply.says():
+        return " Schema and client are not of one mind: compare them (prisma.drift, prisma.generate)."
+    if 300 <= reply.status < 400:
+        return " A redirect is not followed: give the address that it leads to."
+    return ""
+
+
+def _ready(base: str, report: Report) -> Asked:
+    """Readiness by its details, whatever its status says."""
+    try:
+        reply = http.ask(base, READY)
+    except Problem as problem:
+        report.log(f"GET {READY}: {problem.what}")
+        return Asked(READY, wrong=f"{problem.what} {problem.means}".strip())
+    try:
+        details = reply.json()["details"]
+        wrong = _details(details["database"], details["queue"])
+    except (ValueError, KeyError, TypeError):
+        wrong = "its answer has no details of database and queue."
+    if not wrong and not reply.ok:
+        wrong = f"it answers {reply.status}, though its details are well."
+    report.log(f"GET {READY}: {reply.status} in {reply.ms:.0f} ms{f' — {wrong}' if wrong else ''}")
+    return Asked(READY, reply.status, reply.ms, len(reply.body), None, wrong)
+
+
+def _details(database: Mapping[str, Any], queue: Mapping[str, Any]) -> str:
+    """What is wrong with the details, empty when nothing is."""
+    pending = database.get("pendingMigrations", 0)
+    if pending:
+        return f"{pending} migration(s) began and did not finish. Look at prisma.status before anything else."
+    if database.get("status") != "up":
+        return f"its database is {database.get('status')} ({database.get('message', 'no reason given')})."
+    if "pendingMigrations" not in database:
+        return "it does not say how many migrations are pending."
+    if queue.get("status") != "up":
+        return f"its queue is {queue.get('status')} ({queue.get('message', 'no reason given')})."
+    if queue.get("driver") != "redis":
+        return f"its queue is {queue.get('driver')}, not redis: jobs would be lost. Set QUEUE_DRIVER=redis."
+    return ""

@@ -1,12 +1,13 @@
-"""Counts users by the scheme of their password hash, and signs in with the canary account."""
+"""Counts the accounts by hash scheme, and signs in to the new API with one account made for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from django import forms
 
 from integrations.actions import register
@@ -22,164 +23,164 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients.http import Answer, Service
-from integrations.clients.postgres import address, connect, in_words
-from integrations.errors import Problem
+from integrations.clients import accounts, http, postgres
 
-#: A hash begins with its scheme: werkzeug writes “scrypt:32768:8:1$…”, argon2 “$argon2id$v=19$…”.
-CENSUS = r"""
-    SELECT coalesce(substring(password_hash FROM '^\$?([a-z0-9]+)'), 'none') AS scheme, count(*)
-    FROM users GROUP BY 1 ORDER BY 2 DESC, 1
-"""
-NEW_SCHEMES = ("argon2", "argon2i", "argon2d", "argon2id")
+LOGIN, SESSION = "/auth/login", "/auth/session/"
 
 
 @register
 class LoginCanary(Action):
-    """Old passwords do not open the new door: says for how many people, and proves the door itself."""
+    """Old werkzeug hashes do not open the new door, which answers 500 (covenant-connect.md 7): whoever
+    has one must reset the password, and their number is what this finds out."""
 
-    key, title = "login.canary", "Count old password hashes and sign in with the canary account"
-    effect = Effect.IDEMPOTENT  # a run leaves one session of the canary behind, and its hash when asked to
+    key, title = "login.canary", "Count password schemes and sign in with the canary account"
+    effect = Effect.IDEMPOTENT
+    deadline = timedelta(minutes=5)
 
     class Params(ActionForm):
-        """The database with the users, the API, and the account made for this."""
+        """``database``: the new API's database. ``api``: the new API. ``login``: the canary's account.
+        ``create``: gives the canary its password under argon2 first (``database`` must be allowed to
+        write). ``accept_old_hashes``: accounts that must reset their password are no reason to say no."""
 
-        database = SystemField(kind="postgres", help_text="where table users is; only read without prepare")
-        api = SystemField(kind="http", help_text="the API to sign in at")
-        login = SystemField(kind="login", help_text="e-mail and password of the canary account")
-        prepare = forms.BooleanField(
-            required=False,
-            help_text="true: gives this one account an argon2 hash of its password first, since an old "
-            "hash does not open the new door",
-        )
+        database = SystemField(kind="postgres")
+        api = SystemField(kind="http")
+        login = SystemField(kind="login")
+        create = forms.BooleanField(required=False)
+        accept_old_hashes = forms.BooleanField(required=False)
 
-    def resource(self, params: Values) -> str | None:
-        """One sign-in at a time, so that a lost one can be told from another."""
-        return f"login:{Service(params.api['url']).where}"
+    def resource(self, params: Values) -> str:
+        """The canary's account."""
+        return f"db:{postgres.address(params.database['url'])}:account:{params.login['email']}"
 
     def preview(self, params: Values) -> Preview:
-        """The query and the two requests; the password is not shown."""
-        service = Service(params.api["url"])
-        prepare = (
-            [f"give the one account {params.login['email']} an argon2 hash of its password, if it has none"]
-            if params.prepare
-            else []
-        )
-        return Preview(
-            [
-                f"count the users of {address(params.database['url'])} by hash scheme",
-                *prepare,
-                f"POST /auth/login as {params.login['email']}",
-                "GET /auth/session/{token}",
-            ],
-            where=service.where,
-        )
+        """The count as it is now, what would be written, and the two questions."""
+        email = params.login["email"]
+        with _reading(params) as connection:
+            counted, scheme = accounts.census(connection), accounts.scheme_of(connection, email)
+        lines = [f"Count the accounts by hash scheme (now: {_listed(counted)})."]
+        warnings = []
+        if params.create:
+            now = "it is not there yet" if scheme is None else f"it is {scheme} now"
+            lines.append(f"Set password_hash of {email} in users to argon2 ({now}); no other row is touched.")
+            warnings.append(f"A comparison with what was before will show this one row of users: {email}.")
+        elif scheme not in accounts.NEW:
+            warnings.append(f"{email} {'does not exist' if scheme is None else f'has {scheme}'}: no sign-in.")
+        lines += [
+            f"POST {LOGIN} as {email}: leaves one row in sessions.",
+            f"GET {SESSION}… must name {email}.",
+        ]
+        where = f"{http.address(params.api['url'])} on {postgres.address(params.database['url'])}"
+        return Preview(lines, where=where, warnings=warnings)
+
+    def before(self, params: Values) -> dict[str, Any]:
+        """The canary's scheme and number of sessions."""
+        email = params.login["email"]
+        with _reading(params) as connection:
+            return {
+                "attempt": params.context.attempt,
+                "scheme": accounts.scheme_of(connection, email),
+                "sessions": accounts.sessions_of(connection, email),
+            }
 
     def run(self, params: Values, report: Report) -> Outcome:
-        """The census is reported whatever the sign-in says."""
-        report.secret(params.login["password"])
-        schemes = _census(params)
-        old = sum(count for scheme, count in schemes.items() if scheme not in NEW_SCHEMES)
-        for scheme, count in schemes.items():
-            report.log(f"{count} users with {scheme}")
-        report.evidence(schemes=schemes, must_reset=old, users=sum(schemes.values()))
-        if params.prepare:
-            report.evidence(prepared=_prepare(params, report))
-        service = Service(params.api["url"])
-        answer = service.post(
-            "/auth/login", {"email": params.login["email"], "password": params.login["password"]}
-        )
-        report.log(f"POST /auth/login: {answer.status} in {answer.milliseconds:.0f} ms")
-        if answer.status not in (200, 201):
-            return Outcome(False, f"The canary could not sign in: {_why(answer)} {_people(old)}")
-        return self._session(service, params, answer, report, old)
-
-    def _session(self, service: Service, params: Values, answer: Answer, report: Report, old: int) -> Outcome:
-        token = _token(answer)
-        report.secret(token)
-        session = service.get(f"/auth/session/{token}")
-        report.log(f"GET /auth/session/…: {session.status} in {session.milliseconds:.0f} ms")
-        if not session.ok or params.login["email"].lower() not in str(session.json).lower():
+        """Counts, gives the canary its password if asked to, signs in, and reads the session back."""
+        email, password = params.login["email"], params.login["password"]
+        report.secret(password)
+        url = params.database["url"]
+        with postgres.in_words(url), postgres.connect(url, attempt=params.context.attempt) as connection:
+            account = accounts.set_password(connection, email, password) if params.create else "as found"
+            counted, scheme = accounts.census(connection), accounts.scheme_of(connection, email)
+        report.log(f"Accounts by hash scheme: {_listed(counted)}.")
+        report.log(f"{email}: {account}, {scheme or 'no such account'}.")
+        report.raise_if_cancelled()
+        status, wrong = _sign_in(params, scheme, report)
+        must_reset = accounts.old(counted)
+        facts = {
+            "email": email,
+            "account": account,
+            "scheme": scheme,
+            "status": status,
+            "signed_in": not wrong,
+        }
+        report.evidence(canary={**facts, "census": counted, "must_reset": must_reset})
+        if wrong:
+            return Outcome(False, f"The canary cannot sign in: {wrong}")
+        if must_reset and not params.accept_old_hashes:
             return Outcome(
-                False, f"The canary signed in, and its session does not name it ({session.status})."
+                False,
+                f"The canary signs in, but {must_reset:,} account(s) have an old hash and will get a 500. "
+                "Plan their reset, then set accept_old_hashes in the runbook.",
             )
-        report.evidence(signed_in=True, login_ms=answer.milliseconds, session_ms=session.milliseconds)
-        return Outcome(True, f"The canary signed in and its session names it. {_people(old)}")
+        return Outcome(True, f"The canary signs in. {must_reset:,} account(s) must reset their password.")
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """A sign-in that was lost on the way leaves at most a session of the canary."""
-        return Finding(
-            Seen.NOT_DONE, "At most one more session of the canary was opened; signing in again is harmless."
-        )
+        """Looks at the canary's hash, and whether it has a session more than before."""
+        email = params.login["email"]
+        with _reading(params) as connection:
+            opens = accounts.opens(connection, email, params.login["password"])
+            sessions = accounts.sessions_of(connection, email)
+            busy = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s",
+                [f"cutover:{before.get('attempt')}"],
+            ).fetchone()
+        more = (sessions or 0) > (before.get("sessions") or 0)
+        facts = {"argon2_of_this_password": opens, "sessions": sessions}
+        saw = f"{email} {'has' if opens else 'does not have'} this password under argon2; "
+        saw += f"sessions: {sessions}, before: {before.get('sessions')}."
+        if before.get("attempt") and busy and busy[0]:
+            return Finding(Seen.STILL_RUNNING, f"{saw} The attempt is still connected.", facts)
+        if more:
+            return Finding(Seen.DONE, saw, facts)
+        changed = bool(params.create) and opens and before.get("scheme") not in accounts.NEW
+        return Finding(Seen.PARTIAL if changed else Seen.NOT_DONE, saw, facts)
 
 
-def _census(params: Values) -> dict[str, int]:
+@contextmanager
+def _reading(params: Values) -> Iterator[postgres.Connection]:
     url = params.database["url"]
-    with (
-        in_words(url),
-        connect(url, attempt=params.context.attempt, readonly=True) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(CENSUS)
-        return {str(scheme): int(count) for scheme, count in cursor.fetchall()}
+    with postgres.in_words(url), postgres.connect(url, readonly=True) as connection:
+        yield connection
 
 
-def _prepare(params: Values, report: Report) -> bool:
-    """Gives the canary, and nobody else, a hash that the new API can verify; False when it has one."""
-    url, email, password = params.database["url"], params.login["email"], params.login["password"]
-    with in_words(url), connect(url, attempt=params.context.attempt, autocommit=False) as connection:
-        found = connection.execute(
-            "SELECT id, password_hash FROM users WHERE lower(email) = lower(%s) FOR UPDATE", [email]
-        ).fetchall()
-        if len(found) != 1:
-            raise Problem(
-                f"{len(found)} accounts are called {email}; the canary is exactly one.",
-                means="Nothing was changed.",
-                next="Make the account, or correct the e-mail of the login system.",
-            )
-        if _verifies(str(found[0][1]), password):
-            report.log(f"{email} already has an argon2 hash of this password")
-            return False
-        connection.execute(
-            "UPDATE users SET password_hash = %s WHERE id = %s",
-            [PasswordHasher().hash(password), found[0][0]],
-        )
-        connection.commit()
-    report.log(f"gave {email} an argon2 hash; one row changed")
-    return True
+def _listed(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{scheme} {count:,}" for scheme, count in counted.items()) or "no accounts"
 
 
-def _verifies(stored: str, password: str) -> bool:
+def _sign_in(params: Values, scheme: str | None, report: Report) -> tuple[int, str]:
+    """Status of the sign-in, and what is wrong (empty when the session names the canary)."""
+    api, email = params.api["url"], params.login["email"]
+    reply = http.ask(api, LOGIN, send={"email": email, "password": params.login["password"]})
+    report.log(f"POST {LOGIN}: {reply.status} in {reply.ms:.0f} ms")
+    if not reply.ok:
+        return reply.status, _refused(reply, scheme)
     try:
-        return PasswordHasher().verify(stored, password)
-    except (VerificationError, InvalidHashError):
+        token = str(reply.json()["token"])
+    except (ValueError, KeyError, TypeError):
+        return reply.status, "the answer to the sign-in holds no token."
+    report.secret(token)
+    session = http.ask(api, SESSION + quote(token, safe=""))
+    report.log(f"GET {SESSION}…: {session.status} in {session.ms:.0f} ms")
+    if not session.ok:
+        return session.status, f"the session is not found again ({session.status} “{session.says()}”)."
+    return reply.status, "" if _names(session, email) else f"the session does not name {email}."
+
+
+def _names(session: http.Reply, email: str) -> bool:
+    try:
+        return bool(session.json()["user"]["email"] == email)
+    except (ValueError, KeyError, TypeError):
         return False
 
 
-def _token(answer: Answer) -> str:
-    found = answer.json if isinstance(answer.json, dict) else {}
-    token = found.get("token") or (found.get("session") or {}).get("token")
-    if not isinstance(token, str) or not token or not token.isascii() or "/" in token:
-        raise Problem(
-            "The sign-in answered without a token.", next="Look at what POST /auth/login gives back."
-        )
-    return token
-
-
-def _why(answer: Answer) -> str:
-    if answer.status == 500:
+def _refused(reply: http.Reply, scheme: str | None) -> str:
+    said = f"{reply.status} “{reply.says()}”."
+    if reply.status == 400 and "database error" in reply.says():
+        return f"{said} The schema is not aligned with the API's client: see prisma.drift."
+    if scheme is None:
+        return f"{said} There is no account of this address: make it, or set create in the runbook."
+    if scheme not in accounts.NEW:
         return (
-            "500. That is what an old werkzeug hash gives: the account was not prepared. "
-            "Set its password through the new API, or give the item prepare: true."
+            f"{said} Its hash is {scheme}, which the new API cannot verify: such accounts have to reset "
+            "their password. For the canary, set create in the runbook."
         )
-    if answer.status in (401, 403):
-        return f"{answer.status}. The password is not the one that the account has."
-    if answer.status == 400:
-        return f"400 “{answer.message()}”. The schema is not aligned: look at the drift."
-    return f"{answer.status} {answer.message()}".strip() + "."
-
-
-def _people(old: int) -> str:
-    if not old:
-        return "Nobody has an old hash."
-    return f"{old} people have old hashes and must reset their password."
+    return f"{said} Check the canary's password and whether the account is active."

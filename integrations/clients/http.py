@@ -1,4 +1,4 @@
-"""Asks an HTTP service, without following redirects, within bounds, and never shows a body raw."""
+"""Talks to an HTTP service: one question, one answer, bounded in time and size, failures in words."""
 
 from __future__ import annotations
 
@@ -6,95 +6,117 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from integrations.errors import Problem, Unreachable
-from integrations.redact import masked_url
 
-TIMEOUT = (5.0, 10.0)  # seconds to connect, and between two bytes
-MOST = 1024 * 1024  # bytes of an answer that are read
+TIMEOUT = 10.0  # seconds for a whole answer
+LARGEST = 1_000_000  # bytes of an answer
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A service's answer: status, how long it took in milliseconds, and its JSON when it is JSON."""
+class Reply:
+    """An answer: its status, content type, body, and the milliseconds until all of it was here."""
 
-    path: str
     status: int
-    milliseconds: float
-    json: Any
-    is_json: bool
+    kind: str
+    body: bytes
+    ms: float
 
     @property
     def ok(self) -> bool:
-        """Is it a 2xx that holds JSON?"""
-        return 200 <= self.status < 300 and self.is_json
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
 
-    def message(self) -> str:
-        """The service's own words about an error, cut short; only of the usual field of a JSON answer."""
-        said = self.json.get("message", "") if isinstance(self.json, dict) else ""
-        return str(said)[:200]
+    def json(self) -> Any:
+        """The body read as JSON; raises ValueError when it is none."""
+        return json.loads(self.body)
 
-
-class Service:
-    """One HTTP service by its base address, such as ``https://api.example.org``."""
-
-    def __init__(self, base: str) -> None:
-        parts = urlsplit(base)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Problem(
-                f"“{masked_url(base)}” is no address of an HTTP service.",
-                next="Write it with its scheme, for example https://api.example.org.",
-            )
-        self.base = base.rstrip("/")
-        self.where = parts.netloc.rpartition("@")[2] + parts.path.rstrip("/")
-
-    def get(self, path: str, **headers: str) -> Answer:
-        """GET of a path below the base. Raises `Unreachable` in words."""
-        return self._ask("GET", path, headers=headers)
-
-    def post(self, path: str, body: dict[str, Any]) -> Answer:
-        """POST of JSON to a path below the base. Raises `Unreachable` in words."""
-        return self._ask("POST", path, json=body)
-
-    def _ask(self, method: str, path: str, **options: Any) -> Answer:
-        began = time.monotonic()
+    def says(self) -> str:
+        """What the service itself says of it, in one line: Nest's ``message``, else the text's beginning."""
         try:
-            with requests.request(
-                method, self.base + path, timeout=TIMEOUT, allow_redirects=False, stream=True, **options
-            ) as response:
-                body = response.raw.read(MOST + 1, decode_content=True)
-        except (requests.RequestException, OSError) as error:
-            raise self._unreachable(path, error) from error
-        took = (time.monotonic() - began) * 1000
-        if len(body) > MOST:
-            raise Problem(f"{self.where}{path} answered with more than 1 MB.", next="Ask for a smaller page.")
-        found, is_json = _parsed(body)
-        return Answer(path, response.status_code, round(took, 1), found, is_json)
+            found = self.json()
+        except ValueError:
+            found = None
+        text = found.get("message") if isinstance(found, dict) else None
+        return " ".join(str(text or self.body[:200].decode(errors="replace")).split())[:200]
 
-    def _unreachable(self, path: str, error: Exception) -> Unreachable:
-        if isinstance(error, requests.Timeout):
-            return Unreachable(
-                f"{self.where}{path} did not answer within {TIMEOUT[1]:.0f} seconds.",
-                means="It hangs, or something between swallows the question.",
-                next="Look at its log and at the load balancer.",
+
+def address(url: str) -> str:
+    """The address without login, query and fragment: fit to be shown."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def ask(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Reply:
+    """GET, or POST of ``send`` as JSON. Any status is an answer; a redirect is not followed.
+
+    Proxies and .netrc of the worker are left alone: what is asked is this address and no other.
+    Raises `Unreachable` when no answer comes, and `Problem` when it is no use (too long, bad address).
+    """
+    url, began = base.rstrip("/") + path, time.monotonic()
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            with session.request(
+                "GET" if send is None else "POST",
+                url,
+                json=send,
+                headers={"Accept": "application/json", "User-Agent": "cutover"},
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                body = _body(answer, url, began + timeout)
+                kind = answer.headers.get("content-type", "")
+                return Reply(answer.status_code, kind, body, round((time.monotonic() - began) * 1000, 1))
+        except requests.RequestException as error:
+            raise _in_words(url, error, timeout) from None
+
+
+def _body(answer: requests.Response, url: str, until: float) -> bytes:
+    """The body, unless it is too long or trickles in for longer than its time."""
+    parts, size = [], 0
+    for part in answer.iter_content(65_536):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise Problem(
+                f"{address(url)} answers with more than {LARGEST // 1_000_000} MB.",
+                means="It was not read to its end: the panel asks for health and a page of rows, no more.",
+                next="Check that the address leads to the API, and that its lists are paged.",
             )
-        if isinstance(error, requests.exceptions.SSLError):
-            return Unreachable(
-                f"{self.where} has a certificate that does not hold.",
-                next="Look at its name, its date and its chain before anybody is sent there.",
-            )
+        if time.monotonic() > until:
+            raise requests.ReadTimeout
+    return b"".join(parts)
+
+
+def _in_words(url: str, error: requests.RequestException, timeout: float) -> Problem:
+    """The password that a URL may hold is in requests' own messages: they are not repeated."""
+    where = address(url)
+    if isinstance(error, requests.Timeout):
         return Unreachable(
-            f"Nothing answers at {self.where}.",
-            means="The service did not start, or the address is wrong.",
-            next="Look at its log; a missing provider at boot has happened before.",
+            f"{where} did not answer within {timeout:g} s.",
+            means="It hangs, is overloaded, or a firewall swallows the question.",
+            next="Look at its log and its load; then try again.",
         )
-
-
-def _parsed(body: bytes) -> tuple[Any, bool]:
-    try:
-        return json.loads(body), True
-    except ValueError:
-        return None, False
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable(
+            f"No encrypted connection to {where} came about.",
+            means="Its certificate is not valid for this name, or not known here.",
+            next="Check certificate and name; for an own authority, put it into the worker's trust store.",
+        )
+    if isinstance(error, requests.ConnectionError):
+        unknown = "resolve" in str(error).lower()
+        return Unreachable(
+            f"{where} cannot be reached.",
+            means="Its host's name is unknown." if unknown else "Nobody listens there, or it hung up.",
+            next="Check that it was started (its own log says why it stopped), and the address.",
+        )
+    return Problem(
+        f"“{where}” cannot be asked: {type(error).__name__}.",
+        means="The address is not one, or the answer broke HTTP.",
+        next="Write it as https://host[:port] under systems: in the runbook, or in its variable.",
+    )

@@ -1,6 +1,6 @@
 """Puts the sandbox's Prisma project into a work folder and installs its npm packages on first need.
 
-``python -m integrations.sandbox.node FOLDER`` does the same; the command ``bin/prisma`` that is
+``python -m integrations.sandbox.node [FOLDER]`` does the same; the command ``bin/prisma`` that is
 written there calls it whenever the packages are missing, so that nobody has to think of it.
 """
 
@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,9 +138,18 @@ def _npm_ci(folder: Path, log: Callable[[str], None]) -> None:
 
 
 def main() -> int:
-    """Installs into the folder given as the only argument; the exit code says whether it worked."""
+    """Installs into the folder given; without one into a folder for a moment, which fills npm's cache.
+
+    The exit code says whether it worked.
+    """
+    with tempfile.TemporaryDirectory() as moment:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else moment)
+        return _install_in_words(folder)
+
+
+def _install_in_words(folder: Path) -> int:
     try:
-        install(Path(sys.argv[1]), lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        install(folder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     except Problem as problem:
         print(problem, file=sys.stderr)  # noqa: T201
         return 1

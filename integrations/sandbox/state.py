@@ -31,8 +31,10 @@ class State:
     passwords: dict[str, str]  # by database role
     canary_password: str
     secrets: dict[str, str]
+    queue_password: str
     legacy_port: int
     api_port: int
+    queue_port: int
 
     @classmethod
     def of(cls, folder: Path) -> State:
@@ -49,12 +51,15 @@ class State:
     @classmethod
     def _new(cls) -> State:
         legacy = free_port(FIRST_PORT)
+        api = free_port(legacy + 1)
         return cls(
             passwords={role: secrets.token_hex(16) for role in ROLES},
             canary_password=secrets.token_hex(12),
             secrets={name: f"sandbox-{secrets.token_hex(12)}" for name in SECRETS},
+            queue_password=secrets.token_hex(16),
             legacy_port=legacy,
-            api_port=free_port(legacy + 1),
+            api_port=api,
+            queue_port=free_port(api + 1),
         )
 
 

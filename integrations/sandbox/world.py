@@ -56,6 +56,11 @@ class Sandbox:
         """The work copy of the Prisma project."""
         return self.folder / "backend"
 
+    @property
+    def queue_url(self) -> str:
+        """The address of the new stack's Redis."""
+        return f"redis://:{self.state.queue_password}@127.0.0.1:{self.state.queue_port}/0"
+
     def url(self, role: str) -> str:
         """The address of the old database by one of the logins of `access`."""
         parts = urlsplit(self.admin_url)
@@ -123,9 +128,11 @@ class Sandbox:
         return "\n".join(lines) + "\n"
 
     def processes(self) -> list[Process]:
-        """The old application and the new API, each ended by SIGTERM."""
-        module = [sys.executable, "-m"]
+        """The new stack's queue, the old application and the new API, each ended by SIGTERM."""
+        module, state = [sys.executable, "-m"], self.state
+        queue = [*module, "integrations.sandbox.new_queue", str(self.folder / "queue"), str(state.queue_port)]
         return [
+            Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
             Process(
                 "old-app",
                 [*module, "integrations.sandbox.legacy_app"],
@@ -134,7 +141,11 @@ class Sandbox:
             Process(
                 "new-api",
                 [*module, "integrations.sandbox.new_api"],
-                {"DATABASE_URL": self.url(access.API), "PORT": str(self.state.api_port)},
+                {
+                    "DATABASE_URL": self.url(access.API),
+                    "PORT": str(self.state.api_port),
+                    "REDIS_URL": self.queue_url,
+                },
             ),
         ]
 
@@ -149,6 +160,7 @@ class Sandbox:
             "PRISMA_COMMAND": shlex.quote(str(self.project / "bin" / "prisma")),
             "PRISMA_DIFF": "adapter",
             "API_URL": f"http://127.0.0.1:{self.state.api_port}",
+            "QUEUE_URL": self.queue_url,
             "LEGACY_APP_URL": f"http://127.0.0.1:{self.state.legacy_port}",
             "LEGACY_ENV_FILE": str(self.folder / "old.env"),
             "CANARY_EMAIL": CANARY,

@@ -5,14 +5,14 @@ from __future__ import annotations
 FIRST_NAMES = [
     "Adaeze", "Babatunde", "Chidi", "Folasade", "Ngozi", "Olúwaṣeun", "Yetunde", "Zainab", "Kwame", "Akosua",
     "Ama", "Kofi", "Wanjikũ", "Otieno", "Thandiwe", "Sipho", "Amélie", "José", "María", "João", "Zoë",
-    "Björn", "Søren", "Łukasz", "Agnieszka", "Jürgen", "Siobhán", "Grace", "Samuel", "Esther", "Daniel", "Ruth",
-    "Miriam", "明", "美咲", "지훈", "Nguyễn", "Ananya", "Arjun", "Леонид", "Ірина", "مريم", "יוסף",
+    "Björn", "Søren", "Łukasz", "Agnieszka", "Jürgen", "Siobhán", "Grace", "Samuel", "Esther", "Daniel",
+    "Ruth", "Miriam", "明", "美咲", "지훈", "Nguyễn", "Ananya", "Arjun", "Леонид", "Ірина", "مريم", "יוסף",
 ]  # fmt: skip
 LAST_NAMES = [
     "Adébáyò", "Okonkwo", "Eze", "Ibrahim", "Ọláwálé", "Mensah", "Boateng", "Asante", "Kamau", "Odhiambo",
     "Nkosi", "Dlamini", "O'Brien", "D'Souza", "Müller", "Gößmann", "García Márquez", "da Silva",
-    "Smith-Jones", "Johnson", "Williams", "Nowak", "Kowalczyk", "Øster", "Åkesson", "山田", "김", "Trần", "Iyer", "Шевченко",
-    "حداد", "van der Berg",
+    "Smith-Jones", "Johnson", "Williams", "Nowak", "Kowalczyk", "Øster", "Åkesson", "山田",
+    "김", "Trần", "Iyer", "Шевченко", "حداد", "van der Berg",
 ]  # fmt: skip
 CHURCHES = [
     "Covenant Chapel", "Grace Assembly", "Living Waters", "St. Mary's", "Église de la Grâce", "Hope Centre",
