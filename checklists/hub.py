@@ -109,6 +109,7 @@ class Hub:
         if viewer.attempt is not None:
             self.tails.setdefault(viewer.attempt, Tail(after, viewer.timezone))
         if not self._tasks:
+            self.read_at = 0.0  # what was read for earlier viewers is old by now
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._read_on())]
         self._news.set()
 

@@ -82,8 +82,10 @@
   const named = (element) => element?.closest?.("#live [id]") ?? null;
   document.addEventListener("htmx:before:swap", (event) => {
     const focus = document.activeElement;
-    const anchor = named(under()) ?? named(focus !== document.body ? focus : null);
-    before = { anchor: anchor?.id, top: anchor?.getBoundingClientRect().top, focus: named(focus)?.id, thing: under() };
+    const source = event.detail.ctx?.sourceElement; // a button that was pressed is disabled now, and has lost its focus
+    const place = named(focus) ?? (source?.matches?.("form, a") ? named(source) : null);
+    const anchor = named(under()) ?? place;
+    before = { anchor: anchor?.id, top: anchor?.getBoundingClientRect().top, focus: place?.id, thing: under() };
     if (event.detail.ctx?.request?.method === "GET" && event.detail.ctx?.sourceElement?.id === "live") fresh();
   });
   document.addEventListener("htmx:after:swap", (event) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -417,6 +418,20 @@ def test_a_stream_ends_after_its_life_and_says_when_to_come_back(port, monkeypat
             assert 400 <= int(events.seen[0]["retry"]) <= 1200
             assert ": ping" in events.comments
             assert not [e for e in events.seen if e.get("event") == "bye"]
+
+    asyncio.run(play())
+
+
+def test_after_a_while_without_viewers_the_next_one_is_told_only_what_was_read_for_them(port) -> None:
+    cutover, session = make_cutover(), session_of("yaw")
+    to = address(cutover)
+
+    async def play() -> None:
+        for pause in (3, 0):
+            async with listening(port, session, to) as events:
+                age = json.loads((await events.until("alive"))["data"])["age"]
+                assert age < 2, age
+            await asyncio.sleep(pause)
 
     asyncio.run(play())
 
