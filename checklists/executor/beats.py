@@ -22,3 +22,9 @@ def beat(name: str) -> None:
     """Says that this dispatcher, reaper or worker is at work now."""
     with connection.cursor() as cursor:
         cursor.execute(BEAT, [name, instance()])
+
+
+def forget_old_beats() -> None:
+    """Processes that were last seen an hour ago are no news any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM checklists_servicebeat WHERE at < clock_timestamp() - interval '1 hour'")

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from checklists.executor.lease import Fenced
-from checklists.executor.locks import share_cutover
+from checklists.executor.locks import again_after_deadlock, share_cutover
 from checklists.executor.times import TIMES
 from checklists.gates import Board, ItemView
 from checklists.models import Attempt, AuditEntry, GatePass
@@ -35,6 +35,7 @@ class Refusal:
     for_now: bool = False
 
 
+@again_after_deadlock
 def begin_effect(attempt: Attempt, *, before: dict[str, Any], owner: dict[str, Any]) -> Refusal | None:
     """None when it is committed that the effect begins now; else nothing was changed.
 

@@ -13,6 +13,7 @@ from checklists.executor import tree
 from checklists.executor.claim import NotClaimed, claim
 from checklists.executor.guard import Guard
 from checklists.executor.identity import identity
+from checklists.executor.probing import look
 from checklists.models import Attempt
 from checklists.states import AttemptStatus
 
@@ -51,6 +52,21 @@ def launch(attempt_id: str, *, worker: str = "") -> int | None:
     pid = os.fork()
     if pid == 0:
         _guard(key, worker)
+    return pid
+
+
+def launch_look(attempt_id: str) -> int:
+    """Looks at an unknown attempt in a process of its own, and does not wait for it; its pid."""
+    connections.close_all()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become_a_process_of_our_own()
+            look(attempt_id)
+        except BaseException:
+            log.exception("looking at attempt %s broke", attempt_id)
+        finally:
+            os._exit(0)
     return pid
 
 

@@ -31,7 +31,7 @@ class Channel:
 
     def send(self, **message: Any) -> None:
         """One message; waits while the guard is busy."""
-        data = json.dumps(message, default=str).encode() + b"\n"
+        data = json.dumps(message, default=str, allow_nan=False).encode() + b"\n"
         self.sending = True
         try:
             while data:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from checklists.executor.ending import Ending
 from checklists.executor.lease import Fenced
-from checklists.executor.locks import again_after_deadlock, share_cutover
+from checklists.executor.locks import again_after_deadlock, share_item
 from checklists.executor.projection import keep_evidence
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
@@ -38,7 +38,7 @@ def conclude(
 def _conclude(
     attempt: Attempt, ending: Ending, facts: dict[str, Any], finding: dict[str, Any] | None
 ) -> None:
-    share_cutover(attempt.cutover_id)
+    share_item(attempt.cutover_id, attempt.item_id)
     now = database_now()
     unknown = ending.status == AttemptStatus.UNKNOWN
     ours = Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence).leased()

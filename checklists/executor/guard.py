@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -50,7 +51,8 @@ class Guard:
         self.grace = 2.0
         self.child: Child | None = None
         self.told_at: float | None = None
-        self.before: dict[str, Any] | None = None  # set while the action waits for permission
+        self.stop_is_logged = False
+        self.before: dict[str, Any] | None = None  # known once the action waits for permission
         self.waits_since: float | None = None
 
     def carry_out(self) -> None:
@@ -98,6 +100,7 @@ class Guard:
                 self._stop(Why.CANCEL, f"Cancelled by {wishes.cancelled_by or 'the panel'}.")
             elif wishes and wishes.overdue:
                 self._stop(Why.DEADLINE, f"It did not finish within {duration(self.attempt.deadline)}.")
+            self._log_stop()
             self.log.ship()
             if self.known.began:
                 self.progress.ship()
@@ -141,7 +144,7 @@ class Guard:
     # ── beginning ────────────────────────────────────────────────────────────
     def _permit(self) -> None:
         """Lets a prepared action go, when and only when the beginning of its effect is committed."""
-        if self.before is None or self.known.stop or self.child is None:
+        if self.before is None or self.known.began or self.known.stop or self.child is None:
             return
         if self.waits_since is None:
             self.waits_since = time.monotonic()
@@ -151,7 +154,7 @@ class Guard:
             self._do_not_act(error)
             return
         if refusal is None:
-            self.before, self.known.began = None, True
+            self.known.began = True
             self.grace = self.job.action.grace.total_seconds()
             self.announcer.say("changed")
             self.child.permit()
@@ -177,10 +180,15 @@ class Guard:
 
     # ── stopping ─────────────────────────────────────────────────────────────
     def _stop(self, why: Why, words: str) -> None:
-        """The first reason counts; the log says it, so that nobody wonders why the lines end."""
+        """The first reason counts. Signal handlers come here, too: no more than this is safe in them."""
         if self.known.stop is None:
             self.known.stop = Stop(why, words)
-            self.log.add(f"── {words} The action is asked to stop.")
+
+    def _log_stop(self) -> None:
+        """Says in the log why it stops, so that nobody wonders where the lines end."""
+        if self.known.stop and not self.stop_is_logged:
+            self.stop_is_logged = True
+            self.log.add(f"── {self.known.stop.words} The action is asked to stop.")
 
     def _press(self) -> None:
         """Asks the action to stop, and kills everything when its grace is over."""
@@ -210,8 +218,9 @@ class Guard:
 
     # ── ending ───────────────────────────────────────────────────────────────
     def _end(self) -> None:
-        finding = self._look() if needs_a_look(self.known, self.attempt.effect) else None
-        ending = ending_of(self.known, self.attempt, finding)
+        known = replace(self.known)  # what comes while we look does not change how it came to its end
+        finding = self._look() if needs_a_look(known, self.attempt.effect) else None
+        ending = ending_of(known, self.attempt, finding)
         if ending.status in ("UNKNOWN", "ERRORED") and (reason := ending.unknown_reason or ending.summary):
             self.log.add(f"── {reason}")
         self._insist(lambda: self.log.ship(everything=True))
@@ -224,8 +233,7 @@ class Guard:
     def _look(self) -> dict[str, Any]:
         """The probe's answer, asked in a child while the lease is kept: a probe may hang, too."""
         self.log.add("── Looking at what it did …")
-        self._insist(lambda: setattr(self, "attempt", self._row()))
-        child = self.child = Child(partial(acting.look, self.job, self.attempt.before))
+        child = self.child = Child(partial(acting.look, self.job, self.before or {}))
         answer: dict[str, Any] = {"seen": "", "saw": "The probe gave no answer.", "facts": {}}
         self.grace, self.told_at, until = 0.0, None, time.monotonic() + TIMES.probe
         messages: list[Message] = []
@@ -239,9 +247,6 @@ class Guard:
         child.close()
         dead = "" if self.known.alive else "Its own guard ended every process of it, and saw them gone."
         return {**self.redactor.value(answer), "dead": dead, "at": self._now()}
-
-    def _row(self) -> Attempt:
-        return Attempt.objects.select_related("cutover__runbook", "item__phase").get(pk=self.attempt.pk)
 
     def _now(self) -> str:
         moment: list[str] = []

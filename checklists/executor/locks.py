@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection
-from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,6 +20,14 @@ def share_cutover(cutover_id: int) -> None:
         cursor.execute("SELECT 1 FROM checklists_cutover WHERE id = %s FOR SHARE", [cutover_id])
 
 
+def share_item(cutover_id: int, item_id: int) -> None:
+    """Shares the cutover's and then the item's row, which evidence refers to. Services lock the item
+    before its attempt: whoever writes evidence has to keep that order."""
+    share_cutover(cutover_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM checklists_item WHERE id = %s FOR KEY SHARE", [item_id])
+
+
 def again_after_deadlock(function: Callable[P, R]) -> Callable[P, R]:
     """Runs a whole transaction up to three times when PostgreSQL chose it as the victim of a conflict."""
 
@@ -29,7 +37,7 @@ def again_after_deadlock(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except OperationalError as error:
-                conflict = (DeadlockDetected, SerializationFailure, LockNotAvailable)
+                conflict = (DeadlockDetected, SerializationFailure)
                 if not attempts_left or not isinstance(error.__cause__, conflict):
                     raise
         raise AssertionError("unreachable")

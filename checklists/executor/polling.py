@@ -6,7 +6,7 @@ import os
 import signal
 
 from checklists.executor.beats import beat
-from checklists.executor.carrying import launch
+from checklists.executor.carrying import launch, launch_look
 from checklists.executor.identity import identity, is_alive
 from checklists.models import Attempt
 from checklists.states import AttemptStatus
@@ -18,6 +18,7 @@ class Polling:
     def __init__(self, places: int) -> None:
         self.places = places
         self.guards: dict[int, dict[str, object]] = {}
+        self.looks: set[int] = set()
 
     def round(self) -> None:
         """Fills free places with the oldest queued attempts."""
@@ -33,12 +34,16 @@ class Polling:
         for pid in list(self.guards):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 del self.guards[pid]
+        self.looks = {pid for pid in self.looks if not os.waitpid(pid, os.WNOHANG)[0]}
+
+    def look(self, attempt_id: str) -> None:
+        """Has an unknown attempt looked at; a probe that hangs holds up nobody."""
+        self.looks.add(launch_look(attempt_id))
 
     def wait(self) -> None:
         """Until the attempts under way have come to their end."""
-        for pid in list(self.guards):
+        for pid in [*self.guards, *self.looks]:
             os.waitpid(pid, 0)
-            del self.guards[pid]
 
     def stop_attempts(self) -> None:
         """Asks every guard to stop its attempt."""

@@ -13,7 +13,7 @@ from checklists.announcements import announce_on_commit
 from checklists.executor import acting
 from checklists.executor.child import answer
 from checklists.executor.job import Job
-from checklists.executor.locks import again_after_deadlock, share_cutover
+from checklists.executor.locks import again_after_deadlock, share_item
 from checklists.executor.projection import keep_evidence
 from checklists.executor.proof import proof_of_death
 from checklists.executor.times import TIMES
@@ -68,7 +68,7 @@ def _ask(attempt: Attempt) -> dict[str, Any]:
 @again_after_deadlock
 @transaction.atomic
 def _keep(attempt: Attempt, finding: dict[str, Any]) -> None:
-    share_cutover(attempt.cutover_id)
+    share_item(attempt.cutover_id, attempt.item_id)
     now = database_now()
     finding["at"] = now.isoformat()
     with connection.cursor() as cursor:

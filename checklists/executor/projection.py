@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import DataError, IntegrityError
 from django.utils.dateparse import parse_datetime
 
 from checklists.canonical import digest_of
@@ -34,9 +35,9 @@ def keep_evidence(attempt: Attempt, *, ok: bool, facts: Mapping[str, Any], at: d
     )
     try:
         for name, project in PROJECTIONS.items():
-            if facts.get(name):
+            if facts.get(name) and (ok or name in ALSO_OF_A_VERDICT):
                 project(attempt, facts[name], at)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, DataError, IntegrityError) as error:
         raise Problem(
             f"The evidence of {attempt.action} is not shaped as the panel reads it: {error!r}.",
             means="The action did its work, but what it says of it cannot be kept.",
@@ -82,4 +83,6 @@ def _parity(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
     )
 
 
+#: “The tables differ” is a result; a backup that failed is none.
+ALSO_OF_A_VERDICT = frozenset({"parity"})
 PROJECTIONS = {"backup": _backup, "verified": _verified, "parity": _parity}

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from checklists.announcements import announce_on_commit
-from checklists.executor.beats import beat
+from checklists.executor.beats import beat, forget_old_beats
 from checklists.executor.locks import again_after_deadlock, share_cutover
 from checklists.executor.times import TIMES
 from checklists.models import Attempt, AuditEntry
@@ -52,12 +52,13 @@ class Reaper:
     def round(self, wake_probe: Callable[[str], object]) -> int:
         """Says it is there, lets go of what was lost, has the unknown looked at; how many were lost."""
         beat("reaper")
+        forget_old_beats()
         lost = 0
         if self._may_judge():
             with connection.cursor() as cursor:
                 cursor.execute(EXPIRED)
                 expired = [row[0] for row in cursor.fetchall()]
-            lost = sum(let_go(attempt_id) for attempt_id in expired)
+            lost = sum(_tried(attempt_id) for attempt_id in expired)
         self._ask_probes(wake_probe)
         return lost
 
@@ -85,6 +86,15 @@ class Reaper:
             if now - self._asked.get(attempt_id, -TIMES.look_again) >= TIMES.look_again:
                 self._asked[attempt_id] = now
                 wake_probe(attempt_id)
+
+
+def _tried(attempt_id: UUID) -> bool:
+    """One that cannot be had at this moment does not keep us from the others; its turn comes again."""
+    try:
+        return let_go(attempt_id)
+    except OperationalError as error:
+        log.warning("attempt %s: %s", attempt_id, str(error).partition("\n")[0])
+        return False
 
 
 @again_after_deadlock

@@ -13,7 +13,7 @@ from celery import current_app, signals
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from checklists.executor import beat, look
+from checklists.executor import beat
 from checklists.executor.carrying import GUARD
 from checklists.executor.polling import Polling
 from checklists.executor.reaper import Reaper
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
         def work() -> None:
             polling.round()
-            reaper.round(look)
+            reaper.round(polling.look)
 
         until_told_to_stop("worker without Redis", 1.0, work)
         if cancel:

@@ -144,6 +144,9 @@ class Play(Action):
         report.log("two\nlines\x00 and \x1b[31mred\x1b[0m")
         report.log("x" * 40_000)
 
+    def do_nan(self, params: Values, report: Report) -> None:
+        report.evidence(share=float("nan"))
+
     def do_backup(self, params: Values, report: Report) -> None:
         report.evidence(
             backup={

@@ -228,6 +228,12 @@ def test_passwords_in_the_addresses_of_systems_are_masked(cutover: Cutover, queu
     assert word not in "".join(log_of(attempt))
 
 
+def test_a_number_that_is_none_is_refused_where_it_is_told(queue: Queue) -> None:
+    attempt = wait_for(queue("test.pure", do="nan"))
+    assert attempt.status == "ERRORED"
+    assert "ValueError" in attempt.problem["what"]
+
+
 def test_log_lines_are_clean_and_wrapped(queue: Queue) -> None:
     attempt = wait_for(queue("test.pure", do="bytes", lines=0))
     lines = log_of(attempt)

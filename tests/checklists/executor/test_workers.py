@@ -128,3 +128,10 @@ def test_without_redis_attempts_go_on_and_queued_ones_wait(panel: Panel, queue: 
 def test_the_glass_can_be_broken_without_redis(panel: Panel, queue: Queue) -> None:
     panel.start("worker", "--poll", REDIS_URL="unix:///nowhere/valkey.sock?db=0")
     assert wait_for(queue("test.once")).status == "SUCCEEDED"
+
+
+def test_the_glass_broken_also_finds_what_was_lost(panel: Panel, queue: Queue) -> None:
+    panel.start("worker", "--poll", REDIS_URL="unix:///nowhere/valkey.sock?db=0")
+    attempt = running(queue("test.pure", do="sleep", seconds=60, sees="NOT_DONE"))
+    os.kill(attempt.owner["pid"], signal.SIGKILL)
+    assert wait_for(attempt, "RECONCILED", seconds=20).reconciliation == "NOT_DONE"
