@@ -67,11 +67,12 @@ class Holder:
     application: str
     user: str
     state: str
-    seconds: int  # since it connected
+    seconds: int  # since it connected; -1 where we may not know
 
     def __str__(self) -> str:
-        who = f"{self.application or 'without a name'}, user {self.user}, {self.state or 'unknown state'}"
-        return f"pid {self.pid} ({who}, connected for {self.seconds // 60} min {self.seconds % 60} s)"
+        since = f"connected for {self.seconds // 60} min {self.seconds % 60} s" if self.seconds >= 0 else ""
+        known = [self.application or "without a visible name", f"user {self.user}", self.state, since]
+        return f"pid {self.pid} ({', '.join(filter(None, known))})"
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def lock_holders(conn: Connection) -> list[Holder]:
     """The sessions that hold Prisma's lock in this database, ours not among them."""
     rows = conn.execute(
         "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''), "
-        "extract(epoch FROM clock_timestamp() - a.backend_start)::int "
+        # Another role's session shows neither name nor times to one without pg_read_all_stats.
+        "coalesce(extract(epoch FROM clock_timestamp() - a.backend_start)::int, -1) "
         "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
         "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 "
         "AND l.objid::bigint = %s AND a.pid <> pg_backend_pid() "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
+import secrets
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -19,48 +19,11 @@ from cutover.embedded import Postgres
 from integrations.actions.base import Context
 from integrations.clients.prisma import Prisma
 from integrations.sandbox import node
+from integrations.sandbox.legacy import seed
 from integrations.systems import Systems
 
 INIT = "20250922022205_init"
-LACKS = ["account_providers", "sessions"]
-NEW_COLUMNS = re.compile(
-    r'^    "(first_name|last_name|avatar_url|roles|member_id|timezone|updated_at)".*\n', re.M
-)
 _numbers = itertools.count(1)
-
-SEED = """
-INSERT INTO churches (name, created_at) SELECT 'Church ' || i, CASE WHEN i % 3 > 0 THEN now() END
-  FROM generate_series(1, 12) i;
-INSERT INTO users (email, password_hash, name, church_id, is_active, notification_preference, created_at)
-  SELECT 'user' || i || '@example.invalid', 'scrypt:32768:8:1$x$y', 'User ' || i, 1 + i % 12,
-         CASE WHEN i % 2 = 0 THEN true END, CASE WHEN i % 3 = 0 THEN '{"b": 1, "a": 2}'::json END,
-         timestamp '2024-01-01 00:00:00.123456' + i * interval '1 hour'
-  FROM generate_series(1, 2000) i;
-"""
-
-
-def old_schema() -> str:
-    """The old side as SQLAlchemy makes it: the tables of init with its types, NULLs and no defaults."""
-    sql = (node.SOURCE / "prisma" / "migrations" / INIT / "migration.sql").read_text()
-    tables = re.findall(r'CREATE TABLE "(\w+)" \(.*?\n\);', sql, re.S)
-    for name in LACKS:
-        sql = re.sub(rf'CREATE TABLE "{name}" \(.*?\n\);', "", sql, flags=re.S)
-        sql = re.sub(rf'^(CREATE (UNIQUE )?INDEX .* ON|ALTER TABLE) "{name}".*$', "", sql, flags=re.M)
-    assert len(tables) == 24
-    sql = re.sub(
-        r'CREATE TABLE "(users|donations|events)" \(.*?\n\);',
-        lambda m: NEW_COLUMNS.sub("", m[0]),
-        sql,
-        flags=re.S,
-    )
-    sql = re.sub(r'^ALTER TABLE "donations" .*"member_id".*$', "", sql, flags=re.M)
-    sql = re.sub(r'^CREATE INDEX .*"(member_id|first_name|last_name)".*$', "", sql, flags=re.M)
-    sql = re.sub(r" NOT NULL DEFAULT [^,\n]+", "", sql)
-    sql = re.sub(r" ON DELETE .*;", ";", sql)
-    sql = sql[: sql.index("-- The first rows")]
-    return (
-        sql.replace("JSONB", "JSON").replace("TIMESTAMP(3)", "TIMESTAMP(6)").replace(" TEXT", " VARCHAR(255)")
-    )
 
 
 class Databases:
@@ -103,10 +66,11 @@ def installed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def old_template(databases: Databases) -> str:
-    """Name of a database as the old application left it, with a few thousand rows."""
+    """Name of the sandbox's old database with five thousand rows."""
     url = databases.make()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(old_schema() + SEED)  # type: ignore[arg-type]
+    with psycopg.connect(url) as connection:
+        canary = ("canary@example.invalid", secrets.token_hex(8))
+        seed.fill(connection, rows=5000, seed=1, canary=canary, say=lambda line: None)
     return name_of(url)
 
 

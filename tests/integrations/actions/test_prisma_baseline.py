@@ -30,13 +30,15 @@ def test_one_row_is_added_and_what_did_not_happen_is_said(prisma_context: Make, 
     assert any("INSERT INTO settings" in warning for warning in preview.warnings)
     before = ACTION.before(values)
     assert ACTION.probe(values, before).seen is Seen.NOT_DONE
+    with psycopg.connect(old_database) as connection:
+        settings = connection.execute("SELECT count(*) FROM settings").fetchone()
     report = Recorder()
     outcome = ACTION.run(values, report)
     assert outcome.ok, outcome.summary
     assert report.facts["baseline"]["lacking"] == ["account_providers", "sessions"]
     assert ACTION.probe(values, before).seen is Seen.DONE
     with psycopg.connect(old_database) as connection:
-        assert connection.execute("SELECT count(*) FROM settings").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM settings").fetchone() == settings
         assert connection.execute("SELECT migration_name FROM _prisma_migrations").fetchall() == [(INIT,)]
     with pytest.raises(Problem, match="has a row for"):
         ACTION.run(values, Recorder())

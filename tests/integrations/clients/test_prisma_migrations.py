@@ -19,7 +19,8 @@ from integrations.clients.prisma_migrations import (
 )
 from integrations.errors import Problem
 
-TABLE = """CREATE TABLE IF NOT EXISTS _prisma_migrations (id text PRIMARY KEY, checksum text NOT NULL, finished_at timestamptz,
+TABLE = """CREATE TABLE IF NOT EXISTS _prisma_migrations (
+id text PRIMARY KEY, checksum text NOT NULL, finished_at timestamptz,
 migration_name text NOT NULL, logs text, rolled_back_at timestamptz,
 started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count int NOT NULL DEFAULT 0)"""
 ADD = "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at) VALUES (%s, %s, %s, %s)"
