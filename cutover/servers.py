@@ -80,6 +80,7 @@ def running(folder: Path, *, postgres: bool, valkey: bool) -> Iterator[OwnServer
             yield servers
         finally:
             fcntl.flock(in_use, fcntl.LOCK_UN)
-            fcntl.flock(starting, fcntl.LOCK_EX)  # nobody comes in between «is it in use» and the stop
-            fcntl.flock(in_use, fcntl.LOCK_EX)
-            servers.stop()
+            if servers.pids():
+                fcntl.flock(starting, fcntl.LOCK_EX)  # nobody comes in between «is it in use» and the stop
+                fcntl.flock(in_use, fcntl.LOCK_EX)
+                servers.stop()
