@@ -102,6 +102,7 @@
     before = null;
     countOn();
     wake();
+    newLog();
   });
   let settling;
   const settle = () => { // something else is under the pointer now: a click on its way was not meant for it
@@ -131,6 +132,16 @@
     for (const line of log()?.children ?? []) line.hidden = Boolean(wanted) && !line.textContent.toLowerCase().includes(wanted);
   };
   document.addEventListener("input", (event) => { if (event.target.matches?.("[data-log-search]")) search(); });
+
+  // A new try has begun: its log is another stream, so the page is made anew, unless somebody is typing.
+  const logOf = find("#live")?.dataset.logOf;
+  const newLog = () => {
+    const now = find("#live")?.dataset.logOf;
+    if (logOf === undefined || now === logOf) return;
+    const typing = all("#live textarea, #live input:not([type=hidden], [type=radio])").some((field) => field.value);
+    if (!typing) location.reload();
+    else notice("A new try has begun. Reload the page to see its log.");
+  };
 
   // ── small things ──────────────────────────────────────────────────────────
   document.addEventListener("click", (event) => {
