@@ -97,6 +97,7 @@ def _record(attempt: Attempt, board: Board, view: ItemView) -> None:
         "attempt.began",
         by=None,
         item=view.item.key,
+        title=view.item.title,
         attempt=attempt.pk,
         number=attempt.number,
         fence=attempt.fence,

@@ -59,6 +59,7 @@ def _conclude(
         "attempt.lost" if unknown else "attempt.ended",
         by=None,
         item=attempt.item.key,
+        title=attempt.item.title,
         attempt=attempt.pk,
         number=attempt.number,
         status=ending.status,

@@ -76,13 +76,14 @@ def _keep(attempt: Attempt, finding: dict[str, Any]) -> None:
         cursor.execute(FOUND, values)
         if cursor.rowcount != 1:
             return  # settled by somebody meanwhile
-    about = {"item": attempt.item.key, "attempt": attempt.pk, "number": attempt.number}
+    item = attempt.item
+    about = {"item": item.key, "title": item.title, "attempt": attempt.pk, "number": attempt.number}
     settled = _may_be_settled_by_a_machine(attempt, finding)
     if settled:
         _settle(attempt, Reconciliation(finding["seen"]), finding)
     announce_on_commit(attempt.cutover_id)
     kind = "attempt.reconciled" if settled else "attempt.probed"
-    AuditEntry.objects.append(attempt.cutover, kind, by=None, **about, finding=finding)
+    AuditEntry.objects.append(attempt.cutover, kind, by=None, **about, note=finding["saw"], finding=finding)
 
 
 def _may_be_settled_by_a_machine(attempt: Attempt, finding: dict[str, Any]) -> bool:

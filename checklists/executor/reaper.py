@@ -128,6 +128,7 @@ def let_go(attempt_id: UUID) -> bool:
         "attempt.lost" if began else "attempt.requeued",
         by=None,
         item=attempt.item.key,
+        title=attempt.item.title,
         attempt=attempt.pk,
         number=attempt.number,
         reason=reason,

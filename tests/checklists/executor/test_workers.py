@@ -7,19 +7,58 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from checklists import tasks
+from checklists.executor import Reaper
 from checklists.executor.identity import is_alive
+from checklists.executor.reaper import let_go
+from checklists.executor.times import TIMES
 from checklists.executor.tree import below
 from checklists.models import Attempt, Evidence
+from checklists.models.audit import database_now
 from tests import servers
 from tests.checklists.executor.actions import journal
 from tests.checklists.executor.conftest import Panel, found, running, wait_for, wait_until
 
 Queue = Callable[..., Attempt]
+
+
+def lost_before_its_effect(attempt: Attempt, **more: object) -> Attempt:
+    """Claimed by somebody who was never heard of again."""
+    Attempt.objects.filter(pk=attempt.pk).update(
+        status="CLAIMED", claimed_at=attempt.queued_at, lease_expires_at=attempt.queued_at, **more
+    )
+    return attempt
+
+
+def test_a_cancelled_attempt_that_is_lost_before_its_effect_is_not_queued_again(queue: Queue) -> None:
+    cancelled, other = queue(), queue()
+    lost_before_its_effect(cancelled, cancel_requested_at=database_now())
+    lost_before_its_effect(other)
+    assert [let_go(a.pk) for a in (cancelled, other, other)] == [True, True, False]
+    assert Attempt.objects.get(pk=cancelled.pk).status == "CANCELLED"
+    assert Attempt.objects.get(pk=other.pk).status == "QUEUED"
+
+
+@pytest.mark.parametrize("why", ["restarted", "clock jumped"])
+def test_leases_are_left_alone_after_the_database_was_away_or_its_clock_jumped(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    attempt = lost_before_its_effect(queue())
+    up_for = 10**6 if why == "restarted" else 0
+    monkeypatch.setattr("checklists.executor.reaper.TIMES", replace(TIMES, after_outage=up_for))
+    reaper = Reaper()
+    if why == "clock jumped":
+        reaper._last = (database_now() - timedelta(seconds=120), time.monotonic())
+    assert reaper.round(lambda attempt_id: None) == 0
+    assert Attempt.objects.get(pk=attempt.pk).status == "CLAIMED"
+    monkeypatch.setattr("checklists.executor.reaper.TIMES", replace(TIMES, after_outage=0))
+    assert Reaper().round(lambda attempt_id: None) == 1
 
 
 @pytest.mark.slow
