@@ -274,6 +274,7 @@ STORAGES = {
 SERVESTATIC_USE_MANIFEST = False
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()  # the names with a hash that collectstatic wrote
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
