@@ -7,6 +7,7 @@ before is overridden: the suite never touches a database that it did not make.
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import shutil
@@ -47,6 +48,9 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
     return (yield)
 
 
-def pytest_unconfigure() -> None:
-    """Removes the folder; the servers in it were stopped by their fixtures."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+def _remove(owner: int) -> None:
+    if os.getpid() == owner:  # not in what a test forked
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+atexit.register(_remove, os.getpid())  # the servers in it were stopped by their fixtures
