@@ -44,12 +44,13 @@ class State:
             return cls(**json.loads(path.read_text()))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        state = cls._new()
+        state = cls.new()
         write_private(path, json.dumps(asdict(state), indent=1))
         return state
 
     @classmethod
-    def _new(cls) -> State:
+    def new(cls) -> State:
+        """Other passwords and ports than any before."""
         legacy = free_port(FIRST_PORT)
         api = free_port(legacy + 1)
         return cls(

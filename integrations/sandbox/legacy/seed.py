@@ -22,7 +22,8 @@ def sizes(rows: int) -> dict[str, int]:
     """
     if rows < FEWEST:
         raise ValueError(f"the old database has at least {FEWEST} rows, not {rows}")
-    found = {table.name: max(table.least, rows * table.share // 1000) for table in TABLES}
+    free = rows - sum(table.least for table in TABLES if not table.share)
+    found = {table.name: max(table.least, free * table.share // 1000) for table in TABLES}
     found["attendance_records"] += rows - sum(found.values())
     return found
 

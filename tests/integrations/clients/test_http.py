@@ -1,0 +1,134 @@
+"""The HTTP client: any status is an answer, everything else is said in words and bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from cutover.embedded import free_port
+from integrations.clients import http
+from integrations.errors import Problem, Unreachable
+
+
+class Peer(BaseHTTPRequestHandler):
+    """Behaves as its path says."""
+
+    def do_GET(self) -> None:
+        getattr(self, self.path.strip("/").replace("/", "_"))()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self._send(201, body, self.headers["content-type"])
+
+    def _send(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def fine(self) -> None:
+        self._send(200, b'{"message": "well"}')
+
+    def refused(self) -> None:
+        self._send(400, b'{"statusCode": 400, "message": "An unexpected database error occurred"}')
+
+    def text(self) -> None:
+        self._send(502, b"<h1>Bad\n gateway</h1>", "text/html")
+
+    def elsewhere(self) -> None:
+        self._send(302, b"", Location="/fine")
+
+    def long(self) -> None:
+        self._send(200, b"x" * (http.LARGEST + 1))
+
+    def silent(self) -> None:
+        time.sleep(1)
+
+    def trickle(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(20):
+            self.wfile.write(b"x" * 70_000)
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # who asked has gone
+            super().handle()
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Peer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_has_status_body_and_time(peer: str) -> None:
+    reply = http.ask(peer, "/fine")
+    assert (reply.status, reply.ok, reply.json(), reply.kind) == (
+        200,
+        True,
+        {"message": "well"},
+        "application/json",
+    )
+    assert reply.ms > 0
+
+
+def test_an_error_status_is_an_answer_with_what_it_says(peer: str) -> None:
+    reply = http.ask(peer, "/refused")
+    assert (reply.status, reply.ok) == (400, False)
+    assert reply.says() == "An unexpected database error occurred"
+    assert http.ask(peer, "/text").says() == "<h1>Bad gateway</h1>"
+    with pytest.raises(ValueError):
+        http.ask(peer, "/text").json()
+
+
+def test_what_is_sent_is_json(peer: str) -> None:
+    reply = http.ask(peer, "/anything", send={"a": [1]})
+    assert (reply.status, reply.kind, reply.json()) == (201, "application/json", {"a": [1]})
+
+
+def test_a_redirect_is_not_followed(peer: str) -> None:
+    assert http.ask(peer, "/elsewhere").status == 302
+
+
+def test_a_long_answer_is_refused(peer: str) -> None:
+    with pytest.raises(Problem, match="more than 1 MB"):
+        http.ask(peer, "/long")
+
+
+@pytest.mark.parametrize("path", ["/silent", "/trickle"])
+def test_a_slow_answer_is_not_waited_for(peer: str, path: str) -> None:
+    with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
+        http.ask(peer, path, timeout=0.3)
+
+
+def test_a_closed_port_and_an_unknown_host_are_said_without_the_password() -> None:
+    with pytest.raises(Unreachable, match="Nobody listens") as closed:
+        http.ask(f"http://me:hidden@127.0.0.1:{free_port()}", "/")
+    with pytest.raises(Unreachable, match="name is unknown") as unknown:
+        http.ask("http://me:hidden@nobody.invalid", "/")
+    with pytest.raises(Problem, match="https://host") as broken:
+        http.ask("ftp://me:hidden@somewhere", "/")
+    assert "hidden" not in f"{closed.value}{unknown.value}{broken.value}"
+
+
+def test_an_address_is_shown_without_login_and_query() -> None:
+    assert http.address("https://me:hidden@api.example.org:8443/v1/?key=hidden#x") == (
+        "https://api.example.org:8443/v1"
+    )

@@ -1,0 +1,145 @@
+"""Sandboxes for tests: small old databases, the new schema made by its own migrations, running programs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from cutover.embedded import Postgres, free_port
+from integrations.clients import http
+from integrations.errors import Unreachable
+from integrations.sandbox import Process, Sandbox
+from integrations.sandbox.legacy import access
+from integrations.sandbox.node import SOURCE
+from integrations.sandbox.state import State, write_private
+
+ROWS = 2000
+_numbers = itertools.count(1)
+STATES: dict[str, State] = {}
+
+
+def private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+class Estate:
+    """A prepared sandbox on the suite's server; copies of its database; all dropped by `drop`."""
+
+    def __init__(self, server: Postgres, folder: Path, *, rows: int = ROWS, seed: int = 1) -> None:
+        self.server, self.made = server, list[str]()
+        name = self._name()
+        # Roles belong to the whole server: all sandboxes on it know the same passwords.
+        write_private(
+            private(folder) / "state.json", json.dumps(asdict(STATES.setdefault(server.url(), State.new())))
+        )
+        self.sandbox = Sandbox(folder, server.url(), server.url(), rows=rows, seed=seed, database=name)
+        self.said: list[str] = []
+        self.sandbox.prepare(self.said.append)
+
+    def _name(self) -> str:
+        self.made.append(f"s{os.getpid()}_{next(_numbers)}")
+        return self.made[-1]
+
+    def url(self, role: str, database: str = "") -> str:
+        """An address of the old database, or of another one, by one of its logins."""
+        url = self.sandbox.url(role)
+        return url.replace(f"/{self.sandbox.database}", f"/{database}") if database else url
+
+    def admin(self, database: str = "") -> str:
+        return self.server.url(database or self.sandbox.database)
+
+    def copy(self) -> str:
+        """Name of another database with the same contents."""
+        name = self._name()
+        with psycopg.connect(self.server.url(), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.sandbox.database} OWNER migrator")
+        return name
+
+    def migrated(self) -> str:
+        """Name of a database that the four migrations made from nothing, with a gift and a user."""
+        name = self._name()
+        with psycopg.connect(self.server.url(), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 OWNER migrator")
+        with psycopg.connect(self.admin(name)) as connection:
+            access.grant(connection, name)
+            connection.execute("SET ROLE migrator")
+            for file in sorted(SOURCE.glob("prisma/migrations/*/migration.sql")):
+                connection.execute(file.read_bytes())
+            connection.execute(
+                "INSERT INTO donations (amount, currency, reference) VALUES (12.50, 'GHS', 'one');"
+                "INSERT INTO users (email, name) VALUES ('someone@people.invalid', 'Someone')"
+            )
+        return name
+
+    def execute(self, query: str, *values: object, database: str = "") -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.admin(database), autocommit=True) as connection:
+            cursor = connection.execute(query, values or None)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def process(self, name: str, **env: str) -> Process:
+        """A program of the sandbox on a port of its own, with some of its settings changed."""
+        found = next(p for p in self.sandbox.processes() if p.name == name)
+        return replace(found, env={**found.env, "PORT": str(free_port()), **env})
+
+    def drop(self) -> None:
+        with psycopg.connect(self.server.url(), autocommit=True) as admin:
+            for name in self.made:
+                admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                admin.execute(f"DROP DATABASE IF EXISTS {name}_being_made WITH (FORCE)")
+
+
+@contextmanager
+def estate_on(server: Postgres, folder: Path, **options: int) -> Iterator[Estate]:
+    made = Estate(server, folder, **options)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+@contextmanager
+def running(process: Process, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Its address while it runs; afterwards it must end by itself within five seconds of SIGTERM."""
+    child = subprocess.Popen(
+        process.argv,
+        env={**(os.environ if environ is None else environ), **process.env},
+        start_new_session=True,
+    )
+    base = f"http://127.0.0.1:{process.env['PORT']}"
+    try:
+        until(lambda: answers(base) or child.poll() is not None)
+        assert child.poll() is None, f"{process.name} ended with {child.returncode}"
+        yield base
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(5) == 0
+    finally:
+        child.kill()
+        child.wait()
+
+
+def answers(base: str) -> bool:
+    try:
+        http.ask(base, "/", timeout=2)
+    except Unreachable:
+        return False
+    return True
+
+
+def until(met: Any, seconds: float = 20) -> None:
+    """Waits until it is so; the time is only there to end a wait that would never."""
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
