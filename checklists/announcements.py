@@ -8,6 +8,8 @@ from functools import cache, partial
 import redis
 from django.conf import settings
 from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,9 @@ def channel(cutover_id: int) -> str:
 @cache
 def _redis() -> redis.Redis:
     # A frozen Redis must not hold up a click: the row is committed, the message only saves seconds.
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def announce(cutover_id: int, what: str = "changed") -> None:

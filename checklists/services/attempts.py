@@ -8,10 +8,9 @@ from django import forms
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from checklists import tasks
-from checklists.canonical import digest_of
+from checklists import executor, tasks
 from checklists.gates import Board, ItemView
-from checklists.models import Attempt, Evidence, Item
+from checklists.models import Attempt, Item
 from checklists.models.audit import database_now
 from checklists.services.permission import locked, permitted, record
 from checklists.services.refused import Refused
@@ -171,7 +170,7 @@ def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note
     note = note.strip()
     if not note:
         raise Refused("Say what you looked at.", next="The note goes into the record.")
-    board, view = permitted(attempt.item, "reconcile", by=by)
+    board, _ = permitted(attempt.item, "reconcile", by=by)
     fresh = Attempt.objects.select_for_update().get(pk=attempt.pk)
     _may_decide(fresh, board, by)
     moved = Attempt.objects.filter(pk=fresh.pk).move(
@@ -187,7 +186,7 @@ def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note
             f"This attempt is {fresh.get_status_display().lower()} meanwhile.", next="Reload the page."
         )
     if found == Reconciliation.DONE:
-        _keep_evidence(view.item, fresh, board)
+        executor.keep_evidence(fresh, ok=True, facts=fresh.finding.get("facts", {}), at=board.now)
     record(
         board.cutover,
         "attempt.reconciled",
@@ -215,10 +214,3 @@ def _may_decide(attempt: Attempt, board: Board, by: User) -> None:
     once = attempt.effect == Effect.AT_MOST_ONCE
     if once and not board.cutover.is_rehearsal and attempt.requested_by_id == by.pk:
         raise Refused("You started this, so in production somebody else decides what it did (four eyes).")
-
-
-def _keep_evidence(item: Item, attempt: Attempt, board: Board) -> None:
-    facts = dict(attempt.finding.get("facts", {}))
-    Evidence.objects.create(
-        item=item, attempt=attempt, ok=True, facts=facts, digest=digest_of(facts), observed_at=board.now
-    )

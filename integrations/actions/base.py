@@ -220,5 +220,5 @@ class Action(ABC):
         for name in unknown:
             errors[name] = [f"{self.key} has no parameter “{name}”; it has: {', '.join(form.fields)}."]
         if errors:
-            raise forms.ValidationError(errors)  # type: ignore[arg-type]  # stubs: dict of lists
+            raise forms.ValidationError(errors)
         return Values(**form.cleaned_data, context=context)

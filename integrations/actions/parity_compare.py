@@ -34,6 +34,7 @@ from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity import baseline
 from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.declared import Rule
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import read_tables
@@ -60,8 +61,9 @@ class ParityCompare(Action):
         """What is compared: ``source`` with ``target``, both live; or ``database`` as it is with
         ``before``, the item that took its fingerprint; or with ``backup``, the item that verified and
         kept the restored backup on ``scratch``. With ``before`` and ``backup`` both, the fingerprint
-        decides and the backup names the rows. ``declared``: differences that are expected.
-        ``totals``: sums that must agree. ``settle``: seconds after which rows that differ are asked
+        decides and the backup names the rows. ``declared``: differences that are expected, and
+        ``totals``: sums that must agree; with ``before`` those of the fingerprint hold, and may not
+        be said again. ``settle``: seconds after which rows that differ are asked
         again, because on a live system a difference may be on its way."""
 
         source = SystemField(kind="postgres", required=False)
@@ -81,7 +83,14 @@ class ParityCompare(Action):
             if not set(self.errors) & set(SIDES) and given not in MODES:
                 ways = "; ".join(" + ".join(sorted(mode)) for mode in MODES)
                 raise forms.ValidationError(f"Say what to compare, one of: {ways}.")
+            if "before" in given:
+                self._refuse_second_rules()
             return self.cleaned_data
+
+        def _refuse_second_rules(self) -> None:
+            for name in ("declared", "totals", "schemas"):
+                if self.cleaned_data.get(name):
+                    self.add_error(name, "the fingerprint of “before” holds these; take them out here.")
 
     def preview(self, params: Values) -> Preview:
         """Both sides, and the tables that would be read."""
@@ -92,23 +101,24 @@ class ParityCompare(Action):
             f"Compare {len(tables)} tables of {target.address} with {_other_side(params)}.",
             "Read both in one read-only snapshot each: counts and row hashes, then the rows that differ.",
         ]
-        lines += [f"Declared: {rule.words}." for rule in params.declared]
+        lines += [f"Declared: {rule.words}." for rule in _rules(params)]
         if params.settle:
             lines.append(f"Ask rows that differ again after {params.settle:g} s.")
         return Preview(lines, where=target.address)
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Compares; ``ok`` only when everything was compared and nothing undeclared differs."""
-        options = Options(params.declared, params.totals, params.schemas, params.settle or 0)
-        result = self._compare(params, options, report)
+        result = self._compare(params, report)
         report.evidence(parity=result.as_facts())
         return Outcome(result.equal, result.summary)
 
-    def _compare(self, params: Values, options: Options, report: Report) -> Result:
+    def _compare(self, params: Values, report: Report) -> Result:
         backup = _backup(params) if params.backup else None
         if params.before:
             kept = baseline.read(*_fingerprint(params))
+            options = Options(kept.rules, kept.asked, tuple(kept.schemas), params.settle or 0)
             return compare_before(kept, _target(params), options, watch(report), backup=backup)
+        options = Options(params.declared, params.totals, params.schemas, params.settle or 0)
         source = backup or server(params.source["url"], params.context)
         return compare_live(source, _target(params), options, watch(report))
 
@@ -129,6 +139,14 @@ def _other_side(params: Values) -> str:
         return backup
     rows = f", and name rows by {backup}" if backup else ""
     return f"the fingerprint of “{params.before}”{rows}"
+
+
+def _rules(params: Values) -> tuple[Rule, ...]:
+    """The declared differences: the fingerprint's own, as far as there is one yet, or those given."""
+    if not params.before:
+        return tuple(params.declared)
+    there = params.context.evidence.get(params.before, {}).get("fingerprint")
+    return baseline.read(*_fingerprint(params)).rules if there else ()
 
 
 def _fingerprint(params: Values) -> tuple[Path, str]:

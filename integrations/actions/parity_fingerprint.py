@@ -94,8 +94,8 @@ class ParityFingerprint(Action):
     deadline = timedelta(hours=1)
 
     class Params(ActionForm):
-        """``database``: what to take it of. ``declared``, ``totals`` and ``schemas`` must be those of
-        the `parity.compare` that comes after, because they decide how values are hashed."""
+        """``database``: what to take it of. ``declared``, ``totals`` and ``schemas`` decide how values
+        are hashed; the `parity.compare` that comes after uses the same."""
 
         database = SystemField(kind="postgres")
         declared = DeclaredField()

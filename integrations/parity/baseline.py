@@ -14,16 +14,16 @@ import psycopg
 from psycopg import sql
 
 from integrations.errors import Problem
-from integrations.parity.declared import Declared, Rule
+from integrations.parity.declared import Declared, Rule, read_rules
 from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
 from integrations.parity.questions import Questions, Sum, choose_buckets
 from integrations.parity.result import digest_of
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import Table, read_tables
-from integrations.parity.totals import Groups, Total, ask_total
+from integrations.parity.totals import Groups, Total, ask_total, read_totals
 from integrations.parity.watch import Watch
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -65,7 +65,11 @@ class KeptTable:
 
 @dataclass
 class Fingerprint:
-    """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same."""
+    """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same.
+
+    ``rules`` and ``asked`` decided how values were hashed and what was summed: the comparison that
+    comes after uses the same.
+    """
 
     address: str
     taken_at: str
@@ -73,6 +77,8 @@ class Fingerprint:
     schemas: list[str]
     tables: list[KeptTable]
     totals: dict[str, Groups | str]
+    rules: tuple[Rule, ...] = ()
+    asked: tuple[Total, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -92,7 +98,9 @@ class Fingerprint:
             for name, groups in self.totals.items()
         }
         tables = [kept.as_facts() for kept in self.tables]
-        return {**vars(self), "tables": tables, "totals": totals, "format": FORMAT}
+        rules, asked = [rule.as_facts() for rule in self.rules], [asdict(total) for total in self.asked]
+        more = {"tables": tables, "totals": totals, "rules": rules, "asked": asked, "format": FORMAT}
+        return {**vars(self), **more}
 
 
 def sums_digest(sums: Mapping[int, Sum]) -> str:
@@ -129,7 +137,8 @@ def take(
     found = {total.name: ask_total(snapshot, tables, total) for total in totals}
     moment = snapshot.value(sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'))
     probe = snapshot.value(PROBE)
-    return Fingerprint(snapshot.server.address, moment, probe, list(schemas), kept, found)
+    address = snapshot.server.address
+    return Fingerprint(address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals))
 
 
 def _keep(snapshot: Snapshot, plan: TablePlan) -> KeptTable:
@@ -182,4 +191,5 @@ def read(path: Path, sha256: str = "") -> Fingerprint:
         for name, groups in facts.pop("totals").items()
     }
     tables = [KeptTable.from_facts(table) for table in facts.pop("tables")]
-    return Fingerprint(**facts, tables=tables, totals=totals)
+    rules, asked = read_rules(facts.pop("rules")), read_totals(facts.pop("asked"))
+    return Fingerprint(**facts, tables=tables, totals=totals, rules=rules, asked=asked)

@@ -344,13 +344,12 @@ def test_every_item_tells_what_to_see_when_it_worked(document):
             assert re.search(r"\*\*It worked when\*\*|^\*\*0 everywhere", item.how), item.key
 
 
-def test_fingerprint_and_comparison_follow_the_same_rules(document):
-    before, after = document.item("fingerprint-before").params, document.item("parity-after").params
-    loss = document.item("compare-loss").params
-    for name in ("declared", "totals"):
-        assert before[name] == after[name] == loss[name]
-    assert after["totals"] == [{"table": "donations", "sum": "amount", "by": ["currency", "status"]}]
-    assert "declared" not in document.item("compare-restored").params
+def test_the_rules_of_the_comparison_are_said_once_in_the_fingerprint(document):
+    before = document.item("fingerprint-before").params
+    assert before["totals"] == [{"table": "donations", "sum": "amount", "by": ["currency", "status"]}]
+    assert len(before["declared"]) > 20
+    for item in ("parity-after", "compare-loss", "compare-restored"):
+        assert not {"declared", "totals"} & set(document.item(item).params)
 
 
 def test_the_same_file_serves_everywhere_by_these_variables(document):

@@ -21,12 +21,33 @@ function known(answer: { fields: { name: string }[]; rows: unknown[][] }) {
   return kind < 0 ? answer.rows : answer.rows.filter((row) => row[kind] !== 'n');
 }
 
+// The engine races the wait for its lock against a timer of ten seconds that outlives the race: without
+// this, every deploy and resolve sits idle for the rest of them. The race itself is as before.
+const LOCK_TIMEOUT = 10_000;
+const plainTimeout = globalThis.setTimeout;
+globalThis.setTimeout = ((run: () => void, wait?: number, ...rest: unknown[]) => {
+  const timer = plainTimeout(run, wait, ...rest);
+  if (wait === LOCK_TIMEOUT) timer.unref();
+  return timer;
+}) as typeof setTimeout;
+
 function wrap(queryable: any) {
   const ask = queryable.performIO.bind(queryable);
   queryable.performIO = async (query: unknown) => {
     const answer = await ask(query);
     return { ...answer, rows: known(answer), fields: answer.fields.map(readable) };
   };
+  // The adapter cuts a migration at every semicolon and commits each piece; sent whole, as the native
+  // engine does it, PostgreSQL takes all of the file or nothing.
+  if (typeof queryable.executeScript === 'function') {
+    queryable.executeScript = async (script: string) => {
+      try {
+        await queryable.client.query(script);
+      } catch (error) {
+        queryable.onError(error);
+      }
+    };
+  }
   if (typeof queryable.startTransaction === 'function') {
     const start = queryable.startTransaction.bind(queryable);
     queryable.startTransaction = async (...options: unknown[]) => wrap(await start(...options));

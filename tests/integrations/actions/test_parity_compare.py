@@ -89,7 +89,7 @@ def test_before_against_after_with_and_without_the_backup(
         app_database.execute(statement)
     verified = {"verified": {"equal": True, "database": restored.name}}
     context = new_context(urls, taken=report.facts, verify=verified)
-    raw = {"before": "taken", "database": "database", "declared": DECLARED, "totals": TOTALS}
+    raw = {"before": "taken", "database": "database"}
     outcome, facts = run(raw, context)
     assert not outcome.ok
     assert (facts["mode"], facts["tables"][0]["at_least"]) == ("before", True)
@@ -119,14 +119,22 @@ def test_half_a_comparison_is_refused(
         ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
 
 
+def test_the_rules_of_a_fingerprint_are_not_said_twice(app_database: AppDatabase, new_context: Make) -> None:
+    raw = {"before": "taken", "database": "database", "declared": DECLARED}
+    with pytest.raises(ValidationError, match="the fingerprint of “before” holds these"):
+        ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
+
+
 def test_the_preview_tells_both_sides_and_what_is_declared(
     app_database: AppDatabase, new_context: Make
 ) -> None:
-    raw = {"before": "taken", "database": "database", "declared": DECLARED, "settle": 5}
-    values = ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
+    urls = systems(database=app_database.admin_url)
+    values = ACTION.bind({"before": "taken", "database": "database"}, new_context(urls))
+    assert "the fingerprint of “taken”" in ACTION.preview(values).lines[0]
+    raw = {"source": "database", "target": "database", "declared": DECLARED, "settle": 5}
+    values = ACTION.bind(raw, new_context(urls))
     preview = ACTION.preview(values)
     assert "Compare 4 tables" in preview.lines[0]
-    assert "the fingerprint of “taken”" in preview.lines[0]
     assert preview.lines[2:] == [
         "Declared: members.joined: rounded to 3 digits of a second.",
         "Ask rows that differ again after 5 s.",
