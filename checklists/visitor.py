@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 TIMEOUT = (5.0, 40.0)  # seconds to connect, to answer: a start may wait for locks
 
 
@@ -50,8 +51,8 @@ class Page(HTMLParser):
         """Collects forms, fields and alerts."""
         given = {name: value or "" for name, value in attributes}
         if self._alert or given.get("role") == "alert":
-            self._alert += tag not in ("br", "input", "use", "path", "img", "hr")
-            if self._alert == 1:
+            self._alert += tag not in VOID
+            if self._alert == 1 and given.get("role") == "alert":
                 self.alerts.append("")
         if tag == "form":
             action = urljoin(self.address, given.get("action", ""))
@@ -72,9 +73,14 @@ class Page(HTMLParser):
         elif tag == "input" or (tag == "button" and "value" in given):
             form.fields[name] = given.get("value", "")
 
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """An element that closes itself opens nothing."""
+        if tag in VOID:
+            self.handle_starttag(tag, attributes)
+
     def handle_endtag(self, tag: str) -> None:
         """Closes forms, text areas and alerts."""
-        if self._alert:
+        if self._alert and tag not in VOID:
             self._alert -= 1
         if tag == "form":
             self._form = None
