@@ -17,11 +17,22 @@ from checklists.models import Member
 from checklists.states import Decision
 
 
+BROKEN = "The page did not arrive whole. Read the evidence once more and sign again."
+
+
 class SignForm(SpokenForm):
     """A go or no-go in one seat, on the digest of the evidence that the page showed."""
 
-    seat = forms.ChoiceField(label="Seat")
-    decision = forms.ChoiceField(label="Decision", choices=Decision.choices, widget=forms.RadioSelect)
+    seat = forms.ChoiceField(
+        label="Seat",
+        error_messages={"required": "choose one.", "invalid_choice": "it is not one of yours."},
+    )
+    decision = forms.ChoiceField(
+        label="Decision",
+        choices=Decision.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "choose go or no-go.", "invalid_choice": "choose go or no-go."},
+    )
     reason = forms.CharField(
         label="Reason",
         required=False,
@@ -32,36 +43,56 @@ class SignForm(SpokenForm):
     password = forms.CharField(
         label="Your password, or a code of your authenticator",
         strip=False,
+        max_length=1000,
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "current-password"}),
+        error_messages={"required": "give it again; it proves that it is you."},
     )
-    digest = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
-    nonce = forms.UUIDField(widget=forms.HiddenInput)
+    digest = forms.RegexField(
+        r"^[0-9a-f]{64}$", widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN}
+    )
+    nonce = forms.UUIDField(
+        widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN}
+    )
 
     def __init__(self, data: Any = None, *, request: HttpRequest, view: ItemView, member: Member) -> None:
         assert view.gate is not None
         super().__init__(data, initial={"digest": view.gate.digest, "nonce": uuid.uuid4()})
-        self.request = request
-        titles = {seat.seat: seat.title for seat in view.gate.seats}
-        seats = seats_for(member, view) if data is None else [s for s in member.seats if s in titles]
-        field = self.fields["seat"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [(seat, titles[seat]) for seat in seats]
+        self.request, self.member = request, member
+        self._offer(seats_for(member, view) if data is None else member.seats, view)
+
+    def on(self, view: ItemView) -> SignForm:
+        """Itself, for being shown again beside the evidence as it is now: that is what it signs next."""
+        assert view.gate is not None
+        if self.data.get("digest") != view.gate.digest and not self.non_field_errors():
+            self.add_error(None, "The evidence changed while you were reading it. Read it again first.")
+        fresh = {"digest": view.gate.digest}
+        if "nonce" in self.errors:
+            fresh["nonce"] = str(uuid.uuid4())
+        self.data = {name: str(self.data[name]) for name in self.data} | fresh
+        self._offer(seats_for(self.member, view), view)
+        return self
+
+    def _offer(self, seats: list[str], view: ItemView) -> None:
+        field, gate = self.fields["seat"], view.gate
+        assert isinstance(field, forms.ChoiceField) and gate is not None
+        titles = {seat.seat: seat.title for seat in gate.seats}
+        field.choices = [(seat, titles[seat]) for seat in seats if seat in titles]
 
     def clean_password(self) -> str:
         """Refuses a wrong one, and too many tries; never says which of password or code was meant."""
         given, person = self.cleaned_data["password"], self.request.user
         assert isinstance(person, User)
         if not ratelimit.consume(self.request, action="reauthenticate", user=person):
-            raise forms.ValidationError("Too many tries. Wait a minute, then sign again.")
+            raise forms.ValidationError("too many tries. Wait a minute, then sign again.")
         if not (person.check_password(given) or _is_code_of(person, given)):
-            raise forms.ValidationError("That is not right.")
+            raise forms.ValidationError("that is not right.")
         return ""
 
     def clean(self) -> dict[str, Any]:
         """A no-go without a reason helps nobody."""
         data = super().clean() or self.cleaned_data
         if data.get("decision") == Decision.NO_GO and not data.get("reason", "").strip():
-            self.add_error("reason", "A no-go needs a reason: say in a sentence what has to change.")
+            self.add_error("reason", "a no-go needs one: say in a sentence what has to change.")
         return data
 
     def signed(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ class SpokenForm(forms.Form):
         """Every mistake, each with the label of its field."""
         parts = []
         for name, errors in self.errors.items():
-            label = self.fields[name].label if name in self.fields else ""
+            field = self.fields.get(name)
+            label = field.label if field and not field.widget.is_hidden else ""
             parts += [f"{label}: {error}" if label else str(error) for error in errors]
-        return " ".join(parts)
+        return " ".join(dict.fromkeys(parts))

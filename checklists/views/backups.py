@@ -7,7 +7,6 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from checklists.models import Backup
-from checklists.models.audit import database_now
 from checklists.views.access import enter, page, signed_in
 
 
@@ -18,8 +17,9 @@ def backups(request: HttpRequest, slug: str) -> HttpResponse:
     visit = enter(request, slug)
     taken = list(
         Backup.objects.filter(cutover=visit.cutover).select_related(
-            "attempt__item", "attempt__requested_by", "verified_by__item"
-        )
+            "attempt__item__cutover", "attempt__cutover", "attempt__requested_by",
+            "verified_by__item__cutover", "verified_by__cutover",
+        )  # fmt: skip
     )
     return page(
         request,
@@ -27,7 +27,6 @@ def backups(request: HttpRequest, slug: str) -> HttpResponse:
         visit,
         backups=taken,
         newest_verified=next((backup for backup in taken if backup.verified_at), None),
-        now=database_now(),
     )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import services
 from checklists.forms.gates import SignForm
-from checklists.gates import Board, ItemView, seats_for, why_not_sign
-from checklists.models import SignOff
+from checklists.gates import Board, Fact, ItemView, why_not_sign
+from checklists.models import Evidence, Item, SignOff
 from checklists.states import ItemKind
-from checklists.views.access import Visit, carry_out, enter, enter_to_act, item_of, page, signed_in
+from checklists.views.access import Visit, enter, enter_to_act, item_of, page, signed_in
 
 
 @signed_in
@@ -31,44 +32,65 @@ def gate(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
-    member = visit.member
-    why_not = why_not_sign(member, view) if member and member.may_sign and board.cutover.is_open else ""
-    form = None
-    if member and member.may_sign and board.cutover.is_open and not why_not:
-        form = SignForm(request=request, view=view, member=member)
+    member = visit.member if board.cutover.is_open and visit.member and visit.member.may_sign else None
+    why_not = why_not_sign(member, view) if member else ""
+    form = SignForm(request=request, view=view, member=member) if member and not why_not else None
     return {
         "board": board,
         "view": view,
         "item": view.item,
         "gate": view.gate,
+        "facts": _with_evidence(view),
         "form": form,
         "why_not": why_not,
-        "my_seats": seats_for(member, view) if member else [],
         "behind": [v for v in board.items.values() if view.item.key in v.item.needs],
-        "history": SignOff.objects.filter(gate=view.item).select_related("person").order_by("-id"),
+        "history": list(SignOff.objects.filter(gate=view.item).select_related("person").order_by("-id")),
+        "live_url": view.item.get_absolute_url(),
     }
 
 
+def _with_evidence(view: ItemView) -> list[tuple[Fact, dict[str, Any]]]:
+    """Each fact with what its attempt left, read with one query however many there are."""
+    assert view.gate is not None
+    wanted = [fact.evidence.pk for fact in view.gate.facts if fact.evidence]
+    left = dict(Evidence.objects.filter(pk__in=wanted).values_list("pk", "facts"))
+    return [(fact, left.get(fact.evidence.pk, {}) if fact.evidence else {}) for fact in view.gate.facts]
+
+
 @signed_in
-@require_POST
+@require_http_methods(["GET", "POST"])
 def sign(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """Signs in one seat, after the password was given again."""
+    """Signs in one seat, after the password was given again; what is refused keeps what was written."""
     visit = enter_to_act(request, slug)
     found = item_of(visit, key)
     if visit.member is None or found.kind != ItemKind.GATE:
         raise Http404("This is no gate.")
+    if request.method != "POST":  # somebody signed in again on the way here
+        return redirect(found)
+    view = Board.of(visit.cutover).items[found.key]
+    form = SignForm(request.POST, request=request, view=view, member=visit.member)
+    if not form.is_valid():
+        return _again(request, visit, found, form)
+    try:
+        services.sign_gate(gate=found, by=visit.person, **form.signed())
+    except services.Refused as refusal:
+        form.add_error(None, str(refusal))
+        return _again(request, visit, found, form)
+    messages.success(request, "Signed.")
+    return redirect(found)
+
+
+def _again(request: HttpRequest, visit: Visit, found: Item, form: SignForm) -> HttpResponse:
+    """The gate as it is now, with what was written; a signature counts for this evidence, not the former."""
     board = Board.of(visit.cutover)
     view = board.items[found.key]
-    form = SignForm(request.POST, request=request, view=view, member=visit.member)
-    if not form.is_valid():  # shown again with what was written; only the password is gone
-        shown = _shown(request, visit, board, view) | {"form": form}
-        return page(request, "gate.html", visit, status=422, **shown)
-    return carry_out(
-        request,
-        lambda: services.sign_gate(gate=found, by=visit.person, **form.signed()),
-        done="Signed.",
-        back_to=reverse("gate", args=[slug, key]),
-    )
+    shown = _shown(request, visit, board, view)
+    if shown["form"] is not None:
+        shown["form"] = form.on(view)
+    else:
+        shown["unsigned"] = form
+    status = 200 if request.headers.get("HX-Request") else 422
+    return page(request, "gate.html", visit, status=status, **shown)
 
 
 urlpatterns = [

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import services
-from checklists.forms.attempts import StartForm
+from checklists.forms.attempts import ReconcileForm, StartForm
 from checklists.gates import Board, ItemView, may
-from checklists.models import Attempt, LogLine
-from checklists.states import Reconciliation
-from checklists.views.access import Visit, carry_out, enter, enter_to_act, item_of, page, signed_in
+from checklists.models import Attempt, Evidence, Item
+from checklists.states import ItemKind
+from checklists.views.access import (
+    Visit,
+    enter,
+    enter_to_act,
+    item_of,
+    page,
+    signed_in,
+    tell,
+    where_from,
+)
 from integrations.actions import registry
 
+logger = logging.getLogger(__name__)
 LINES_ON_PAGE = 500  # the page opens with the last ones; the whole log is one link away
+TRIES_ON_PAGE = 8  # older ones fold out
 
 
 @signed_in
@@ -26,34 +39,51 @@ def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The page of a manual item or an action."""
     visit = enter(request, slug)
     found = item_of(visit, key)
+    if found.kind == ItemKind.GATE:
+        return redirect(found)
+    return item_page(request, visit, found)
+
+
+def item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
+    """The item as it stands. ``forms``: one with mistakes (``start_form``, ``reconcile_form``), shown again."""
     board = Board.of(visit.cutover)
-    view = board.items[found.key]
-    return page(request, "item.html", visit, **_shown(request, visit, board, view))
+    context = _shown(request, visit, board, board.items[found.key])
+    if request.method == "POST":  # the page keeps itself up to date from its own address, not the form's
+        context["live_url"] = found.get_absolute_url()
+    # htmx shows no answer with an error's status
+    status = 422 if forms and not request.headers.get("HX-Request") else 200
+    return page(request, "item.html", visit, status=status, **context | forms)
 
 
 def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
-    attempts = list(
-        view.item.attempts.select_related("requested_by", "cancel_requested_by", "reconciled_by")
-        .select_related("evidence")
-        .order_by("-number")
-    )
+    attempts = _attempts_of(view.item)
     chosen = _chosen(request, attempts)
-    verbs = may(visit.member, view, board)
     return {
         "board": board,
         "view": view,
         "item": view.item,
-        "may": verbs,
+        "may": may(visit.member, view, board),
         "action": registry().get(view.item.action),
         "needs": [board.items[key] for key in view.item.needs if key in board.items],
         "undo": board.items.get(view.item.undo),
-        "attempts": attempts,
+        "attempts": attempts[:TRIES_ON_PAGE],
+        "older_attempts": attempts[TRIES_ON_PAGE:],
         "attempt": chosen,
+        "latest": attempts[0] if attempts else None,
+        "evidence": Evidence.objects.filter(attempt=chosen).first() if chosen else None,
         "start_form": StartForm(view=view, cutover=visit.cutover),
-        "notes": view.item.notes.select_related("by"),
-        "reconciliations": Reconciliation.choices,
+        "reconcile_form": ReconcileForm(),
+        "notes": list(view.item.notes.select_related("by")),
         **_log_of(chosen),
     }
+
+
+def _attempts_of(item: Item) -> list[Attempt]:
+    people = ("requested_by", "cancel_requested_by", "reconciled_by")
+    attempts = list(item.attempts.select_related(*people).order_by("-number"))
+    for attempt in attempts:
+        attempt.cutover, attempt.item = item.cutover, item  # spares a query for each link
+    return attempts
 
 
 def _chosen(request: HttpRequest, attempts: list[Attempt]) -> Attempt | None:
@@ -78,36 +108,48 @@ def preview(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """What starting would do, asked from the real systems; by itself, since that can take seconds."""
     visit = enter(request, slug)
     found = item_of(visit, key)
-    context: dict[str, Any] = {"visit": visit, "item": found, "cutover": visit.cutover}
+    if found.kind != ItemKind.ACTION:
+        raise Http404("Only what a machine does has a preview.")
+    context = {"visit": visit, "item": found, "cutover": visit.cutover, **_preview_of(found)}
+    template = "item_preview.html#preview" if request.headers.get("HX-Request") else "item_preview.html"
+    answer = render(request, template, context)
+    answer["Cache-Control"] = "no-store, private"
+    return answer
+
+
+def _preview_of(item: Item) -> dict[str, Any]:
     try:
-        context["preview"] = services.preview_item(item=found)
+        return {"preview": services.preview_item(item=item)}
     except services.Refused as refused:
-        context["refused"] = refused
-    template = "item_preview.html#preview" if getattr(request, "htmx", False) else "item_preview.html"
-    return render(request, template, context)
+        return {"refused": refused}
+    except Exception:  # somebody's action: its mistake must not take the page with it
+        logger.exception("The preview of %s failed", item)
+        refused = services.Refused(
+            "The preview failed in itself, so it is not known what starting would do.",
+            means="Nothing was changed.",
+            next="Do not start it before somebody has read the log of the web process.",
+        )
+        return {"refused": refused}
 
 
 @signed_in
-@require_POST
+@require_http_methods(["GET", "POST"])
 def start(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """Queues an attempt of an action."""
+    """Queues an attempt of an action; what is refused is shown with all that was typed."""
     visit = enter_to_act(request, slug)
     found = item_of(visit, key)
-    return carry_out(
-        request,
-        lambda: services.start_attempt(
-            item=found,
-            by=visit.person,
-            typed_target=request.POST.get("typed_target", ""),
-            after=_number(request.POST.get("after", "")),
-        ),
-        done=f"{found.number} {found.title} is on its way.",
-        back_to=found.get_absolute_url(),
-    )
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 10 else None
+    if request.method != "POST":  # somebody signed in again on the way here
+        return redirect(found)
+    form = StartForm(request.POST, view=Board.of(visit.cutover).items[key], cutover=visit.cutover)
+    if not form.is_valid():
+        return item_page(request, visit, found, start_form=form)
+    try:
+        services.start_attempt(item=found, by=visit.person, **form.cleaned_data)
+    except services.Refused as refusal:
+        tell(request, refusal)
+        return item_page(request, visit, found, start_form=form)
+    messages.success(request, f"{found.number} {found.title} is on its way.")
+    return redirect(where_from(request, found.get_absolute_url()))
 
 
 @signed_in
@@ -116,10 +158,14 @@ def log(request: HttpRequest, slug: str, key: str, number: int) -> HttpResponse:
     """The whole log of an attempt as plain text, for search, mail and safekeeping."""
     visit = enter(request, slug)
     found = item_of(visit, key)
-    lines = LogLine.objects.filter(attempt__item=found, attempt__number=number).order_by("number")
-    text = "".join(f"{line.number}\t{line.at.isoformat()}\t{line.text}\n" for line in lines.iterator())
+    attempt = found.attempts.filter(number=number).first() if number < 2**31 else None
+    if attempt is None:
+        raise Http404("This item has no such attempt.")
+    lines = attempt.lines.order_by("number").iterator()
+    text = "".join(f"{line.number}\t{line.at.isoformat()}\t{line.text}\n" for line in lines)
     answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{found.key}-{number}.log"'
+    answer["Cache-Control"] = "no-store, private"
     return answer
 
 

@@ -66,10 +66,11 @@ def parity_table(request: HttpRequest, slug: str, attempt_id: UUID, table: str) 
 
 
 def _attempt(visit: Visit, attempt_id: UUID) -> Attempt:
-    rows = Attempt.objects.filter(cutover=visit.cutover, pk=attempt_id).select_related("item", "evidence")
+    rows = Attempt.objects.filter(cutover=visit.cutover, pk=attempt_id).select_related("item__phase", "evidence")
     attempt = rows.first()
     if attempt is None:
         raise Http404("This cutover has no such comparison.")
+    attempt.cutover = attempt.item.cutover = visit.cutover
     return attempt
 
 
