@@ -1,1 +1,5 @@
 """What tests of the domain share. A test that needs the panel's database asks for ``db`` (or is marked)."""
+
+from tests.checklists.served import port
+
+__all__ = ["port"]

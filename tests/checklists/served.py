@@ -1,0 +1,35 @@
+"""The panel served as in production: uvicorn, on a loop of its own, on the test's database."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The port on which the panel answers; the server is gone after the test, streams or no streams."""
+    from cutover.asgi import application
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    config = uvicorn.Config(
+        application, port=number, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline, "uvicorn did not start"
+        time.sleep(0.02)
+    yield number
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive(), "uvicorn does not stop while streams are open"
