@@ -8,16 +8,27 @@ import urllib.error
 import urllib.request
 
 
-def main(url: str) -> int:
-    """0 when the answer is 200. The host is the first of ALLOWED_HOSTS: an unknown one would be refused."""
-    name = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip()
-    request = urllib.request.Request(url, headers={"Host": name.lstrip(".") or "localhost"})  # noqa: S310
+def status(url: str, allowed_hosts: str) -> int:
+    """The code of the answer, 0 when there is none. Asks by the first allowed name: others are refused."""
+    name = allowed_hosts.split(",")[0].strip().lstrip(".*") or "localhost"
+    request = urllib.request.Request(url, headers={"Host": name})  # noqa: S310  # our own address
     try:
-        with urllib.request.urlopen(request, timeout=4) as answer:  # noqa: S310  # our own address
-            return 0 if answer.status == 200 else 1
-    except OSError as error:  # an HTTP error is one too
-        sys.stderr.write(f"{url}: {error}\n")
-        return 1
+        with urllib.request.urlopen(request, timeout=4) as answer:  # noqa: S310
+            code: int = answer.status
+            return code
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def main(url: str) -> int:
+    """0 when the answer is 200."""
+    code = status(url, os.environ.get("ALLOWED_HOSTS", ""))
+    if code != 200:
+        sys.stderr.write(f"{url}: {code or 'no answer'}\n")
+    return 0 if code == 200 else 1
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import IO
 
 from cutover.data_folder import data_folder
 from cutover.embedded import WillNotStart
+from cutover.health_probe import status
 from cutover.servers import OwnServers
 from cutover.supervisor import Child, Job, Supervisor, seconds
 
@@ -67,6 +66,7 @@ class Panel:
     servers: OwnServers
     host: str
     port: int
+    asked: float = 0.0
 
     @property
     def address(self) -> str:
@@ -119,12 +119,20 @@ class Panel:
             self.supervisor.start(Child(name, [*MANAGE, name, *options], self.environment, grace=grace))
 
     def answers(self) -> bool:
-        """Does the web process answer? (400: it does, and ALLOWED_HOSTS does not name this address.)"""
-        return _status(f"http://{self.host}:{self.port}/health/live") in (200, 400)
+        """Does the web process answer?"""
+        return self._asks("live")
 
     def ready(self) -> bool:
-        """Is everything there that the panel needs?"""
-        return _status(f"http://{self.host}:{self.port}/health/ready") == 200
+        """Is everything there that the panel needs? Asked twice a second at most: each no is logged."""
+        if time.monotonic() < self.asked + 0.5:
+            return False
+        self.asked = time.monotonic()
+        return self._asks("ready")
+
+    def _asks(self, what: str) -> bool:
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104
+        url = f"http://{host}:{self.port}/health/{what}"
+        return status(url, self.environment.get("ALLOWED_HOSTS", "")) == 200
 
     def watch(self, until: Callable[[], bool] = lambda: False, timeout: float | None = None) -> bool:
         """Keeps processes and embedded servers running."""
@@ -141,15 +149,3 @@ class Panel:
         self.supervisor.stop()
         self.supervisor.sweep()
         self.servers.stop()
-
-
-def _status(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own address
-            status: int = answer.status
-            return status
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return 0

@@ -64,8 +64,10 @@ def serve(panel: Panel) -> None:
     if nobody_can_sign_in(panel.servers):
         say("  Nobody can sign in yet. Make the first admin, in another terminal:")
         say("      ./panel manage createsuperuser")
-    with panel.step("Worker, dispatcher and reaper at work"):
-        panel.watch(panel.ready, timeout=60)
+    if panel.watch(panel.ready, timeout=60):
+        say("✓ Worker, dispatcher and reaper at work")
+    else:
+        say(f"✗ A part of the panel is not there yet; {panel.address}/health/ready says which.")
     say(f"\n  {panel.address}\n  Logs: {panel.supervisor.logs} · Ctrl-C stops everything.\n")
     panel.watch()
 
