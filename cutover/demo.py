@@ -73,7 +73,7 @@ class Demo:
         self.panel.start_parts()
         self._introduce()
         self._fill_estate()
-        with self.panel.step("Worker, dispatcher and reaper at work"):
+        with self.panel.step("Worker, prober, dispatcher and reaper at work"):
             if not self.watch_until(self.panel.ready, 60):
                 raise WillNotStart(
                     f"A part of the panel is not there; {self.panel.address}/health/ready says which."

@@ -22,6 +22,13 @@ PARTS = {
     "reaper": "Without it nobody notices a lost worker, and no effect may begin.",
     "dispatcher": "Without it a lost message leaves an attempt queued.",
     "worker": "Without it nothing that is started begins.",
+    "prober": "Without it nobody looks at what became unknown.",
+}
+STARTED_BY = {
+    "reaper": "manage.py reaper",
+    "dispatcher": "manage.py dispatcher",
+    "worker": "manage.py worker --queues steps",
+    "prober": "manage.py worker --queues probes,control",
 }
 
 
@@ -91,7 +98,7 @@ def _ages() -> dict[str, timedelta]:
 
 def _beat(name: str, age: timedelta | None) -> Check:
     if age is None:
-        return Check(False, f"No {name} was ever seen. {PARTS[name]} Start one: manage.py {name}")
+        return Check(False, f"No {name} was ever seen. {PARTS[name]} Start one: {STARTED_BY[name]}")
     seconds = max(0.0, age.total_seconds())
     if age > QUIET:
         return Check(False, f"The {name} was last seen {seconds:.0f} s ago. {PARTS[name]}")

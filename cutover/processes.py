@@ -21,7 +21,13 @@ from cutover.supervisor import Child, Job, Supervisor, seconds
 
 #: manage.py commands that run beside the web process, in the order in which they are started.
 #: When the panel stops, attempts are cancelled first: nothing is left half done that can be ended.
-PARTS = {"worker": ("--cancel-on-stop",), "dispatcher": (), "reaper": ()}
+#: Looking has places of its own: steps that fill a worker must not keep anybody from finding out.
+PARTS = {
+    "worker": ("worker", "--cancel-on-stop", "--queues", "steps"),
+    "prober": ("worker", "--queues", "probes,control", "--concurrency", "2"),
+    "dispatcher": ("dispatcher",),
+    "reaper": ("reaper",),
+}
 PATIENCE = 25.0  # seconds for a worker to see its attempts end
 MANAGE = (sys.executable, "manage.py")
 
@@ -113,10 +119,10 @@ class Panel:
         ]
 
     def start_parts(self) -> None:
-        """Worker, dispatcher and reaper."""
-        for name, options in PARTS.items():
+        """Worker, prober, dispatcher and reaper."""
+        for name, command in PARTS.items():
             grace = PATIENCE if name == "worker" else 5.0
-            self.supervisor.start(Child(name, [*MANAGE, name, *options], self.environment, grace=grace))
+            self.supervisor.start(Child(name, [*MANAGE, *command], self.environment, grace=grace))
 
     def answers(self) -> bool:
         """Does the web process answer?"""

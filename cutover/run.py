@@ -65,7 +65,7 @@ def serve(panel: Panel) -> None:
         say("  Nobody can sign in yet. Make the first admin, in another terminal:")
         say("      ./panel manage createsuperuser")
     if panel.watch(panel.ready, timeout=60):
-        say("✓ Worker, dispatcher and reaper at work")
+        say("✓ Worker, prober, dispatcher and reaper at work")
     else:
         say(f"✗ A part of the panel is not there yet; {panel.address}/health/ready says which.")
     say(f"\n  {panel.address}\n  Logs: {panel.supervisor.logs} · Ctrl-C stops everything.\n")

@@ -25,16 +25,16 @@ def test_a_web_process_that_answers_is_alive(client: Client) -> None:
 
 
 def test_ready_when_everything_was_seen_lately(client: Client) -> None:
-    beat(worker=4, dispatcher=1, reaper=2)
+    beat(worker=4, prober=3, dispatcher=1, reaper=2)
     answer = client.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert set(answer.json()["checks"]) == {"database", "redis", "reaper", "dispatcher", "worker"}
+    assert set(answer.json()["checks"]) == {"database", "redis", "reaper", "dispatcher", "worker", "prober"}
 
 
-@pytest.mark.parametrize("lost", ["worker", "dispatcher", "reaper"])
+@pytest.mark.parametrize("lost", ["worker", "prober", "dispatcher", "reaper"])
 def test_not_ready_when_a_part_fell_silent(client: Client, lost: str) -> None:
-    beat(**({"worker": 1, "dispatcher": 1, "reaper": 1} | {lost: 45}))
+    beat(**({"worker": 1, "prober": 1, "dispatcher": 1, "reaper": 1} | {lost: 45}))
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"][lost]["ok"] is False
@@ -42,7 +42,7 @@ def test_not_ready_when_a_part_fell_silent(client: Client, lost: str) -> None:
 
 
 def test_one_living_worker_among_dead_ones_is_enough(client: Client) -> None:
-    beat(worker=1, dispatcher=1, reaper=1)
+    beat(worker=1, prober=1, dispatcher=1, reaper=1)
     ServiceBeat.objects.create(name="worker", instance="elsewhere", at=database_now() - timedelta(hours=1))
     assert client.get("/health/ready").status_code == 200
 
@@ -53,7 +53,7 @@ def test_a_part_that_never_came_is_named_with_its_command(client: Client) -> Non
 
 
 def test_not_ready_without_redis(client: Client) -> None:
-    beat(worker=1, dispatcher=1, reaper=1)
+    beat(worker=1, prober=1, dispatcher=1, reaper=1)
     with override_settings(REDIS_URL="unix:///nowhere/valkey.sock?db=0"):
         answer = client.get("/health/ready")
     assert answer.status_code == 503

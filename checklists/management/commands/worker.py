@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from checklists.executor.tree import below
 from integrations.actions import registry
 
 BEAT = 5.0  # seconds
+#: queue → what a worker of it gives signs of life as; health asks for each
+SIGNS = {"steps": "worker", "probes": "prober"}
 
 
 class Command(BaseCommand):
@@ -62,7 +65,8 @@ class Command(BaseCommand):
         polling.wait()
 
     def _celery(self, places: int, queues: str, *, cancel: bool) -> None:
-        signals.worker_ready.connect(_beat_from_now_on, weak=False)
+        signs = [sign for queue, sign in SIGNS.items() if queue in queues.split(",")]
+        signals.worker_ready.connect(partial(_beat_from_now_on, signs), weak=False)
         if cancel:
             signals.worker_shutting_down.connect(_stop_attempts, weak=False)
         worker = current_app.Worker(
@@ -80,12 +84,13 @@ class Command(BaseCommand):
         raise SystemExit(worker.exitcode or 0)
 
 
-def _beat_from_now_on(sender: Any, **_: Any) -> None:
+def _beat_from_now_on(signs: list[str], sender: Any, **_: Any) -> None:
     """A sign of life from the loop that takes messages: who hears no messages gives none."""
 
     def say() -> None:
         with contextlib.suppress(Exception):  # the database is away: the page will say so
-            beat("worker")
+            for sign in signs:
+                beat(sign)
         connections.close_all()  # children are forked from this process
 
     say()
