@@ -25,6 +25,15 @@ SHORT = 200  # characters; longer text folds out
 FEW = 12  # entries; longer lists and tables fold out
 WIDE = 6  # columns; what else a row has folds out
 DEEP = 4  # levels; what lies deeper is shown as JSON
+#: PostgreSQL keeps the keys of JSON by their length: what says most comes first, what only proves comes last.
+FIRST = (
+    "number", "name", "path", "table", "equal", "ok", "aligned", "signed_in", "sql", "status", "wrong", "classes",
+    "what", "rows", "weighs", "tables", "statements", "seconds", "ms", "words", "lock", "summary",
+)  # fmt: skip
+LAST = ("file", "prisma", "listed", "line", "digest", "fingerprint", "sha256", "checksum")
+#: A row of a table with one of these is marked.
+TROUBLE = ("wrong", "error")
+GOOD = ("equal", "ok", "equal_to_file")
 #: Of a comparison the item's page shows the whole; tables and rows have pages of their own.
 OF_A_COMPARISON = ("summary", "mode", "rows", "declared_count", "started", "finished", "digest")
 
@@ -45,7 +54,7 @@ class Laid:
     @property
     def folded(self) -> bool:
         """Is it too long to stand open?"""
-        return max(len(self.parts), len(self.rows)) > FEW
+        return self.kind != "facts" and max(len(self.parts), len(self.rows)) > FEW
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,14 @@ class Row:
 
     cells: Sequence[Laid]
     more: Sequence[Laid] = field(default_factory=list)
+    bad: bool = False
 
 
 @register.filter
 def laid_out(facts: Mapping[str, Any], prefix: str = "fact") -> list[Laid]:
     """The facts of an attempt; ``prefix`` keeps the ids of two lists on one page apart."""
+    if not isinstance(facts, Mapping):
+        return [_laid(f"{prefix}-0", "", facts, 1)]
     if isinstance(facts.get("parity"), Mapping):
         whole = facts["parity"]
         facts = {**facts, "parity": {name: whole[name] for name in OF_A_COMPARISON if name in whole}}
@@ -66,7 +78,17 @@ def laid_out(facts: Mapping[str, Any], prefix: str = "fact") -> list[Laid]:
 
 
 def _entries(facts: Mapping[str, Any], prefix: str, level: int) -> list[Laid]:
-    return [_laid(f"{prefix}-{n}", str(name), value, level) for n, (name, value) in enumerate(facts.items())]
+    return [
+        _laid(f"{prefix}-{n}", str(name), facts[name], level)
+        for n, name in enumerate(sorted(facts, key=lambda name: _place(name, facts[name])))
+    ]
+
+
+def _place(name: str, value: Any = None) -> tuple[int, int]:
+    """Where a fact stands among others: what says most, plain values, structures, proofs."""
+    if name in FIRST:
+        return (0, FIRST.index(name))
+    return (3 if name in LAST else 2 if isinstance(value, Mapping | list) and value else 1, 0)
 
 
 def _laid(place: str, name: str, value: Any, level: int) -> Laid:
@@ -80,7 +102,8 @@ def _laid(place: str, name: str, value: Any, level: int) -> Laid:
 
 
 def _title(name: str) -> str:
-    words = fact_name(name)
+    """The name in words; names with a dot belong to a database and stay as they are."""
+    words = name if "." in name else fact_name(name)
     return "SHA-256" if words == "sha256" else words
 
 
@@ -155,17 +178,24 @@ def _of_list(place: str, name: str, value: list[Any], level: int) -> Laid:
 
 
 def _table(place: str, name: str, rows: list[Mapping[str, Any]], level: int) -> Laid:
-    every = list(dict.fromkeys(key for row in rows for key in row))
-    columns = [key for key in every if all(_fits(row.get(key)) for row in rows)][:WIDE]
-    columns = [key for key in columns if any(row.get(key) not in (None, "") for row in rows)]
+    every = sorted(
+        dict.fromkeys(key for row in rows for key in row), key=lambda key: _place(key) if key else (-1, 0)
+    )
+    said = [key for key in every if any(row.get(key) not in (None, "", []) for row in rows)]
+    columns = [key for key in said if all(_fits(row.get(key)) for row in rows)][:WIDE]
     made = [
         Row(
             cells=[_laid(f"{place}-{n}-{m}", key, row.get(key), level + 1) for m, key in enumerate(columns)],
             more=_entries(
-                {key: value for key, value in row.items() if key not in columns and value not in (None, "", [])},
+                {
+                    key: value
+                    for key, value in row.items()
+                    if key not in columns and value not in (None, "", [])
+                },
                 f"{place}-{n}-more",
                 level + 1,
             ),
+            bad=any(row.get(key) for key in TROUBLE) or any(row.get(key) is False for key in GOOD),
         )
         for n, row in enumerate(rows)
     ]
@@ -188,3 +218,26 @@ def _json(place: str, name: str, value: Any) -> Laid:
 def since_then(then: datetime, now: datetime) -> timedelta:
     """How long ago that was, at a moment of the database's clock."""
     return max(now - then, timedelta())
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Two versions of a value: what they begin and end with alike, and what differs in between."""
+
+    head: str
+    before: str
+    after: str
+    tail: str
+
+
+@register.filter
+def difference(pair: Sequence[str | None]) -> Marked:
+    """Where two texts differ; a NULL differs as a whole."""
+    before, after = (None if one is None else str(one) for one in pair)
+    if before is None or after is None:
+        return Marked("", before or "", after or "", "")
+    short = min(len(before), len(after))
+    head = next((n for n in range(short) if before[n] != after[n]), short)
+    tail = next((n for n in range(short - head) if before[-n - 1] != after[-n - 1]), short - head)
+    cut = len(before) - tail, len(after) - tail
+    return Marked(before[:head], before[head : cut[0]], after[head : cut[1]], before[cut[0] :])

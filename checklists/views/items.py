@@ -65,6 +65,7 @@ def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> 
         "may": may(visit.member, view, board),
         "action": registry().get(view.item.action),
         "needs": [board.items[key] for key in view.item.needs if key in board.items],
+        "other_blockers": [b for b in view.blockers if b.item is None or b.item.key not in view.item.needs],
         "undo": board.items.get(view.item.undo),
         "attempts": attempts[:TRIES_ON_PAGE],
         "older_attempts": attempts[TRIES_ON_PAGE:],

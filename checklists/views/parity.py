@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, Sum
@@ -9,8 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.models import Attempt, ParityResult
+from checklists.models import Attempt, Evidence
 from checklists.views.access import Visit, enter, page, signed_in
+
+#: Facts of a table that its page says in sentences.
+SAID = frozenset({
+    "changed", "missing", "extra", "at_least", "places", "declared_by", "unsound", "not_compared", "settled",
+    "notes", "key", "examples_cut",
+})  # fmt: skip
 
 
 @signed_in
@@ -48,8 +55,10 @@ def parity_attempt(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpRes
         visit,
         attempt=attempt,
         results=results,
-        totals=_totals(results),
-        facts=_comparison(attempt),
+        whole=_of_the_whole(attempt),
+        rows=sum(result.source_rows for result in results),
+        differing=sum(result.differing for result in results),
+        unequal=sum(not result.equal for result in results),
     )
 
 
@@ -59,14 +68,22 @@ def parity_table(request: HttpRequest, slug: str, attempt_id: UUID, table: str) 
     """One table of a comparison: rows that differ, both versions beside each other."""
     visit = enter(request, slug)
     attempt = _attempt(visit, attempt_id)
-    result = attempt.parity_results.filter(table=table).first()
+    result = next((one for one in attempt.parity_results.all() if one.table == table), None)
     if result is None:
         raise Http404("This comparison has no such table.")
-    return page(request, "parity_table.html", visit, attempt=attempt, result=result)
+    return page(
+        request,
+        "parity_table.html",
+        visit,
+        attempt=attempt,
+        result=result,
+        unlisted=result.differing - len(result.examples),
+        others={name: value for name, value in result.facts.items() if value and name not in SAID},
+    )
 
 
 def _attempt(visit: Visit, attempt_id: UUID) -> Attempt:
-    rows = Attempt.objects.filter(cutover=visit.cutover, pk=attempt_id).select_related("item__phase", "evidence")
+    rows = Attempt.objects.filter(cutover=visit.cutover, pk=attempt_id).select_related("item__phase")
     attempt = rows.first()
     if attempt is None:
         raise Http404("This cutover has no such comparison.")
@@ -74,25 +91,15 @@ def _attempt(visit: Visit, attempt_id: UUID) -> Attempt:
     return attempt
 
 
-def _totals(results: list[ParityResult]) -> dict[str, int]:
-    return {
-        "tables": len(results),
-        "rows": sum(result.source_rows for result in results),
-        "differing": sum(result.differing for result in results),
-        "unequal": sum(not result.equal for result in results),
-        "declared": sum(result.declared for result in results),
-    }
-
-
-def _comparison(attempt: Attempt) -> dict[str, object]:
+def _of_the_whole(attempt: Attempt) -> dict[str, Any]:
     """What the engine said of the comparison as a whole, without the tables."""
-    evidence = getattr(attempt, "evidence", None)
+    evidence = Evidence.objects.filter(attempt=attempt).first()
     whole = evidence.facts.get("parity", {}) if evidence else {}
-    return {name: value for name, value in whole.items() if name not in ("tables",) and value}
+    return {"ok": bool(evidence and evidence.ok)} | {n: v for n, v in whole.items() if n != "tables"}
 
 
 urlpatterns = [
     path("parity/", parity, name="parity"),
     path("parity/<uuid:attempt_id>/", parity_attempt, name="parity_attempt"),
-    path("parity/<uuid:attempt_id>/<str:table>/", parity_table, name="parity_table"),
+    path("parity/<uuid:attempt_id>/<path:table>/", parity_table, name="parity_table"),
 ]

@@ -21,18 +21,29 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
     """The chain, newest first, filtered by who or what; the whole chain is verified for each look."""
     visit = enter(request, slug)
     links = AuditEntry.objects.filter(cutover=visit.cutover).order_by("-seq")
+    actors, kinds = _values(links, "actor"), _values(links, "kind")
     actor, kind = request.GET.get("actor", ""), request.GET.get("kind", "")
+    if {actor, kind} - {"", *actors, *kinds}:  # nobody of that name, nothing of that kind
+        links = links.none()
+    shown = Paginator(_filtered(links, actor, kind), LINKS_ON_PAGE).get_page(request.GET.get("page"))
+    for link in shown:  # who tampers with the record must not be able to take its page away
+        if not isinstance(link.payload, dict):
+            link.payload = {"payload": link.payload}
     return page(
         request,
         "record.html",
         visit,
         verdict=verify(visit.cutover),
-        links=Paginator(_filtered(links, actor, kind), LINKS_ON_PAGE).get_page(request.GET.get("page")),
+        links=shown,
         actor=actor,
         kind=kind,
-        actors=sorted(set(links.values_list("actor", flat=True))),
-        kinds=sorted(set(links.values_list("kind", flat=True))),
+        actors=actors,
+        kinds=kinds,
     )
+
+
+def _values(links: QuerySet[AuditEntry], name: str) -> list[str]:
+    return list(links.order_by(name).values_list(name, flat=True).distinct())
 
 
 def _filtered(links: QuerySet[AuditEntry], actor: str, kind: str) -> QuerySet[AuditEntry]:
@@ -50,6 +61,7 @@ def record_export(request: HttpRequest, slug: str) -> HttpResponse:
     visit = enter(request, slug)
     answer = HttpResponse(export(visit.cutover), content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="{visit.cutover.slug}-record.json"'
+    answer["Cache-Control"] = "no-store, private"
     return answer
 
 

@@ -97,7 +97,9 @@ def test_evidence_that_is_too_old_says_how_old_and_asks_for_a_new_one(browser_of
 
 def test_who_started_the_work_is_told_that_someone_else_signs(browser_of) -> None:
     cutover = make_cutover("announced")
-    services.add_member(cutover=cutover, person=person("ama"), part=Part.LEAD, seats=["data"], by=person("ama"))
+    services.add_member(
+        cutover=cutover, person=person("ama"), part=Part.LEAD, seats=["data"], by=person("ama")
+    )
     ended(cutover, "look")
     page = words_of(browser_of("ama").get(address(cutover)))
     assert "You started 1.2 Look at it, so someone else has to approve it (four eyes)." in page
@@ -313,7 +315,9 @@ def test_more_evidence_and_signatures_take_no_more_queries(browser_of) -> None:
         text = RUNBOOK.replace("      - {key: go,", f"{looks}\n      - {{key: go,").replace(
             "evidence: [{item: look, fresh_for: 30m}]", f"evidence: [{{item: look}}, {asked}]"
         )
-        text = text.replace("kind: gate, owner: lead, needs: [look]", f"kind: gate, owner: lead, needs: [look, {needs}]")
+        text = text.replace(
+            "kind: gate, owner: lead, needs: [look]", f"kind: gate, owner: lead, needs: [look, {needs}]"
+        )
         cutover = make_cutover("looked", text=text)
         for n in range(many):
             ended(cutover, f"look-{n}", facts={"n": n})
@@ -325,5 +329,3 @@ def test_more_evidence_and_signatures_take_no_more_queries(browser_of) -> None:
         assert page.status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 30
-
-

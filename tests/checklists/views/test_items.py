@@ -121,7 +121,9 @@ def test_with_a_finding_it_can_be_decided(browser_of) -> None:
 
 
 def test_a_look_without_proof_of_death_decides_nothing(browser_of) -> None:
-    cutover = after(AttemptStatus.UNKNOWN, unknown_reason="Lost.", finding={"seen": "DONE", "saw": "all there"})
+    cutover = after(
+        AttemptStatus.UNKNOWN, unknown_reason="Lost.", finding={"seen": "DONE", "saw": "all there"}
+    )
     page = text_of(browser_of("ama").get(address(cutover)))
     assert "It is not proven that the old executor is dead" in page
     assert 'id="reconcile"' not in page

@@ -1,0 +1,11 @@
+"""The ASGI application that uvicorn serves in tests: the panel's own, with the tests' actions in the registry."""
+
+from django.conf import settings
+
+# Static files by their own names: `collectstatic` has not run here.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+from cutover.asgi import application  # noqa: E402  # reads the storages
+from tests.checklists import sample_actions  # noqa: E402
+
+__all__ = ["application", "sample_actions"]

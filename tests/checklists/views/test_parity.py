@@ -1,0 +1,229 @@
+"""The pages of comparisons: all of them, one table by table, one table row by row."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from checklists.executor.projection import PROJECTIONS
+from checklists.models import Attempt, Cutover
+from checklists.states import AttemptStatus
+from checklists.templatetags.evidence_tags import difference
+from integrations.parity.result import Example, Result, TableResult
+from tests.checklists.histories import ended, make_cutover, person
+
+pytestmark = pytest.mark.django_db
+
+EQUAL = TableResult("churches", source_rows=412, target_rows=412, digest="a" * 64, seconds=0.2)
+DIFFERENT = TableResult(
+    "members", source_rows=1_204_311, target_rows=1_204_310, changed=1, missing=1, extra=1, declared=41_892,
+    digest="b" * 64, seconds=3.5, declared_by={"null is default: members.bio": 41_892},
+    examples=[
+        Example({"id": "7"}, "changed", {"email": ["m7@example.org", "m7@example.com"], "bio": [None, "words"]}),
+        Example({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
+        Example({"id": "9"}, "extra", {"email": [None, "m9@example.org"]}),
+    ],
+)  # fmt: skip
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def words_of(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def compared(cutover: Cutover, *tables: TableResult, **more: Any) -> Attempt:
+    """An attempt that compared these tables, kept as the executor keeps it."""
+    sides = {"address": "db:5432/old"}, {"address": "db:5432/new"}
+    result = Result("live", *sides, tables=list(tables), **more)
+    status = AttemptStatus.SUCCEEDED if result.equal else AttemptStatus.FAILED
+    facts = {"parity": result.as_facts()}
+    attempt = ended(cutover, "look", status, facts=facts, summary=result.summary)
+    PROJECTIONS["parity"](attempt, facts["parity"], attempt.ended_at)
+    return attempt
+
+
+def listed(cutover: Cutover) -> str:
+    return reverse("parity", args=[cutover.slug])
+
+
+def whole(attempt: Attempt) -> str:
+    return reverse("parity_attempt", args=[attempt.cutover.slug, attempt.pk])
+
+
+def table(attempt: Attempt, name: str = "members") -> str:
+    return reverse("parity_table", args=[attempt.cutover.slug, attempt.pk, name])
+
+
+@pytest.fixture
+def cutover(db) -> Cutover:
+    return make_cutover("announced")
+
+
+def test_without_a_comparison_the_page_says_where_to_start_one(browser_of, cutover) -> None:
+    assert "Nothing was compared yet." in words_of(browser_of("yaw").get(listed(cutover)))
+
+
+def test_the_newest_comparison_answers_first(browser_of, cutover) -> None:
+    compared(cutover, DIFFERENT, EQUAL)
+    assert "Not equal when it was last compared" in words_of(browser_of("ama").get(listed(cutover)))
+    compared(cutover, EQUAL)
+    page = words_of(browser_of("ama").get(listed(cutover)))
+    assert "Equal when it was last compared" in page
+    assert "1.2 Look at it, #1" in page
+
+
+def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cutover) -> None:
+    behind = {"sequence": "s", "table": "t", "column": "id", "next": 10, "highest": 5000, "reason": ""}
+    attempt = compared(
+        cutover, EQUAL, sequences=[behind], schema={"undeclared": ["new column members.phone"]},
+        totals=[{"table": "donations", "sum": "amount", "by": ["currency"], "equal": False, "reason": "",
+                 "groups": [{"group": ["GHS"], "source": [3, "10.50"], "target": [3, "10.51"]}]}],
+    )  # fmt: skip
+    assert "Not equal when it was last compared" in words_of(browser_of("ama").get(listed(cutover)))
+    page = words_of(browser_of("ama").get(whole(attempt)))
+    assert "Not equal , though no row differs" in page
+    assert "new column members.phone" in page
+    assert "s t.id 10 5 000" in page
+    assert "GHS 3 10.50 3 10.51" in page
+
+
+def test_a_comparison_answers_first_and_shows_what_differs_first(browser_of, cutover) -> None:
+    attempt = compared(cutover, EQUAL, DIFFERENT)
+    answer = browser_of("ama").get(whole(attempt))
+    page = words_of(answer)
+    assert "3 rows differ in 1 of 2 tables" in page
+    assert "41 892 differences are declared" in page
+    html = answer.content.decode()
+    assert html.index(table(attempt, "members")) < html.index(table(attempt, "churches"))
+
+
+def test_an_equal_comparison_says_so(browser_of, cutover) -> None:
+    assert "Equal: 1 table, 412 rows" in words_of(browser_of("ama").get(whole(compared(cutover, EQUAL))))
+
+
+def test_what_could_not_be_compared_is_not_called_equal(browser_of, cutover) -> None:
+    odd = TableResult(
+        "notes", source_rows=3, target_rows=3, unsound=["body: holds JSON that jsonb cannot hold"]
+    )
+    attempt = compared(cutover, odd)
+    assert "not all could be compared" in words_of(browser_of("ama").get(whole(attempt)))
+    page = words_of(browser_of("ama").get(table(attempt, "notes")))
+    assert "notes: not all of it could be compared" in page
+    assert "holds JSON that jsonb cannot hold" in page
+
+
+def test_a_table_shows_both_versions_and_marks_only_what_differs(browser_of, cutover) -> None:
+    page = text_of(browser_of("ama").get(table(compared(cutover, DIFFERENT))))
+    assert 'members: <span class="bad">3 rows differ</span>' in page
+    assert "<del>m7@example.<mark>org</mark></del>" in page
+    assert "<ins>m7@example.<mark>com</mark></ins>" in page
+    assert '<span class="null">NULL</span>' in page
+    assert "<code>id 8</code> is missing after" in page
+    assert "<code>id 9</code> is there only after" in page
+    assert page.count('<span class="null">no row</span>') == 2
+
+
+def test_rows_that_are_not_listed_are_counted(browser_of, cutover) -> None:
+    many = TableResult("members", 10, 10, changed=3_400, digest="c", examples=DIFFERENT.examples[:1])
+    page = words_of(browser_of("ama").get(table(compared(cutover, many))))
+    assert "3 399 more differ and are not listed." in page
+
+
+def test_a_lower_bound_is_said_as_one(browser_of, cutover) -> None:
+    many = TableResult("members", 10, 10, changed=5, at_least=True, places=["ids 1 to 9"])
+    page = words_of(browser_of("ama").get(table(compared(cutover, many))))
+    assert "at least 5 rows differ" in page
+    assert "ids 1 to 9" in page
+
+
+@pytest.mark.parametrize(
+    ("pair", "marked"),
+    [
+        (["Member 8", "Member  8"], ("Member ", "", " ", "8")),
+        (["aaa", "aa"], ("aa", "a", "", "")),
+        (["", "x"], ("", "", "x", "")),
+        ([None, "x"], ("", "", "x", "")),
+        (["abc", "xyz"], ("", "abc", "xyz", "")),
+        ([1, 12], ("1", "", "2", "")),
+        (["same", "same"], ("same", "", "", "")),
+    ],
+)
+def test_only_what_differs_is_marked(pair, marked) -> None:
+    found = difference(pair)
+    assert (found.head, found.before, found.after, found.tail) == marked
+
+
+EVIL = '<script>alert(1)</script>"🚚'
+
+
+def test_no_value_of_a_row_becomes_markup(browser_of, cutover) -> None:
+    evil = TableResult(
+        EVIL, 1, 1, changed=1, notes=[EVIL], unsound=[EVIL], declared_by={EVIL: 1}, places=[EVIL], not_compared=[EVIL],
+        examples=[Example({EVIL: EVIL}, "changed", {EVIL: [EVIL, f"x{EVIL}"]})],
+    )  # fmt: skip
+    attempt = compared(cutover, evil, unsound=[EVIL], unmet_rules=[EVIL], not_compared=[EVIL])
+    for address in (listed(cutover), whole(attempt)):
+        assert "<script>alert" not in browser_of("ama").get(address).content.decode()
+    assert "<script>alert" not in browser_of("ama").get(table(attempt, EVIL)).content.decode()
+
+
+@pytest.mark.parametrize("name", ["with/slash", "with space", "ünï", "a?b#c", "%41"])
+def test_a_table_of_any_name_has_a_page(browser_of, cutover, name: str) -> None:
+    attempt = compared(cutover, TableResult(name, 1, 1))
+    page = browser_of("ama").get(whole(attempt)).content.decode()
+    assert table(attempt, name) in page
+    assert browser_of("ama").get(table(attempt, name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["none", "a\x00b", "x" * 3000])
+def test_a_table_that_was_not_compared_is_not_there(browser_of, cutover, name: str) -> None:
+    assert browser_of("ama").get(table(compared(cutover, EQUAL), name)).status_code == 404
+
+
+def test_what_is_not_of_this_cutover_is_not_there(browser_of, cutover, client) -> None:
+    attempt, other = compared(cutover, EQUAL), make_cutover("looked")
+    person("stranger")
+    ama = browser_of("ama")
+    for pk in (attempt.pk, uuid.uuid4(), Attempt.objects.get(cutover=other).pk):
+        assert ama.get(reverse("parity_attempt", args=[other.slug, pk])).status_code == 404
+    for address in (listed(cutover), whole(attempt), table(attempt, "churches")):
+        assert browser_of("stranger").get(address).status_code == 404
+        assert client.get(address).url.startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("make", [lambda a: listed(a.cutover), whole, table])
+def test_htmx_gets_the_part_that_changes(browser_of, cutover, make) -> None:
+    page = text_of(browser_of("yaw", htmx=True).get(make(compared(cutover, DIFFERENT))))
+    assert page.startswith('<div id="live"')
+    assert "<form" not in page
+
+
+def test_more_comparisons_tables_and_rows_take_no_more_queries(browser_of) -> None:
+    counts = []
+    for many in (1, 30):
+        cutover = make_cutover("announced")
+        for _ in range(many):
+            attempt = compared(
+                cutover,
+                *(TableResult(f"t{n}", 1, 1) for n in range(many)),
+                TableResult("members", 1, 1, changed=many, examples=DIFFERENT.examples[:1] * many),
+            )
+        ama = browser_of("ama")
+        used = []
+        for address in (listed(cutover), whole(attempt), table(attempt)):
+            ama.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                assert ama.get(address).status_code == 200
+            used.append(len(queries))
+        counts.append(used)
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 20
