@@ -52,7 +52,8 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
         ``by`` is the person, or None for the panel itself. ``payload`` is JSON without secrets.
         """
-        payload = json.loads(json.dumps(payload, default=str))
+        # Numbers with a fraction become texts: jsonb writes some of them otherwise than they were hashed.
+        payload = json.loads(json.dumps(payload, default=str), parse_float=str)
         AuditHead.objects.get_or_create(cutover=cutover)
         head = AuditHead.objects.select_for_update().get(cutover=cutover)
         at = database_now()

@@ -61,6 +61,11 @@ def test_an_untouched_chain_is_whole(cutover: Cutover) -> None:
     assert verdict.head == AuditHead.objects.get(cutover=cutover).hash
 
 
+def test_numbers_that_the_database_writes_otherwise_do_not_break_the_chain(cutover: Cutover) -> None:
+    AuditEntry.objects.append(cutover, "odd", by=None, large=1e16, zero=-0.0, small=1e-7, whole=10**20)
+    assert verify(cutover).ok
+
+
 @pytest.mark.parametrize("column", ["kind", "actor"])
 def test_a_changed_word_breaks_the_chain_at_its_link(cutover: Cutover, column: str) -> None:
     tamper(f"UPDATE checklists_auditentry SET {column} = 'x' WHERE seq = 3")
