@@ -78,7 +78,7 @@
   document.addEventListener("pointermove", (event) => { pointer = event.pointerType === "mouse" ? [event.clientX, event.clientY] : null; }, { passive: true });
   document.addEventListener("pointerleave", () => { pointer = null; });
   let before = null;
-  const digest = () => find('#live input[name="digest"]')?.value;
+  const signing = () => find('#sign-form input[name="digest"]')?.value; // what this form would sign; never morphed
   const under = () => (pointer ? document.elementFromPoint(...pointer) : null);
   const named = (element) => element?.closest?.("#live [id]") ?? null;
   document.addEventListener("htmx:before:swap", (event) => {
@@ -86,7 +86,7 @@
     const source = event.detail.ctx?.sourceElement; // a button that was pressed is disabled now, and has lost its focus
     const place = named(focus) ?? (source?.matches?.("form, a") ? named(source) : null);
     const anchor = named(under()) ?? place;
-    before = { anchor: anchor?.id, top: anchor?.getBoundingClientRect().top, focus: place?.id, thing: under(), digest: digest() };
+    before = { anchor: anchor?.id, top: anchor?.getBoundingClientRect().top, focus: place?.id, thing: under() };
     if (event.detail.ctx?.request?.method === "GET" && event.detail.ctx?.sourceElement?.id === "live") fresh();
   });
   document.addEventListener("htmx:after:swap", (event) => {
@@ -100,9 +100,8 @@
       (find("a, button, summary", home ?? document.createElement("i")) ?? home)?.focus?.({ preventScroll: true });
     }
     if (pointer && under() !== before.thing) settle();
-    if (before.digest && digest() && digest() !== before.digest) { // nobody signs what they have not read
-      find('#live input[name="digest"]').form.reset();
-      notice("The evidence changed while you were reading. Look at it again, then decide.");
+    if (signing() && !all("#live .hash").some((hash) => hash.title === signing())) {
+      notice("The evidence changed while you were reading. Look at it again, then reload the page to sign.");
     }
     before = null;
     countOn();

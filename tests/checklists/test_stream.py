@@ -222,7 +222,7 @@ def test_a_page_that_was_made_before_the_change_hears_of_it_at_once(port) -> Non
 
     async def play() -> None:
         async with listening(port, session, before) as events:
-            event = await events.until("changed", 5)
+            event = await events.until("changed", 20)
             assert event["data"] == str(now)
         async with listening(port, session, before, last=event["id"]) as events:
             await events.until("alive")
@@ -244,7 +244,7 @@ def test_progress_alone_is_called_progress(port) -> None:
             await in_thread(
                 Attempt.objects.filter(pk=attempt.pk).update, progress_done=3, progress_at=database_time
             )
-            await events.until("progress", 6)
+            await events.until("progress", 20)
             assert not [e for e in events.seen if e.get("event") == "changed"]
 
     database_time = database_now()
@@ -371,7 +371,7 @@ def test_without_redis_changes_come_all_the_same(port, settings) -> None:
         async with listening(port, session, to) as events:
             await events.until("alive")
             await in_thread(services.tick_item, item=item, by=ama)
-            await events.until("changed", 8)
+            await events.until("changed", 20)
 
     connection.close()
     asyncio.run(play())

@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Exception ignored in. <function SpooledTemporaryFile"),
 ]
 
+expect.set_options(timeout=15_000)  # the machine may be busy
 #: Sandboxing needs what a container has not; the rest keeps Chromium from asking the internet.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -47,7 +48,7 @@ def page_of(chromium, port) -> Callable[..., Page]:
 
     def of(name: str, **options: object) -> Page:
         context = chromium.new_context(base_url=f"http://127.0.0.1:{port}", **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         page = context.new_page()
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None
@@ -62,7 +63,7 @@ def page_of(chromium, port) -> Callable[..., Page]:
 
     complaints: list[str] = []
     yield of
-    assert not complaints
+    assert not [said for said in complaints if "status of 422" not in said]  # a form that was refused
 
 
 def test_what_one_ticks_the_other_sees_and_nobody_loses_what_they_were_doing(page_of) -> None:
@@ -118,11 +119,15 @@ def test_nobody_signs_evidence_that_changed_while_they_read_it(page_of) -> None:
     cutover = make_cutover("looked")
     efua = page_of("efua")
     efua.goto(item_of(cutover, "go").get_absolute_url())
+    efua.check("input[name=seat][value=technical]")
     efua.check("#decision-GO")
     ended(cutover, "look")
     services.add_note(item=item_of(cutover, "announce"), by=person("ama"), text="so that it is announced")
     expect(efua.locator("#notices")).to_contain_text("The evidence changed while you were reading.")
-    assert not efua.is_checked("#decision-GO")
+    efua.fill("input[name=password]", PASSWORD)
+    efua.click("#sign")
+    expect(efua.locator("#main")).to_contain_text("Nothing was signed")
+    assert not item_of(cutover, "go").sign_offs.exists()
 
 
 def test_a_log_grows_line_by_line_and_a_new_try_brings_its_own(page_of) -> None:
