@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checklists.models import AuditEntry
-from checklists.states import Decision, Kind, Part
+from checklists.states import AttemptStatus, Decision, Kind, Part
 
 #: kind → sentence after the actor's name; what stands in braces comes from the payload.
 SENTENCES = {
@@ -23,12 +23,18 @@ SENTENCES = {
     "attempt.started": "started “{title}” (try {number})",
     "attempt.cancelled": "asked to stop “{title}”",
     "attempt.probe_asked": "asked for a look at what “{title}” did",
+    "attempt.began": "began “{title}” (try {number})",
+    "attempt.ended": "saw “{title}” end, {status}: {summary}",
+    "attempt.lost": "cannot tell how “{title}” ended (try {number}): somebody has to look",
+    "attempt.requeued": "took “{title}” from a worker that fell silent; nothing had begun",
+    "attempt.probed": "looked at what “{title}” did: {note}",
     "attempt.reconciled": "decided what “{title}” had done: “{note}”",
 }
 WORDS = {
     **{kind.value: kind.label.lower() for kind in Kind},
     **{part.value: part.label.lower() for part in Part},
     **{decision.value: decision.label.lower() for decision in Decision},
+    **{status.value: status.label.lower() for status in AttemptStatus},
     "COMPLETED": "completed",
     "ROLLED_BACK": "rolled back",
     "ABANDONED": "abandoned",

@@ -1,0 +1,33 @@
+"""Every kind of audit entry has a sentence of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from checklists.models import AuditEntry
+from checklists.telling import SENTENCES, told
+from tests.checklists.histories import make_cutover
+
+DOMAIN = Path(__file__).parents[2] / "checklists"
+
+
+def recorded_kinds() -> set[str]:
+    """The kinds that the code appends, found where it does."""
+    text = "".join(path.read_text() for path in DOMAIN.rglob("*.py") if path.name != "telling.py")
+    return set(re.findall(r'"((?:item|gate|attempt|cutover|member|rollback)\.(?!html)[a-z_]+)"', text))
+
+
+def test_every_kind_that_the_code_records_has_a_sentence():
+    assert recorded_kinds() - set(SENTENCES) == set()
+    assert set(SENTENCES) - recorded_kinds() == set()
+
+
+@pytest.mark.django_db
+def test_a_sentence_names_what_it_is_about():
+    cutover = make_cutover("signed")
+    sentences = [told(entry) for entry in AuditEntry.objects.filter(cutover=cutover).order_by("seq")]
+    assert sentences[0] == "opened this rehearsal"
+    assert "ticked “Announce it”" in sentences
+    assert "said go at “Change it?” (technical seat)" in sentences
+    assert sentences[-1] == "opened the gate “Change it?”"
