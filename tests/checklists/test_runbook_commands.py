@@ -144,3 +144,10 @@ def test_the_reference_page_says_what_values_a_parameter_takes():
     assert "| `copy` | an item that does copy.take | yes |  |" in said
     assert "| `rules` | a list | no |  |" in said
     assert "It changes production: its item names its undo." in said
+
+
+def test_the_page_of_actions_in_the_docs_is_that_of_the_code():
+    out = StringIO()
+    call_command("actions", "--markdown", stdout=out)
+    kept = (ROOT / "docs/reference/actions.md").read_text()
+    assert kept == out.getvalue(), "make it again: manage.py actions --markdown > docs/reference/actions.md"
