@@ -11,7 +11,6 @@ from checklists.gates import ItemView
 from checklists.models import Cutover
 from checklists.states import Reconciliation
 
-
 BROKEN = "The page did not arrive whole. Reload it, and start from there."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator
 from django import forms
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
@@ -15,7 +16,6 @@ from checklists.forms.words import SpokenForm
 from checklists.gates import ItemView, seats_for
 from checklists.models import Member
 from checklists.states import Decision
-
 
 BROKEN = "The page did not arrive whole. Read the evidence once more and sign again."
 
@@ -50,9 +50,7 @@ class SignForm(SpokenForm):
     digest = forms.RegexField(
         r"^[0-9a-f]{64}$", widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN}
     )
-    nonce = forms.UUIDField(
-        widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN}
-    )
+    nonce = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN})
 
     def __init__(self, data: Any = None, *, request: HttpRequest, view: ItemView, member: Member) -> None:
         assert view.gate is not None
@@ -74,7 +72,8 @@ class SignForm(SpokenForm):
 
     def _offer(self, seats: list[str], view: ItemView) -> None:
         field, gate = self.fields["seat"], view.gate
-        assert isinstance(field, forms.ChoiceField) and gate is not None
+        assert isinstance(field, forms.ChoiceField)
+        assert gate is not None
         titles = {seat.seat: seat.title for seat in gate.seats}
         field.choices = [(seat, titles[seat]) for seat in seats if seat in titles]
 
@@ -84,7 +83,8 @@ class SignForm(SpokenForm):
         assert isinstance(person, User)
         if not ratelimit.consume(self.request, action="reauthenticate", user=person):
             raise forms.ValidationError("too many tries. Wait a minute, then sign again.")
-        if not (person.check_password(given) or _is_code_of(person, given)):
+        # not person.check_password(): that renews an old hash, which would end the session under the pen
+        if not (check_password(given, person.password) or _is_code_of(person, given)):
             raise forms.ValidationError("that is not right.")
         return ""
 

@@ -1,4 +1,4 @@
-"""How evidence is laid out: facts as words, lists and small tables, as far as they have a shape; else as JSON."""
+"""How evidence is laid out: facts as words, lists and small tables; what has no shape as JSON."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ WIDE = 6  # columns; what else a row has folds out
 DEEP = 4  # levels; what lies deeper is shown as JSON
 #: PostgreSQL keeps the keys of JSON by their length: what says most comes first, what only proves comes last.
 FIRST = (
-    "number", "name", "path", "table", "equal", "ok", "aligned", "signed_in", "sql", "status", "wrong", "classes",
-    "what", "rows", "weighs", "tables", "statements", "seconds", "ms", "words", "lock", "summary",
+    "number", "name", "path", "table", "equal", "ok", "aligned", "signed_in", "sql", "status", "wrong",
+    "classes", "what", "rows", "weighs", "tables", "statements", "seconds", "ms", "words", "lock", "summary",
 )  # fmt: skip
 LAST = ("file", "prisma", "listed", "line", "digest", "fingerprint", "sha256", "checksum")
 #: A row of a table with one of these is marked.
@@ -67,7 +67,7 @@ class Row:
 
 
 @register.filter
-def laid_out(facts: Mapping[str, Any], prefix: str = "fact") -> list[Laid]:
+def laid_out(facts: Any, prefix: str = "fact") -> list[Laid]:
     """The facts of an attempt; ``prefix`` keeps the ids of two lists on one page apart."""
     if not isinstance(facts, Mapping):
         return [_laid(f"{prefix}-0", "", facts, 1)]

@@ -35,12 +35,15 @@ def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> 
     member = visit.member if board.cutover.is_open and visit.member and visit.member.may_sign else None
     why_not = why_not_sign(member, view) if member else ""
     form = SignForm(request=request, view=view, member=member) if member and not why_not else None
+    assert view.gate is not None
+    asked = {fact.item.pk for fact in view.gate.facts}
     return {
         "board": board,
         "view": view,
         "item": view.item,
         "gate": view.gate,
         "facts": _with_evidence(view),
+        "other_blockers": [b for b in view.gate.blockers if b.item is None or b.item.pk not in asked],
         "form": form,
         "why_not": why_not,
         "behind": [v for v in board.items.values() if view.item.key in v.item.needs],

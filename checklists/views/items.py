@@ -45,7 +45,7 @@ def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 
 
 def item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
-    """The item as it stands. ``forms``: one with mistakes (``start_form``, ``reconcile_form``), shown again."""
+    """The item as it stands; ``forms`` has one that is shown again (``start_form``, ``reconcile_form``)."""
     board = Board.of(visit.cutover)
     context = _shown(request, visit, board, board.items[found.key])
     if request.method == "POST":  # the page keeps itself up to date from its own address, not the form's
@@ -121,8 +121,8 @@ def preview(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 def _preview_of(item: Item) -> dict[str, Any]:
     try:
         return {"preview": services.preview_item(item=item)}
-    except services.Refused as refused:
-        return {"refused": refused}
+    except services.Refused as refusal:
+        return {"refused": refusal}
     except Exception:  # somebody's action: its mistake must not take the page with it
         logger.exception("The preview of %s failed", item)
         refused = services.Refused(

@@ -1,4 +1,4 @@
-"""The ASGI application that uvicorn serves in tests: the panel's own, with the tests' actions in the registry."""
+"""The ASGI application that uvicorn serves in tests: the panel's own, with the tests' actions."""
 
 from django.conf import settings
 

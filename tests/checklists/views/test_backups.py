@@ -30,10 +30,16 @@ def address(cutover: Cutover) -> str:
 def taken(cutover: Cutover, *, minutes_ago: int = 5, **more) -> Backup:
     """A backup, kept as the executor keeps it."""
     facts = {
-        "path": "/backups/one", "bytes": 123_456_789, "sha256": secrets.token_hex(32), "format": "directory",
-        "taken_at": (database_now() - timedelta(minutes=minutes_ago)).isoformat(), "tables": 22, "rows": 200_431,
-        "counts": {"public.donations": 120_431, "public.members": 80_000}, **more,
-    }  # fmt: skip
+        "path": "/backups/one",
+        "bytes": 123_456_789,
+        "sha256": secrets.token_hex(32),
+        "format": "directory",
+        "taken_at": (database_now() - timedelta(minutes=minutes_ago)).isoformat(),
+        "tables": 22,
+        "rows": 200_431,
+        "counts": {"public.donations": 120_431, "public.members": 80_000},
+        **more,
+    }
     attempt = ended(cutover, "look", facts={"backup": facts})
     PROJECTIONS["backup"](attempt, facts, attempt.ended_at)
     return Backup.objects.get(attempt=attempt)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from checklists import services
 from checklists.models import Cutover, SignOff
 from checklists.states import Decision, Part
-from tests.checklists.histories import PASSWORD, RUNBOOK, ended, item_of, make_cutover, person, sign, view_of
+from tests.checklists.histories import PASSWORD, RUNBOOK, ended, make_cutover, person, sign, view_of
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +33,13 @@ def address(cutover: Cutover) -> str:
 
 def filled(cutover: Cutover, **said: str) -> dict[str, str]:
     form = {
-        "seat": "technical", "decision": "GO", "reason": "", "password": PASSWORD,
-        "digest": view_of(cutover, "go").gate.digest, "nonce": str(uuid.uuid4()),
-    }  # fmt: skip
+        "seat": "technical",
+        "decision": "GO",
+        "reason": "",
+        "password": PASSWORD,
+        "digest": view_of(cutover, "go").gate.digest,
+        "nonce": str(uuid.uuid4()),
+    }
     return form | said
 
 
@@ -163,8 +167,13 @@ def test_the_same_form_sent_twice_signs_once(browser_of) -> None:
 def test_a_wrong_password_keeps_what_was_written_but_itself(browser_of) -> None:
     cutover = make_cutover("looked")
     answer = signed(
-        browser_of("efua"), cutover, password="wrong one", reason="I read all of it", decision="NO_GO", seat="data"
-    )  # fmt: skip
+        browser_of("efua"),
+        cutover,
+        password="wrong one",
+        reason="I read all of it",
+        decision="NO_GO",
+        seat="data",
+    )
     page = text_of(answer)
     assert answer.status_code == 422
     assert "that is not right" in page
@@ -321,7 +330,9 @@ def test_more_evidence_and_signatures_take_no_more_queries(browser_of) -> None:
         cutover = make_cutover("looked", text=text)
         for n in range(many):
             ended(cutover, f"look-{n}", facts={"n": n})
-            sign(cutover, "efua", "technical", reason=str(n)) if n else None
+        for n in range(many):  # each signature is void once the evidence changes
+            sign(cutover, "efua", "technical", reason=str(n))
+            ended(cutover, "look-0", facts={"again": n})
         efua = browser_of("efua")
         efua.get(address(cutover))
         with CaptureQueriesContext(connection) as queries:

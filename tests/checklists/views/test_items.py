@@ -109,8 +109,13 @@ def test_an_unknown_one_asks_to_look_first(browser_of) -> None:
 
 
 def test_with_a_finding_it_can_be_decided(browser_of) -> None:
-    finding = {"seen": "PARTIAL", "saw": "2 of 3 rows", "dead": "pid 4711 is gone", "at": "2026-01-01T02:03:04Z",
-               "facts": {"rows_there": 2}}  # fmt: skip
+    finding = {
+        "seen": "PARTIAL",
+        "saw": "2 of 3 rows",
+        "dead": "pid 4711 is gone",
+        "at": "2026-01-01T02:03:04Z",
+        "facts": {"rows_there": 2},
+    }
     cutover = after(AttemptStatus.UNKNOWN, unknown_reason="Lost.", finding=finding)
     page = text_of(browser_of("efua").get(address(cutover)))
     assert "2 of 3 rows" in page
@@ -378,10 +383,20 @@ EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'>🚚"
 def test_no_text_of_anybody_becomes_markup(browser_of) -> None:
     cutover = make_cutover("announced")
     attempt = ended(
-        cutover, "look", AttemptStatus.FAILED, summary=EVIL, problem={"what": EVIL, "means": EVIL, "next": EVIL},
-        resource=EVIL, progress_what=EVIL, facts={EVIL: EVIL, "list": [EVIL], "rows": [{EVIL: EVIL}, {EVIL: EVIL}],
-        "deep": {EVIL: {EVIL: {EVIL: {EVIL: [EVIL, {EVIL: EVIL}]}}}}},
-    )  # fmt: skip
+        cutover,
+        "look",
+        AttemptStatus.FAILED,
+        summary=EVIL,
+        problem={"what": EVIL, "means": EVIL, "next": EVIL},
+        resource=EVIL,
+        progress_what=EVIL,
+        facts={
+            EVIL: EVIL,
+            "list": [EVIL],
+            "rows": [{EVIL: EVIL}, {EVIL: EVIL}],
+            "deep": {EVIL: {EVIL: {EVIL: {EVIL: [EVIL, {EVIL: EVIL}]}}}},
+        },
+    )
     logged(attempt, EVIL)
     services.add_note(item=item_of(cutover, "look"), by=person("ama"), text=EVIL)
     page = browser_of("ama").get(address(cutover)).content.decode()

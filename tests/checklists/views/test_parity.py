@@ -22,14 +22,24 @@ pytestmark = pytest.mark.django_db
 
 EQUAL = TableResult("churches", source_rows=412, target_rows=412, digest="a" * 64, seconds=0.2)
 DIFFERENT = TableResult(
-    "members", source_rows=1_204_311, target_rows=1_204_310, changed=1, missing=1, extra=1, declared=41_892,
-    digest="b" * 64, seconds=3.5, declared_by={"null is default: members.bio": 41_892},
+    "members",
+    source_rows=1_204_311,
+    target_rows=1_204_310,
+    changed=1,
+    missing=1,
+    extra=1,
+    declared=41_892,
+    digest="b" * 64,
+    seconds=3.5,
+    declared_by={"null is default: members.bio": 41_892},
     examples=[
-        Example({"id": "7"}, "changed", {"email": ["m7@example.org", "m7@example.com"], "bio": [None, "words"]}),
+        Example(
+            {"id": "7"}, "changed", {"email": ["m7@example.org", "m7@example.com"], "bio": [None, "words"]}
+        ),
         Example({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
         Example({"id": "9"}, "extra", {"email": [None, "m9@example.org"]}),
     ],
-)  # fmt: skip
+)
 
 
 def text_of(answer) -> str:
@@ -84,10 +94,21 @@ def test_the_newest_comparison_answers_first(browser_of, cutover) -> None:
 def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cutover) -> None:
     behind = {"sequence": "s", "table": "t", "column": "id", "next": 10, "highest": 5000, "reason": ""}
     attempt = compared(
-        cutover, EQUAL, sequences=[behind], schema={"undeclared": ["new column members.phone"]},
-        totals=[{"table": "donations", "sum": "amount", "by": ["currency"], "equal": False, "reason": "",
-                 "groups": [{"group": ["GHS"], "source": [3, "10.50"], "target": [3, "10.51"]}]}],
-    )  # fmt: skip
+        cutover,
+        EQUAL,
+        sequences=[behind],
+        schema={"undeclared": ["new column members.phone"]},
+        totals=[
+            {
+                "table": "donations",
+                "sum": "amount",
+                "by": ["currency"],
+                "equal": False,
+                "reason": "",
+                "groups": [{"group": ["GHS"], "source": [3, "10.50"], "target": [3, "10.51"]}],
+            }
+        ],
+    )
     assert "Not equal when it was last compared" in words_of(browser_of("ama").get(listed(cutover)))
     page = words_of(browser_of("ama").get(whole(attempt)))
     assert "Not equal , though no row differs" in page
@@ -167,9 +188,17 @@ EVIL = '<script>alert(1)</script>"🚚'
 
 def test_no_value_of_a_row_becomes_markup(browser_of, cutover) -> None:
     evil = TableResult(
-        EVIL, 1, 1, changed=1, notes=[EVIL], unsound=[EVIL], declared_by={EVIL: 1}, places=[EVIL], not_compared=[EVIL],
+        EVIL,
+        1,
+        1,
+        changed=1,
+        notes=[EVIL],
+        unsound=[EVIL],
+        declared_by={EVIL: 1},
+        places=[EVIL],
+        not_compared=[EVIL],
         examples=[Example({EVIL: EVIL}, "changed", {EVIL: [EVIL, f"x{EVIL}"]})],
-    )  # fmt: skip
+    )
     attempt = compared(cutover, evil, unsound=[EVIL], unmet_rules=[EVIL], not_compared=[EVIL])
     for address in (listed(cutover), whole(attempt)):
         assert "<script>alert" not in browser_of("ama").get(address).content.decode()
