@@ -5,13 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from allauth.core import ratelimit
-from allauth.mfa.models import Authenticator
 from django import forms
-from django.contrib.auth.hashers import check_password
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from checklists.forms.password import PasswordForm
 from checklists.forms.words import SpokenForm
 from checklists.gates import ItemView, seats_for
 from checklists.models import Member
@@ -20,7 +17,7 @@ from checklists.states import Decision
 BROKEN = "The page did not arrive whole. Read the evidence once more and sign again."
 
 
-class SignForm(SpokenForm):
+class SignForm(PasswordForm, SpokenForm):
     """A go or no-go in one seat, on the digest of the evidence that the page showed."""
 
     seat = forms.ChoiceField(
@@ -40,13 +37,6 @@ class SignForm(SpokenForm):
         help_text="A no-go needs one.",
         widget=forms.Textarea(attrs={"rows": 2, "class": "form-control"}),
     )
-    password = forms.CharField(
-        label="Your password, or a code of your authenticator",
-        strip=False,
-        max_length=1000,
-        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "current-password"}),
-        error_messages={"required": "give it again; it proves that it is you."},
-    )
     digest = forms.RegexField(
         r"^[0-9a-f]{64}$", widget=forms.HiddenInput, error_messages={"required": BROKEN, "invalid": BROKEN}
     )
@@ -54,8 +44,9 @@ class SignForm(SpokenForm):
 
     def __init__(self, data: Any = None, *, request: HttpRequest, view: ItemView, member: Member) -> None:
         assert view.gate is not None
-        super().__init__(data, initial={"digest": view.gate.digest, "nonce": uuid.uuid4()})
-        self.request, self.member = request, member
+        initial = {"digest": view.gate.digest, "nonce": uuid.uuid4()}
+        super().__init__(data, request=request, initial=initial)
+        self.member = member
         self._offer(seats_for(member, view) if data is None else member.seats, view)
 
     def on(self, view: ItemView) -> SignForm:
@@ -77,17 +68,6 @@ class SignForm(SpokenForm):
         titles = {seat.seat: seat.title for seat in gate.seats}
         field.choices = [(seat, titles[seat]) for seat in seats if seat in titles]
 
-    def clean_password(self) -> str:
-        """Refuses a wrong one, and too many tries; never says which of password or code was meant."""
-        given, person = self.cleaned_data["password"], self.request.user
-        assert isinstance(person, User)
-        if not ratelimit.consume(self.request, action="reauthenticate", user=person):
-            raise forms.ValidationError("too many tries. Wait a minute, then sign again.")
-        # not person.check_password(): that renews an old hash, which would end the session under the pen
-        if not (check_password(given, person.password) or _is_code_of(person, given)):
-            raise forms.ValidationError("that is not right.")
-        return ""
-
     def clean(self) -> dict[str, Any]:
         """A no-go without a reason helps nobody."""
         data = super().clean() or self.cleaned_data
@@ -101,8 +81,3 @@ class SignForm(SpokenForm):
         return {name: self.cleaned_data[name] for name in kept} | {
             "decision": Decision(self.cleaned_data["decision"])
         }
-
-
-def _is_code_of(person: User, given: str) -> bool:
-    totp = Authenticator.objects.filter(user=person, type=Authenticator.Type.TOTP).first()
-    return bool(totp and given.strip().isdecimal() and totp.wrap().validate_code(given.strip()))

@@ -64,7 +64,7 @@ def sign(demo: Demo, page: Page, name: str) -> None:
     form.locator("#decision-GO").check()
     form.locator("input[name=password]").fill(demo.password_of(name))
     page.locator("#sign").click()
-    expect(page.get_by_text("Signed.").first).to_be_visible()
+    expect(page.get_by_text("Signed.", exact=True).first).to_be_visible()
 
 
 def test_two_people_and_a_lead_play_the_whole_rehearsal(demo: Demo, browser: Browser) -> None:
@@ -97,7 +97,7 @@ def test_two_people_and_a_lead_play_the_whole_rehearsal(demo: Demo, browser: Bro
     lead.goto(f"/cutovers/{SLUG}/")
     expect(lead.locator("h1, .headline").first).to_contain_text(re.compile("Everything is done", re.I))
     lead.goto(f"/cutovers/{SLUG}/record/")
-    expect(lead.locator("#verdict")).to_contain_text("The chain is whole")
+    expect(lead.locator("#verdict")).to_contain_text("The record is whole")
     assert failures == []
 
 

@@ -20,7 +20,8 @@ TABLES = """
 create table members (id integer generated always as identity primary key, name varchar(80), notes json,
                       joined timestamp, balance numeric(10,2));
 create table donations (id serial primary key, member_id integer references members,
-                        amount numeric(10,2) not null, currency text default 'EUR', at timestamp default now(), raw bytea);
+                        amount numeric(10,2) not null, currency text default 'EUR',
+                        at timestamp default now(), raw bytea);
 create table "Odd ""name" (id bigint primary key, v double precision, tags text[], doc jsonb);
 create table empty_one (id integer primary key);
 insert into members (name, notes, joined, balance)

@@ -133,7 +133,7 @@ def test_a_rollback_asks_for_reason_and_password(browser_of) -> None:
         answer = order(ama, cutover, **said)
         assert answer.status_code == 422, said
         assert Cutover.objects.get(pk=cutover.pk).direction == Direction.FORWARD
-    assert "That is not your password. Nothing was done." in text_of(
+    assert "That is not right. Nothing was done." in text_of(
         order(ama, cutover, reason="no", password="wrong")
     )
     order(ama, cutover, reason="the totals are off", password=PASSWORD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from datetime import timedelta
 
@@ -340,3 +341,22 @@ def test_more_evidence_and_signatures_take_no_more_queries(browser_of) -> None:
         assert page.status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 30
+
+
+def test_who_has_neither_password_nor_code_signs_with_a_fresh_sign_in(client) -> None:
+    cutover = make_cutover("looked")
+    efua = person("efua")
+    efua.set_unusable_password()
+    efua.save()
+    client.force_login(efua)
+    url = reverse("gate", args=[cutover.slug, "go"])
+    assert 'name="password"' not in text_of(client.get(url))
+    gate = view_of(cutover, "go").gate
+    given = {"seat": "technical", "decision": "GO", "digest": gate.digest, "nonce": str(uuid.uuid4())}
+    sign_url = reverse("gate-sign", args=[cutover.slug, "go"])
+    assert "Your sign-in is older than five minutes" in text_of(client.post(sign_url, given))
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "socialaccount", "at": time.time()}]
+    session.save()
+    client.post(sign_url, given)
+    assert view_of(cutover, "go").gate.given == 1
