@@ -162,10 +162,11 @@ def test_a_table_that_the_login_may_not_read_is_an_error_and_not_a_hole(
 
 
 def test_tools_that_do_not_suit_are_refused_with_the_reason(
-    app_database: AppDatabase, new_context: Make
+    app_database: AppDatabase, new_context: Make, tmp_path: Path
 ) -> None:
-    made = new_context(
-        {"old": {"kind": "postgres", "url": app_database.admin_url, "bin": "/usr/lib/postgresql/15/bin"}}
-    )
+    for name in ("pg_dump", "pg_restore"):  # all that is asked of a tool that does not suit is its version
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) 15.18'\n")
+        (tmp_path / name).chmod(0o755)
+    made = new_context({"old": {"kind": "postgres", "url": app_database.admin_url, "bin": str(tmp_path)}})
     with pytest.raises(Problem, match="older than the server"):
         ACTION.run(ACTION.bind({"database": "old"}, made), Recorder())
