@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,6 +127,12 @@ def in_thread(work: Any, *args: Any, **kwargs: Any) -> Any:
     return asyncio.get_running_loop().run_in_executor(None, lambda: closing(work, *args, **kwargs))
 
 
+def run(play: Coroutine[Any, Any, Any]) -> Any:
+    """What it gives, on a loop in a thread of its own: Playwright may keep one in the main thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, play).result()
+
+
 def closing(work: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return work(*args, **kwargs)
@@ -146,7 +153,7 @@ def test_the_answer_is_a_stream_that_no_proxy_keeps_or_changes(port) -> None:
             assert "retry" in (await events.read())
             await events.until("alive")
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize(("who", "status"), [("", 401), ("stranger", 404)])
@@ -158,7 +165,7 @@ def test_who_may_not_see_the_cutover_gets_no_stream(port, who: str, status: int)
         async with listening(port, session, to) as events:
             assert events.status == status
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_the_log_of_another_cutover_is_not_given(port) -> None:
@@ -171,7 +178,7 @@ def test_the_log_of_another_cutover_is_not_given(port) -> None:
             async with listening(port, session, to) as events:
                 assert events.status == 404
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_a_tick_reaches_everybody_and_no_stream_holds_a_connection(port) -> None:
@@ -198,11 +205,12 @@ def test_a_tick_reaches_everybody_and_no_stream_holds_a_connection(port) -> None
         return await asyncio.gather(*clients)
 
     item_of_announce, ama = item_of(cutover, "announce"), person("ama")
+    others = panel_connections()
     connection.close()
-    changed = asyncio.run(play())
+    changed = run(play())
     assert len({event["data"] for event in changed}) == 1
-    assert max(held) <= 1, held  # the hub's own look, for a moment
-    assert min(held) == 0, held
+    assert max(held) - others <= 1, held  # the hub's own look, for a moment
+    assert min(held) - others <= 0, held
 
 
 def panel_connections() -> int:
@@ -230,7 +238,7 @@ def test_a_page_that_was_made_before_the_change_hears_of_it_at_once(port) -> Non
             assert not [e for e in events.seen if e.get("event") == "changed"]
 
     now = revisions_of([cutover.pk])[cutover.pk]
-    asyncio.run(play())
+    run(play())
 
 
 def test_progress_alone_is_called_progress(port) -> None:
@@ -249,7 +257,7 @@ def test_progress_alone_is_called_progress(port) -> None:
 
     database_time = database_now()
     connection.close()
-    asyncio.run(play())
+    run(play())
 
 
 def test_many_changes_are_told_at_most_twice_a_second(port) -> None:
@@ -271,7 +279,7 @@ def test_many_changes_are_told_at_most_twice_a_second(port) -> None:
 
     revisions: list[str] = []
     connection.close()
-    asyncio.run(play())
+    run(play())
 
 
 def test_a_log_goes_on_after_a_break_without_loss_or_repetition(port) -> None:
@@ -292,7 +300,7 @@ def test_a_log_goes_on_after_a_break_without_loss_or_repetition(port) -> None:
         return numbers
 
     connection.close()
-    assert asyncio.run(play()) == list(range(11, 701))
+    assert run(play()) == list(range(11, 701))
 
 
 def test_who_is_far_behind_gets_every_line_while_others_are_at_the_end(port) -> None:
@@ -308,7 +316,7 @@ def test_who_is_far_behind_gets_every_line_while_others_are_at_the_end(port) -> 
             return await near.lines(5010), await far.lines(5010, 40)
 
     connection.close()
-    near, far = asyncio.run(play())
+    near, far = run(play())
     assert near == list(range(5001, 5011))
     assert far == list(range(1, 5011))
 
@@ -329,7 +337,7 @@ def test_what_a_program_wrote_is_text_and_cannot_break_the_stream(port) -> None:
             return event["data"]
 
     connection.close()
-    html = asyncio.run(play())
+    html = run(play())
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
@@ -359,7 +367,7 @@ def test_who_loses_access_is_told_and_the_stream_ends(port, monkeypatch, how: st
             assert not [e for e in other.seen if e.get("event") == "bye"]
 
     connection.close()
-    asyncio.run(play())
+    run(play())
 
 
 def test_without_redis_changes_come_all_the_same(port, settings) -> None:
@@ -374,7 +382,7 @@ def test_without_redis_changes_come_all_the_same(port, settings) -> None:
             await events.until("changed", 20)
 
     connection.close()
-    asyncio.run(play())
+    run(play())
 
 
 def test_a_stream_ends_after_its_life_and_says_when_to_come_back(port, monkeypatch) -> None:
@@ -392,7 +400,7 @@ def test_a_stream_ends_after_its_life_and_says_when_to_come_back(port, monkeypat
             assert ": ping" in events.comments
             assert not [e for e in events.seen if e.get("event") == "bye"]
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_after_a_while_without_viewers_the_next_one_is_told_only_what_was_read_for_them(port) -> None:
@@ -406,7 +414,7 @@ def test_after_a_while_without_viewers_the_next_one_is_told_only_what_was_read_f
                 assert age < 2, age
             await asyncio.sleep(pause)
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_who_left_is_forgotten(port) -> None:
@@ -421,7 +429,7 @@ def test_who_left_is_forgotten(port) -> None:
             while any(one.viewers for one in list(hub._hubs.values())):
                 await asyncio.sleep(0.1)
 
-    asyncio.run(play())
+    run(play())
     assert all(not one._tasks for one in list(hub._hubs.values()))
 
 

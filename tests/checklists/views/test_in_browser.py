@@ -21,8 +21,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
-    # Django leaves the (empty) body of a request to the collector when its browser goes away
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <function SpooledTemporaryFile"),
 ]
 
 expect.set_options(timeout=15_000)  # the machine may be busy
