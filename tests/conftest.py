@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 from cutover.embedded import Postgres, Valkey
+from integrations.actions import registry
 from tests import servers
 
 _numbers = itertools.count(1)
@@ -83,3 +84,14 @@ class QuickHasher(PBKDF2PasswordHasher):
 @pytest.fixture(autouse=True)
 def _quick_password_hashes(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]
+
+
+@pytest.fixture
+def only_own_actions() -> Iterator[None]:
+    """The registry as the product has it: without the actions that other tests have put into it."""
+    known = registry()
+    strangers = {key: action for key, action in known.items() if type(action).__module__.startswith("tests.")}
+    for key in strangers:
+        del known[key]
+    yield
+    known.update(strangers)

@@ -15,6 +15,8 @@ from checklists.runbook.order import all_needs
 from integrations.actions import registry
 from integrations.systems import Systems
 
+pytestmark = pytest.mark.usefixtures("only_own_actions")
+
 FILE = Path(__file__).resolve().parents[2] / "checklists/runbooks/covenant-connect.yaml"
 #: of the customer's file, as it was handed over
 RUNBOOK_SHA256 = "41f7c0a150d40d77de296ec8815ed51e854d4ed0b5c8b801580a22947fab48c0"

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from checklists.runbook import EvidenceSpec, duration_text, parse_duration
 from tests.checklists.runbook_files import GOOD, broken, line_of, reading, told
 
+pytestmark = pytest.mark.usefixtures("only_own_actions")
+
 
 def test_a_good_file_becomes_a_document():
     found = reading(GOOD)

@@ -17,6 +17,8 @@ from checklists.runbook.sections import ITEM, PHASE, RUNBOOK
 from integrations.actions import registry
 from tests.checklists.runbook_files import GOOD, REGISTRY
 
+pytestmark = pytest.mark.usefixtures("only_own_actions")
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "checklists/runbooks/example.yaml"
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from checklists.runbook.source import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from tests.checklists.runbook_files import GOOD, reading
 
+pytestmark = pytest.mark.usefixtures("only_own_actions")
+
 
 @pytest.mark.parametrize(
     ("content", "line", "words"),
