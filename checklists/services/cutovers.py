@@ -88,6 +88,13 @@ def open_cutover(
     return cutover
 
 
+def _may_open(kind: Kind, slug: str, rehearsal_quorum: int | None) -> None:
+    if rehearsal_quorum is not None and kind != Kind.REHEARSAL:
+        raise Refused("Only a rehearsal may ask for fewer signatures.", next="Leave it to the runbook.")
+    if Cutover.objects.filter(slug=slug).exists():
+        raise Refused(f"There is a cutover called {slug} already.", next="Choose another short name.")
+
+
 def _copy_items(cutover: Cutover, document: Document) -> None:
     items: dict[str, Item] = {}
     for position, spec in enumerate(document.phases, start=1):
