@@ -54,12 +54,7 @@ def open_cutover(
 ) -> Cutover:
     """Opens a going-through of a runbook, with all its phases and items; ``by`` becomes its lead."""
     document = document_of(runbook.text)
-    if rehearsal_quorum is not None and kind != Kind.REHEARSAL:
-        raise Refused(
-            "Only a rehearsal may ask for fewer signatures.", next="Leave the quorum to the runbook."
-        )
-    if Cutover.objects.filter(slug=slug).exists():
-        raise Refused(f"There is a cutover called {slug} already.", next="Choose another short name.")
+    _may_open(kind, slug, rehearsal_quorum)
     cutover = Cutover.objects.create(
         slug=slug,
         title=title,
