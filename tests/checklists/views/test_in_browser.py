@@ -149,7 +149,8 @@ def test_who_loses_their_part_is_told_on_the_open_page(page_of, monkeypatch) -> 
     monkeypatch.setattr("checklists.hub.CHECK", 0.3)
     cutover = make_cutover()
     yaw = page_of("yaw")
-    yaw.goto(reverse("status", args=[cutover.slug]))
+    with yaw.expect_response(lambda answer: "/stream/" in answer.url):  # the page listens by now
+        yaw.goto(reverse("status", args=[cutover.slug]))
     cutover.members.filter(person=person("yaw")).delete()
     expect(yaw.locator("#updated")).to_have_text(
         "You no longer have a part in this cutover. Reload the page.", timeout=15_000
