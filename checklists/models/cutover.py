@@ -43,7 +43,7 @@ class Cutover(models.Model):
     systems = models.JSONField(
         default=dict, help_text="The runbook's systems: as written; secrets stay in the environment."
     )
-    seat_titles = models.JSONField(default=dict)  # seat key → title, in the runbook's order
+    seat_titles = models.JSONField(default=dict)  # seat key → title (jsonb keeps no order)
     rehearsal_quorum = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Signatures a gate asks for in this rehearsal, if not the runbook's."
     )
