@@ -8,6 +8,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -360,3 +361,22 @@ def test_who_has_neither_password_nor_code_signs_with_a_fresh_sign_in(client) ->
     session.save()
     client.post(sign_url, given)
     assert view_of(cutover, "go").gate.given == 1
+
+
+def test_a_code_of_the_authenticator_signs_and_a_used_or_wrong_one_does_not(client) -> None:
+    cutover = make_cutover("looked")
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(person("efua"), secret)
+    client.force_login(person("efua"))
+    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+    wrong = f"{(int(code) + 500_000) % 1_000_000:06}"
+    gate = view_of(cutover, "go").gate
+    given = {"seat": "technical", "decision": "GO", "digest": gate.digest}
+    sign_url = reverse("gate-sign", args=[cutover.slug, "go"])
+    refused = client.post(sign_url, given | {"nonce": str(uuid.uuid4()), "password": wrong})
+    assert "that is not right" in text_of(refused)
+    client.post(sign_url, given | {"nonce": str(uuid.uuid4()), "password": code})
+    assert view_of(cutover, "go").gate.given == 1
+    again = client.post(sign_url, given | {"nonce": str(uuid.uuid4()), "password": code})
+    assert "that is not right" in text_of(again)
+    assert SignOff.objects.count() == 1
