@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from integrations.errors import MissingVariable, Problem
 
@@ -18,11 +19,57 @@ KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"project", "command", "database"}),
         frozenset({"schema", "diff", "shadow"}),
     ),
-    "http": (frozenset({"url"}), frozenset()),
+    # `marker`: “header: value” by which an answer of this stack is known; `requests`: path of its counter
+    "http": (frozenset({"url"}), frozenset({"marker", "requests", "token"})),
     "login": (frozenset({"email", "password"}), frozenset()),
     "env_file": (frozenset({"path"}), frozenset()),
     "folder": (frozenset({"path"}), frozenset()),
+    "payments": (
+        frozenset({"provider", "url", "secret_key"}),
+        frozenset({"webhook_secret", "currency", "business"}),
+    ),
+    "oauth": (
+        frozenset({"provider", "url", "client_id"}),
+        frozenset(
+            {"client_secret", "team_id", "key_id", "private_key", "authorize_url", "token_url", "redirect"}
+        ),
+    ),
+    "redis": (frozenset({"url"}), frozenset({"prefix"})),
+    "dns": (
+        frozenset({"driver", "zone"}),
+        frozenset(
+            {"server", "url", "servers", "key_name", "key_secret", "key_algorithm"}
+            | {"token", "zone_id", "access_key", "secret_key", "region"}
+        ),
+    ),
+    # `pool`: Caddy route id, HAProxy backend, nginx upstream, ingress name; `old`, `new`: its two members
+    "proxy": (
+        frozenset({"driver", "pool", "old", "new"}),
+        frozenset({"url", "socket", "file", "test", "reload", "namespace", "token", "ca"}),
+    ),
+    "platform": (
+        frozenset({"driver"}),
+        frozenset(
+            {"folder", "file", "release", "chart", "values", "namespace", "context"}
+            | {"apply", "status", "start", "stop", "archive"}
+        ),
+    ),
 }
+
+#: (kind, setting) → the words it may hold, where the panel speaks to several products
+DRIVERS: dict[tuple[str, str], frozenset[str]] = {
+    ("payments", "provider"): frozenset({"stripe", "paystack", "fincra", "flutterwave"}),
+    ("oauth", "provider"): frozenset({"google", "facebook", "apple"}),
+    ("dns", "driver"): frozenset({"rfc2136", "powerdns", "cloudflare", "route53"}),
+    ("proxy", "driver"): frozenset({"caddy", "haproxy", "nginx", "kubernetes"}),
+    ("platform", "driver"): frozenset({"compose", "helm", "kubectl", "command"}),
+}
+
+#: settings whose values are masked wherever an attempt writes
+SECRET_SETTINGS = frozenset(
+    {"password", "secret", "token", "key", "secret_key", "webhook_secret", "client_secret"}
+    | {"private_key", "key_secret", "access_key"}
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +104,17 @@ class System:
             raise MissingVariable(name, system=self.name)
         return value
 
+    def driver(self) -> str:
+        """Which product it is (`DRIVERS`). Raises `Problem` when its variable holds another word."""
+        setting = "driver" if (self.kind, "driver") in DRIVERS else "provider"
+        known, word = DRIVERS[self.kind, setting], self[setting]
+        if word not in known:
+            raise Problem(
+                f"The system “{self.name}” has {setting} “{word}”, which the panel does not speak.",
+                next=f"Use one of: {', '.join(sorted(known))}.",
+            )
+        return word
+
     def variables(self) -> Iterator[str]:
         """Names of the environment variables the settings need, without those that have a default."""
         for text in self.settings.values():
@@ -83,6 +141,17 @@ class Systems(Mapping[str, System]):
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def hosts(self) -> set[str]:
+        """Every host that a setting names as an address: whom the panel may talk to over HTTP."""
+        found = set()
+        for system in self.values():
+            for name in system.settings:
+                try:
+                    found.add(urlsplit(system[name]).hostname if "://" in system[name] else None)
+                except (Problem, ValueError):
+                    continue  # a variable that is not set names nobody
+        return {host for host in found if host}
 
     def unset_variables(self) -> list[tuple[str, str]]:
         """(system, variable) for every needed variable that the environment does not set."""

@@ -15,8 +15,7 @@ from checklists.surroundings import context_of
 from integrations.actions import registry
 from integrations.actions.base import Action, Context, Values
 from integrations.errors import Problem
-
-SECRET_SETTINGS = frozenset({"password", "secret", "token", "key"})
+from integrations.systems import SECRET_SETTINGS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checklists.runbook.kinds import NAME_KEY, Field
 from checklists.runbook.notebook import Notebook, nearest
 from checklists.runbook.source import Node
-from integrations.systems import KINDS, VARIABLE
+from integrations.systems import DRIVERS, KINDS, VARIABLE
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:(?!\$\{)[^/\s@]+@")
 _NAME = Field(NAME_KEY, "A key.", "")
@@ -43,6 +43,16 @@ def _check_settings(node: Node, settings: dict[str, Node], where: str, notes: No
     for name in settings.keys() - must - may - {"kind"}:
         what = f"“{name}” is no setting of kind {kind}."
         notes.add(settings[name].line, where, what, nearest(name, sorted(must | may)))
+    for (of, name), words in DRIVERS.items():
+        if of == kind and name in settings:
+            _check_driver(settings[name], name, words, where, notes)
+
+
+def _check_driver(node: Node, setting: str, words: frozenset[str], where: str, notes: Notebook) -> None:
+    """A word that comes from a variable is looked at when the system is used."""
+    if isinstance(node.value, str) and "${" not in node.value and node.value not in words:
+        what = f"{setting}: the panel does not speak “{node.value}”."
+        notes.add(node.line, where, what, nearest(node.value, sorted(words)))
 
 
 def _check_value(

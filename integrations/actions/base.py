@@ -80,6 +80,13 @@ class Report(Protocol):
     def evidence(self, **facts: Any) -> None:
         """Leaves facts (JSON values) for gates and later items; a later call overrides a name."""
 
+    def measure(self, **values: float) -> None:
+        """Adds one point, of now, to the curves that the item's page draws while it runs: name → value.
+
+        Names are words for people with ``_`` for blanks and the unit last (“new_errors_percent”); at most
+        one point a second is kept.
+        """
+
     def secret(self, *values: str) -> None:
         """Makes these values unreadable in everything this attempt logs from now on."""
 
@@ -101,6 +108,7 @@ class Context:
     attempt: str = ""  # UUID; becomes application_name “cutover:<attempt>”
     cutover: str = ""  # slug
     rehearsal: bool = True
+    history: Mapping[str, Any] = field(default_factory=dict)  # see `Action.reads_history`
 
 
 class Values(SimpleNamespace):
@@ -188,6 +196,8 @@ class Action(ABC):
     deadline: ClassVar[timedelta] = timedelta(minutes=30)  # the runbook may say otherwise
     grace: ClassVar[timedelta] = timedelta(seconds=10)  # from asking it to stop to killing it
     risky: ClassVar[bool] = False  # changes production: its item must name its undo
+    #: whether ``context.history`` is filled: the cutover's story so far, as `checklists.history` tells it
+    reads_history: ClassVar[bool] = False
 
     class Params(ActionForm):
         """No parameters."""

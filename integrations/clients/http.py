@@ -1,16 +1,19 @@
-"""Talks to an HTTP service: one question, one answer, bounded in time and size, failures in words."""
+"""Talks to HTTP services that a runbook names: bounded in time and size, pinned to one address, in words."""
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from integrations.clients import pinned
 from integrations.errors import Problem, Unreachable
+from integrations.systems import Systems
 
 TIMEOUT = 10.0  # seconds for a whole answer
 LARGEST = 1_000_000  # bytes of an answer
@@ -18,12 +21,14 @@ LARGEST = 1_000_000  # bytes of an answer
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: its status, content type, body, and the milliseconds until all of it was here."""
+    """An answer: its status, content type, body, the milliseconds until all of it was here, and its
+    headers by their names in small letters."""
 
     status: int
     kind: str
     body: bytes
     ms: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -35,13 +40,22 @@ class Reply:
         return json.loads(self.body)
 
     def says(self) -> str:
-        """What the service itself says of it, in one line: Nest's ``message``, else the text's beginning."""
+        """What the service itself says of it, in one line: its ``message`` or ``error``, else the beginning
+        of a short text. A body is never shown whole: it may repeat what was sent."""
         try:
             found = self.json()
         except ValueError:
             found = None
-        text = found.get("message") if isinstance(found, dict) else None
+        text = _message(found) if isinstance(found, dict) else None
         return " ".join(str(text or self.body[:200].decode(errors="replace")).split())[:200]
+
+
+def _message(found: Mapping[str, Any]) -> Any:
+    """The sentence in an answer's usual places: Nest, Paystack, Flutterwave; OAuth; Stripe, Facebook."""
+    error = found.get("error")
+    if isinstance(error, dict):
+        return error.get("message") or error.get("type")
+    return found.get("message") or found.get("error_description") or error
 
 
 def address(url: str) -> str:
@@ -50,30 +64,87 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
-def ask(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Reply:
-    """GET, or POST of ``send`` as JSON. Any status is an answer; a redirect is not followed.
+class Caller:
+    """Asks hosts that are named, and no others.
 
-    Proxies and .netrc of the worker are left alone: what is asked is this address and no other.
-    Raises `Unreachable` when no answer comes, and `Problem` when it is no use (too long, bad address).
+    Rules for every call: https unless the host is this machine (loopback); no redirect is followed; the
+    host is resolved once and exactly that address is asked; no proxy, no .netrc; 10 s, 1 MB.
     """
-    url, began = base.rstrip("/") + path, time.monotonic()
-    with requests.Session() as session:
-        session.trust_env = False
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.hosts = frozenset(host.lower() for host in hosts)
+
+    @classmethod
+    def of(cls, systems: Systems) -> Caller:
+        """One that may ask every host in the settings of a runbook's systems."""
+        return cls(systems.hosts())
+
+    def ask(
+        self,
+        base: str,
+        path: str = "",
+        *,
+        method: str = "",
+        send: Any = None,
+        form: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Reply:
+        """One question; ``send`` goes as JSON, ``form`` urlencoded, ``body`` as is. Any status is an answer.
+
+        ``method`` is POST when something is sent, else GET. Raises `Unreachable` when no answer comes, and
+        `Problem` when the host is not named, is asked without TLS, or the answer is no use (too long).
+        """
+        url, began = base.rstrip("/") + path, time.monotonic()
+        place = self._allowed(url)
+        method = method or ("GET" if send is None and form is None and body is None else "POST")
+        sent = {"Accept": "application/json", "User-Agent": "cutover", **(headers or {})}
         try:
-            with session.request(
-                "GET" if send is None else "POST",
+            with pinned.asking(
+                place,
+                method,
                 url,
                 json=send,
-                headers={"Accept": "application/json", "User-Agent": "cutover"},
+                data=body if form is None else form,
+                headers=sent,
                 timeout=timeout,
-                allow_redirects=False,
-                stream=True,
             ) as answer:
-                body = _body(answer, url, began + timeout)
-                kind = answer.headers.get("content-type", "")
-                return Reply(answer.status_code, kind, body, round((time.monotonic() - began) * 1000, 1))
+                read = _body(answer, url, began + timeout)
+                ms = round((time.monotonic() - began) * 1000, 1)
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                return Reply(answer.status_code, found.get("content-type", ""), read, ms, found)
         except requests.RequestException as error:
             raise _in_words(url, error, timeout) from None
+
+    def _allowed(self, url: str) -> pinned.Place:
+        """Where exactly to ask. Raises `Problem` before anything is sent."""
+        try:
+            parts = urlsplit(url)
+            host, _ = (parts.hostname or "").lower(), parts.port
+        except ValueError:
+            host, parts = "", urlsplit("")
+        if parts.scheme not in ("http", "https") or not host:
+            raise _no_address(url)
+        if host not in self.hosts:
+            raise Problem(
+                f"{host} is no host that the runbook names.",
+                means="Nothing was sent: the panel asks only what stands under systems: in the runbook.",
+                next=f"If {host} is right, name it in a setting of its system; if not, find out who sent us.",
+            )
+        place = pinned.resolved(parts)
+        if parts.scheme == "http" and not place.is_loopback:
+            raise Problem(
+                f"{host} would be asked without encryption.",
+                means="Nothing was sent: passwords and keys would be readable on the way.",
+                next="Write its address as https://… under systems:, or in its variable.",
+            )
+        return place
+
+
+def ask(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Reply:
+    """`Caller.ask` of an address that comes from a system itself: its host is named by that."""
+    return Caller([urlsplit(base).hostname or ""]).ask(base, path, send=send, timeout=timeout)
 
 
 def _body(answer: requests.Response, url: str, until: float) -> bytes:
@@ -109,14 +180,13 @@ def _in_words(url: str, error: requests.RequestException, timeout: float) -> Pro
             next="Check certificate and name; for an own authority, put it into the worker's trust store.",
         )
     if isinstance(error, requests.ConnectionError):
-        unknown = "resolve" in str(error).lower()
-        return Unreachable(
-            f"{where} cannot be reached.",
-            means="Its host's name is unknown." if unknown else "Nobody listens there, or it hung up.",
-            next="Check that it was started (its own log says why it stopped), and the address.",
-        )
+        return pinned.silent(where, "Nobody listens there, or it hung up.")
+    return _no_address(url, f": {type(error).__name__}")
+
+
+def _no_address(url: str, why: str = "") -> Problem:
     return Problem(
-        f"“{where}” cannot be asked: {type(error).__name__}.",
+        f"“{address(url)}” cannot be asked{why}.",
         means="The address is not one, or the answer broke HTTP.",
         next="Write it as https://host[:port] under systems: in the runbook, or in its variable.",
     )

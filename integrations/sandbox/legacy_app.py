@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from integrations.sandbox.legacy import words
-from integrations.sandbox.serving import Answer, say, serve
+from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Covenant Connect (old)</title>
 <h1>Covenant Connect</h1><p>The old application. Last gifts:</p><ul>{gifts}</ul>
@@ -191,18 +191,18 @@ def main() -> None:
     url = os.environ["DATABASE_URL"]
     writer = Writer(url, float(os.environ.get("WRITES_PER_SECOND", "4")))
 
-    def answering(method: str, path: str, body: bytes) -> Answer:
+    def answering(asked: Asked) -> Answer:
         pages = {
             "/": lambda: home(url),
             "/healthz": lambda: healthy(url),
             "/stats": lambda: Answer(200, writer.stats()),
         }
-        if method != "GET" or path not in pages:
+        if asked.method != "GET" or asked.path not in pages:
             return Answer(404, {"error": "not found"})
-        return pages[path]()
+        return pages[asked.path]()
 
     writer.start()
-    serve(int(os.environ["PORT"]), answering, name="old-app")
+    serve(int(os.environ["PORT"]), Counted(answering), name="old-app")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import redis
 from psycopg.rows import dict_row
 
 from integrations.sandbox.new_reads import READS
-from integrations.sandbox.serving import Answer, say, serve
+from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
 
 SESSION = timedelta(days=7)
 UNFINISHED = (
@@ -37,12 +37,12 @@ class Api:
     def __init__(self, database: str, queue: str) -> None:
         self.database, self.queue = database, queue
 
-    def __call__(self, method: str, path: str, body: bytes) -> Answer:
+    def __call__(self, asked: Asked) -> Answer:
         """One question; what the database refuses is a 400, as the real exception filter has it."""
         try:
-            return self._route(method, path)(body)
+            return self._route(asked.method, asked.path)(asked.body)
         except psycopg.Error as error:
-            say(f"{method} {path}: {error.sqlstate} {error}".strip())
+            say(f"{asked.method} {asked.path}: {error.sqlstate} {error}".strip())
             return failure(400, "An unexpected database error occurred", "Bad Request")
 
     def _route(self, method: str, path: str) -> Callable[[bytes], Answer]:
@@ -165,7 +165,7 @@ def failure(status: int, message: str, error: str) -> Answer:
 def main() -> None:
     """Serves until SIGTERM."""
     api = Api(os.environ["DATABASE_URL"], os.environ.get("REDIS_URL", ""))
-    serve(int(os.environ["PORT"]), api, name="new-api")
+    serve(int(os.environ["PORT"]), Counted(api), name="new-api")
 
 
 if __name__ == "__main__":

@@ -7,24 +7,66 @@ import decimal
 import json
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 from typing import Any
+from urllib.parse import parse_qsl
 
 LARGEST_BODY = 64 * 1024
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A question: its path without the query, the query's last value by name, headers in small letters."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; raises ValueError for anything else."""
+        found = json.loads(self.body)
+        if not isinstance(found, dict):
+            raise ValueError("not a JSON object")
+        return found
+
+    def form(self) -> dict[str, str]:
+        """The body as an urlencoded form, the last value of each name."""
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+
+@dataclass(frozen=True)
 class Answer:
-    """Status and body of an answer: a text is sent as HTML, anything else as JSON."""
+    """Status and body of an answer: a text is sent as HTML, bytes as they are, anything else as JSON."""
 
     status: int
-    body: Any
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answering = Callable[[str, str, bytes], Answer]  # method, path, body
+Answering = Callable[[Asked], Answer]
+
+
+class Counted:
+    """Counts what people ask of an application: not its health, not the count itself (``GET /requests``)."""
+
+    def __init__(self, answering: Answering) -> None:
+        self.answering, self.total, self.last_at, self.lock = answering, 0, "", threading.Lock()
+
+    def __call__(self, asked: Asked) -> Answer:
+        """The application's own answer, or the count."""
+        if asked.path == "/requests":
+            return Answer(200, {"total": self.total, "last_at": self.last_at or None})
+        if not asked.path.startswith("/health"):
+            with self.lock:
+                self.total += 1
+                self.last_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        return self.answering(asked)
 
 
 def say(line: str) -> None:
@@ -44,6 +86,15 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+def _written(body: Any) -> tuple[str, bytes]:
+    """Content type and bytes."""
+    if isinstance(body, bytes):
+        return "application/octet-stream", body
+    if isinstance(body, str):
+        return "text/html; charset=utf-8", body.encode()
+    return "application/json; charset=utf-8", json.dumps(body, default=plain).encode()
+
+
 def serve(port: int, answering: Answering, *, name: str) -> None:
     """Answers on 127.0.0.1 until SIGTERM; raises OSError when the port is taken."""
 
@@ -52,29 +103,29 @@ def serve(port: int, answering: Answering, *, name: str) -> None:
         server_version, sys_version = name, ""
 
         def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             if length > LARGEST_BODY:
                 self._send(Answer(413, {"statusCode": 413, "message": "Payload Too Large"}))
             else:
                 self._answer(self.rfile.read(length))
 
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
         def _answer(self, body: bytes) -> None:
+            path, _, query = self.path.partition("?")
+            headers = {name.lower(): value for name, value in self.headers.items()}
             try:
-                answer = answering(self.command, self.path.partition("?")[0], body)
+                answer = answering(Asked(self.command, path, body, dict(parse_qsl(query)), headers))
             except Exception as error:  # as Nest does: the cause goes to the log, the client gets a 500
-                say(f"{self.command} {self.path}: {type(error).__name__}: {error}")
+                say(f"{self.command} {path}: {type(error).__name__}: {error}")
                 answer = Answer(500, {"statusCode": 500, "message": "Internal server error"})
             self._send(answer)
 
         def _send(self, answer: Answer) -> None:
-            is_text = isinstance(answer.body, str)
-            data = (answer.body if is_text else json.dumps(answer.body, default=plain)).encode()
+            kind, data = _written(answer.body)
             self.send_response(answer.status)
-            kind = "text/html" if is_text else "application/json"
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            for header, value in {"Content-Type": kind, **answer.headers}.items():
+                self.send_header(header, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -20,6 +20,7 @@ class Recorder:
         self.steps: list[tuple[float, float, str]] = []
         self.facts: dict[str, Any] = {}
         self.secrets: list[str] = []
+        self.points: list[dict[str, float]] = []
         self.attempt = attempt
         self.cancel_when = cancel_when
         self.cancelled = False
@@ -37,6 +38,9 @@ class Recorder:
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         self.steps.append((done, total, what))
+
+    def measure(self, **values: float) -> None:
+        self.points.append(values)
 
     def evidence(self, **facts: Any) -> None:
         self.facts.update(facts)
