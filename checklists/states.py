@@ -115,7 +115,8 @@ class ItemState(models.TextChoices):
     SKIPPED = "SKIPPED", "Skipped"
     UNDONE = "UNDONE", "Taken back"  # done once, and its undo came after
     NO_GO = "NO_GO", "No-go"
+    NOT_NEEDED = "NOT_NEEDED", "Not needed"  # on the way back: what it would take back never happened
 
 
 #: Items in these no longer stand in the way of those that need them.
-SETTLED = frozenset({ItemState.DONE, ItemState.SKIPPED})
+SETTLED = frozenset({ItemState.DONE, ItemState.SKIPPED, ItemState.NOT_NEEDED})

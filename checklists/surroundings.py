@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
-from checklists.models import Cutover, Evidence
+from checklists.models import Attempt, Cutover, Evidence
+from checklists.states import Reconciliation
 from integrations.actions.base import Context
 from integrations.systems import Systems
 
@@ -19,22 +22,39 @@ def artefacts(cutover: Cutover) -> Path:
     return folder
 
 
-def context_of(cutover: Cutover, attempt: str = "") -> Context:
+def context_of(cutover: Cutover, attempt: str = "", history: Mapping[str, Any] | None = None) -> Context:
     """The surroundings of an attempt (or, without one, of a preview): addresses come from our environment.
 
-    ``evidence`` holds the facts of each item's latest success.
+    ``evidence`` holds the facts of each item's latest success, ``traces`` what its latest attempt that
+    began saw before and left behind.
     """
-    latest = (
-        Evidence.objects.filter(item__cutover=cutover, ok=True)
-        .order_by("item_id", "-observed_at")
-        .distinct("item_id")
-        .values_list("item__key", "facts")
-    )
     return Context(
         systems=Systems(cutover.systems),
-        evidence=dict(latest),
+        evidence=_evidence(cutover),
         folder=artefacts(cutover),
         attempt=attempt,
         cutover=cutover.slug,
         rehearsal=cutover.is_rehearsal,
+        traces=_traces(cutover),
+        history=history or {},
     )
+
+
+def _evidence(cutover: Cutover) -> dict[str, dict[str, Any]]:
+    latest = (
+        Evidence.objects.filter(item__cutover=cutover, ok=True)
+        .order_by("item_id", "-observed_at")
+        .distinct("item_id")
+    )
+    return dict(latest.values_list("item__key", "facts"))
+
+
+def _traces(cutover: Cutover) -> dict[str, dict[str, Any]]:
+    began = (
+        Attempt.objects.filter(cutover=cutover, effect_started_at__isnull=False)
+        .exclude(reconciliation=Reconciliation.NOT_DONE)
+        .order_by("item_id", "-number")
+        .distinct("item_id")
+    )
+    rows = began.values_list("item__key", "before", "evidence__facts")
+    return {key: {**before, **(facts or {})} for key, before, facts in rows}

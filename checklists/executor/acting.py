@@ -74,6 +74,10 @@ class PipeReport:
         """Says how far the work is."""
         self.channel.send(progress=[done, total, what])
 
+    def measure(self, **values: float) -> None:
+        """Adds a point to the curves."""
+        self.channel.send(measure={name: float(value) for name, value in values.items()})
+
     def evidence(self, **facts: Any) -> None:
         """Leaves facts; a later call overrides a name."""
         self.channel.send(evidence=facts)

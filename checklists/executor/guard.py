@@ -26,6 +26,7 @@ from checklists.executor.identity import identity
 from checklists.executor.job import Job
 from checklists.executor.lease import Fenced, Lease
 from checklists.executor.log import Log, Progress
+from checklists.executor.measuring import Measuring
 from checklists.executor.times import TIMES
 from checklists.gates.words import duration
 from checklists.models import Attempt
@@ -48,6 +49,7 @@ class Guard:
         self.announcer = Announcer(attempt.cutover_id)
         self.log = Log(attempt.pk, attempt.fence, attempt.log_next, self.redactor, self.announcer)
         self.progress = Progress(attempt.pk, attempt.fence, self.redactor, self.announcer)
+        self.measuring = Measuring(attempt.pk, attempt.fence, self.redactor, self.announcer)
         self.grace = 2.0
         self.child: Child | None = None
         self.told_at: float | None = None
@@ -104,6 +106,7 @@ class Guard:
             self.log.ship()
             if self.known.began:
                 self.progress.ship()
+                self.measuring.ship()
         except AWAY:
             connection.close()  # the next try opens a new one
 
@@ -117,6 +120,9 @@ class Guard:
 
     def _hear_progress(self, state: list[Any]) -> None:
         self.progress.set(float(state[0]), float(state[1]), str(state[2]))
+
+    def _hear_measure(self, values: dict[str, float]) -> None:
+        self.measuring.add(values)
 
     def _hear_evidence(self, facts: dict[str, Any]) -> None:
         self.known.evidence.update(facts)
@@ -226,6 +232,7 @@ class Guard:
         self._insist(lambda: self.log.ship(everything=True))
         if self.known.began:
             self._insist(lambda: self.progress.ship(everything=True))
+            self._insist(self.measuring.ship)
         facts = self.redactor.value(self.known.evidence)
         self._insist(lambda: conclude(self.attempt, ending, facts=facts, finding=finding))
         self.announcer.say("changed")

@@ -45,3 +45,5 @@ LOG_BATCH = 500  # lines in one INSERT
 LOG_WAITING = 50  # lines that do not wait for the clock
 LOG_BEHIND = 5000  # lines unwritten: then the action has to wait for the database
 LOG_CAP = 200_000  # lines of one attempt
+MEASURED_APART = 1.0  # seconds between two points of an attempt's curves
+MEASURED_MOST = 20_000  # points of one attempt

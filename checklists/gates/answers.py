@@ -119,6 +119,7 @@ class ItemView:
     blockers: list[Blocker] = field(default_factory=list)
     gate: GateView | None = None
     settled_at: datetime | None = None
+    why_not_needed: str = ""
 
     @property
     def attempts(self) -> int:

@@ -8,7 +8,8 @@ from datetime import datetime
 from checklists.gates.answers import Blocker, ItemView, PhaseView
 from checklists.gates.facts import Facts
 from checklists.gates.gate import gate_view
-from checklists.models import Attempt, Cutover, GatePass, Item, Member
+from checklists.gates.way_back import WayBack
+from checklists.models import Attempt, Cutover, GatePass, Item, Member, Phase
 from checklists.states import AttemptStatus, Direction, ItemKind, ItemState, Reconciliation
 
 #: What an action's latest attempt makes of its item; a cancelled one leaves it to be started again.
@@ -33,6 +34,7 @@ class Board:
     phases: list[PhaseView]
     items: dict[str, ItemView]
     members: list[Member]
+    way_back: WayBack
 
     @classmethod
     def of(cls, cutover: Cutover) -> Board:
@@ -41,21 +43,31 @@ class Board:
         views = {item.key: _first_view(item, facts) for item in facts.items}
         for view in views.values():
             _take_back(view, views, facts)
-        board = cls(cutover, facts.now, [], views, facts.members)
+        board = cls(cutover, facts.now, [], views, facts.members, WayBack.of(views, facts.began))
         for view in views.values():  # in the runbook's order: a gate comes after its evidence
             board._decide(view, facts)
-        board.phases = [
-            PhaseView(phase, [v for v in views.values() if v.item.phase_id == phase.pk])
-            for phase in facts.phases
-        ]
+        board.phases = [PhaseView(phase, board._items_of(phase)) for phase in facts.phases]
         return board
 
+    def plan_back(self) -> list[tuple[ItemView, str]]:
+        """The items of the way back as it would be now, in their order, each with why it is not needed."""
+        back = [phase for phase in self.phases if phase.phase.direction == Direction.ROLLBACK]
+        return [(v, self.way_back.why_not_needed(v)) for phase in back for v in phase.items]
+
+    def _items_of(self, phase: Phase) -> list[ItemView]:
+        views = [view for view in self.items.values() if view.item.phase_id == phase.pk]
+        return self.way_back.ordered(views) if phase.direction == Direction.ROLLBACK else views
+
     def _decide(self, view: ItemView, facts: Facts) -> None:
+        if self.cutover.direction == Direction.ROLLBACK and not view.settled and not view.attempt:
+            view.why_not_needed = self.way_back.why_not_needed(view)
         view.blockers = self._blockers(view)
         if view.item.kind == ItemKind.GATE:
             view.gate = gate_view(view, self, facts)
             view.state = _state_of_gate(view)
             view.settled_at = view.gate.passed.at if view.gate.passed else None
+        elif view.why_not_needed:
+            view.state = ItemState.NOT_NEEDED
         elif view.state == ItemState.READY and view.blockers:
             view.state = ItemState.BLOCKED
 
@@ -63,9 +75,26 @@ class Board:
         reasons = [*self._closed(view)]
         for key in view.item.needs:
             need = self.items.get(key)
-            if need is not None and not need.settled:
+            if need is not None and not need.settled and not self._is_past(need, view):
                 reasons.append(Blocker(_what_is_missing(need), need.item))
+        if view.item.phase.direction == Direction.ROLLBACK == self.cutover.direction:
+            reasons += self._comes_after(view)
         return reasons
+
+    def _is_past(self, need: ItemView, view: ItemView) -> bool:
+        """On the way back nothing forward is waited for: it will not be done any more."""
+        going_back = view.item.phase.direction == self.cutover.direction == Direction.ROLLBACK
+        return going_back and need.item.phase.direction == Direction.FORWARD
+
+    def _comes_after(self, view: ItemView) -> list[Blocker]:
+        """On the way back: what still runs, and what was done later and is not taken back yet."""
+        live = [v for v in self.way_back.undone_by.get(view.item.key, []) if v.attempt and v.attempt.is_live]
+        later = [v for v in self.way_back.comes_after(view) if not v.settled and not v.item.optional]
+        said = "takes back what was done later, so it comes first."
+        return [
+            *(Blocker(_what_is_missing(v), v.item) for v in live),
+            *(Blocker(f"{v.item.number} {v.item.title} {said}", v.item) for v in later),
+        ]
 
     def _closed(self, view: ItemView) -> list[Blocker]:
         if not self.cutover.is_open:
@@ -171,6 +200,8 @@ def _state_of_gate(view: ItemView) -> ItemState:
     assert view.gate is not None
     if view.gate.passed:
         return ItemState.DONE
+    if view.why_not_needed:
+        return ItemState.NOT_NEEDED
     if view.gate.no_go:
         return ItemState.NO_GO
     return ItemState.BLOCKED if view.gate.blockers else ItemState.READY

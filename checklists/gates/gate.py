@@ -69,6 +69,8 @@ def _fact(asked: GateEvidence, board: Board, rows: Facts) -> Fact:
 def _summary(view: ItemView) -> str:
     if view.state == ItemState.SKIPPED:
         return f"Skipped by {view.item.skipped_by}: {view.item.skip_reason}"
+    if view.state == ItemState.NOT_NEEDED:
+        return f"Not needed. {view.why_not_needed}"
     if view.item.done_by:
         return f"Ticked by {view.item.done_by}"
     if view.gate:

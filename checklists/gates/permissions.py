@@ -33,7 +33,7 @@ def _for_a_lead(view: ItemView) -> set[str]:
         verbs.add("release" if item.claimed_by_id else "claim")
     if item.kind == ItemKind.MANUAL:
         verbs |= {"untick"} if state == ItemState.DONE else set()
-        verbs |= {"tick"} if state == ItemState.READY else set()
+        verbs |= {"tick"} if _doable(view) else set()
     if item.kind == ItemKind.ACTION:
         verbs |= _for_an_action(view)
     if item.kind != ItemKind.GATE and state in (ItemState.READY, ItemState.BLOCKED, ItemState.FAILED):
@@ -43,9 +43,14 @@ def _for_a_lead(view: ItemView) -> set[str]:
     return verbs
 
 
+def _doable(view: ItemView) -> bool:
+    """What is not needed may still be done: people can know of more than the panel did."""
+    return view.state == ItemState.READY or (view.state == ItemState.NOT_NEEDED and not view.blockers)
+
+
 def _for_an_action(view: ItemView) -> set[str]:
     verbs: set[str] = set()
-    if not view.blockers and (view.state in STARTABLE or _repeatable(view)):
+    if not view.blockers and (view.state in STARTABLE or _doable(view) or _repeatable(view)):
         verbs.add("start")
     if (
         view.attempt

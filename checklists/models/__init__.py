@@ -7,6 +7,7 @@ from checklists.models.cutover import Cutover, Member
 from checklists.models.evidence import Evidence
 from checklists.models.item import GateEvidence, Item, Note, Phase
 from checklists.models.log import LogLine
+from checklists.models.measurement import Measurement
 from checklists.models.parity import ParityResult
 from checklists.models.runbook import Runbook
 from checklists.models.service import ServiceBeat
@@ -23,6 +24,7 @@ __all__ = [
     "GatePass",
     "Item",
     "LogLine",
+    "Measurement",
     "Member",
     "Note",
     "ParityResult",

@@ -62,6 +62,7 @@ class Item(models.Model):
     deadline = models.DurationField(null=True)
     undo = models.SlugField(max_length=80, blank=True)
     irreversible = models.TextField(blank=True)
+    goes_with = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     type_target = models.BooleanField(default=False)
     # gates
     seats = ArrayField(models.SlugField(max_length=40), default=list, blank=True)

@@ -52,6 +52,7 @@ class ItemSpec:
     fresh_for: timedelta | None = None  # how long its evidence counts
     undo: str = ""  # key of the item that takes it back
     irreversible: str = ""  # why there is none
+    goes_with: tuple[str, ...] = ()  # on the way back: items that make this one needed
     optional: bool = False  # may be skipped without an approver
     original: str = ""  # the customer's sentence, where the item differs from it
     deadline: timedelta | None = None  # instead of the action's own

@@ -49,6 +49,9 @@ def _check_directions(document: Document, notes: Notebook) -> None:
     rollback = {i.key for phase in document.phases if phase.direction == "rollback" for i in phase.items}
     for phase in document.phases:
         for item in phase.items if phase.direction == "forward" else ():
+            if item.goes_with:  # said of a forward item
+                what = "goes_with: belongs to the items of a rollback, and this one goes forward."
+                notes.add(item.line, f"item {item.key}", what, "Take it out.")
             for key in rollback.intersection(item.needs):
                 what = f"it goes forward and waits for “{key}”, which is only done in a rollback."
                 notes.add(item.line, f"item {item.key}", what, "Take it out of needs:.")
@@ -87,8 +90,13 @@ class _Checker:
         self._known(item, "owner", [item.owner], self.document.roles, "role")
         self._known(item, "needs", item.needs, self.items, "item")
         self._known(item, "undo", [item.undo], self.items, "item")
+        self._known(item, "goes_with", item.goes_with, self.items, "item")
         self._known(item, "seats", item.seats, self.document.seats, "seat")
         self._known(item, "evidence", [spec.item for spec in item.evidence], self.items, "item")
+        for key in item.goes_with:
+            if key in self.items and self.items[key].goes_with:
+                what = f"goes_with: “{key}” itself goes with others."
+                self._note(item, "goes_with", what, "Name those.")
         if item.undo and item.undo == item.key:
             self._note(item, "undo", "it is said to undo itself.", "Name the item that takes it back.")
 

@@ -60,6 +60,9 @@ ITEM = {
     "optional": Field(FLAG, "true: may be left out.", False),
     "original": Field(TEXT, "The customer's sentence, where the item differs from it.", ""),
     "undo": Field(SLUG, "Key of the item that takes it back.", "", only=_WORK),
+    "goes_with": Field(
+        KEYS, "In a rollback: needed only when one of these items of the rollback is (keys).", ()
+    ),
     "irreversible": Field(TEXT, "Why there is no undo.", "", only=_WORK),
     "fresh_for": Field(DURATION, "How long its evidence counts.", only=_WORK),
     "type_target": Field(FLAG, "true: in production the target is typed by hand.", False, only=_ACTION),

@@ -122,6 +122,7 @@ def _item(cutover: Cutover, phase: Phase, position: int, spec: ItemSpec, documen
         position=position,
         owner_title=document.roles.get(spec.owner, spec.owner),
         needs=list(spec.needs),
+        goes_with=list(spec.goes_with),
         seats=list(spec.seats),
         params=dict(spec.params),
         **{name: getattr(spec, name) for name in (*same, *also)},

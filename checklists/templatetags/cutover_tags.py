@@ -49,6 +49,7 @@ LOOKS = {
     ItemState.SKIPPED: ("skip-forward", "skipped"),
     ItemState.UNDONE: ("undo-2", "skipped"),
     ItemState.NO_GO: ("octagon-x", "failed"),
+    ItemState.NOT_NEEDED: ("circle-check", "skipped"),
 }
 ATTEMPT_LOOKS = {
     AttemptStatus.QUEUED: ("clock", "queued"),

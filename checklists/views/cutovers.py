@@ -16,7 +16,7 @@ from checklists.forms.items import CloseForm, RollbackForm
 from checklists.gates import Board, PhaseView
 from checklists.models import Attempt, Cutover
 from checklists.services import Refused
-from checklists.states import Direction, Part
+from checklists.states import Part
 from checklists.views.access import Visit, enter, enter_to_act, page, person_of, signed_in, tell
 
 #: How many entries of the record a cutover's page shows.
@@ -120,8 +120,7 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, f"The rollback is ordered. Nothing forward starts any more.{words}")
         return redirect("cutover", slug)
     board = Board.of(visit.cutover)
-    back = [phase for phase in board.phases if phase.phase.direction == Direction.ROLLBACK]
-    context = {"board": board, "form": form, "back": back, "forecast": forecast(board)}
+    context = {"board": board, "form": form, "plan": board.plan_back(), "forecast": forecast(board)}
     return page(request, "rollback.html", visit, status=422 if form.errors else 200, **context)
 
 

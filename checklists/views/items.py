@@ -12,6 +12,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import services
+from checklists.curves import curves_of
 from checklists.forms.attempts import ReconcileForm, StartForm
 from checklists.gates import Board, ItemView, may
 from checklists.models import Attempt, Evidence, Item
@@ -71,6 +72,7 @@ def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> 
         "older_attempts": attempts[TRIES_ON_PAGE:],
         "attempt": chosen,
         "latest": attempts[0] if attempts else None,
+        "curves": curves_of(chosen) if chosen else [],
         "evidence": Evidence.objects.filter(attempt=chosen).first() if chosen else None,
         "start_form": StartForm(view=view, cutover=visit.cutover),
         "reconcile_form": ReconcileForm(),

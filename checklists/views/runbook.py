@@ -18,7 +18,7 @@ from checklists.forms.items import NoteForm, ReasonForm
 from checklists.gates import Board, ItemView, PhaseView, may
 from checklists.models import Note
 from checklists.situation import is_mine, shown_phases
-from checklists.states import ItemKind, ItemState
+from checklists.states import SETTLED, ItemKind, ItemState
 from checklists.views.access import (
     Visit,
     carry_out,
@@ -30,7 +30,7 @@ from checklists.views.access import (
     where_from,
 )
 
-NOW: frozenset[ItemState] = frozenset(set(ItemState) - {ItemState.BLOCKED, ItemState.DONE, ItemState.SKIPPED})
+NOW: frozenset[ItemState] = frozenset(set(ItemState) - {ItemState.BLOCKED} - SETTLED)
 #: What the filter may say → which items it shows.
 FILTERS: dict[str, tuple[str, Callable[[ItemView, Visit, Board], bool]]] = {
     "all": ("All", lambda view, visit, board: True),
