@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 
+from checklists.history import history_of
 from checklists.models import Attempt
 from checklists.surroundings import context_of
 from integrations.actions import registry
@@ -38,7 +39,8 @@ class Job:
                 means="The web process that queued it runs another version of the panel.",
                 next="Install the same version everywhere, then start it again.",
             )
-        context = context_of(attempt.cutover, str(attempt.pk))
+        history = history_of(attempt.cutover) if action.reads_history else None
+        context = context_of(attempt.cutover, str(attempt.pk), history)
         return cls(str(attempt.pk), action, attempt.params, attempt.resource, context)
 
     def bind(self) -> Values:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from checklists import executor, tasks
 from checklists.gates import Board, ItemView
+from checklists.history import history_of
 from checklists.models import Attempt, Item
 from checklists.models.audit import database_now
 from checklists.services.permission import locked, permitted, record
@@ -31,7 +32,8 @@ def bound(item: Item, attempt: str = "") -> tuple[Action, Values]:
             next="Install the same version of the panel everywhere.",
         )
     try:
-        return action, action.bind(item.params, context_of(item.cutover, attempt))
+        history = history_of(item.cutover) if action.reads_history else None
+        return action, action.bind(item.params, context_of(item.cutover, attempt, history))
     except forms.ValidationError as error:
         raise Refused(
             f"The parameters of {item.number} {item.title} do not fit: {'; '.join(_messages(error))}",
