@@ -20,6 +20,7 @@ from cutover.servers import OwnServers
 from cutover.supervisor import Child, JobFailed, Stopped, Supervisor, seconds
 
 SLUG = "first-rehearsal"
+BACK_AT = "smoke-public"  # the item that `--autopilot rollback` makes fail: the smoke test after the switch
 #: Seconds after which a rehearsal without hands is given up. Four minutes are meant for it; a machine
 #: that is busy with something else may need longer, and an honest end is worth more than a cut-off one.
 AUTOPILOT_LIMIT = 900.0
@@ -34,7 +35,13 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """What may stand behind `./panel demo`."""
     parser = argparse.ArgumentParser("panel demo", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="begin anew: deletes the demo's data first")
-    parser.add_argument("--autopilot", action="store_true", help="play the rehearsal without hands, and end")
+    parser.add_argument(
+        "--autopilot",
+        nargs="?",
+        const="forward",
+        choices=("forward", "rollback"),
+        help="play the rehearsal without hands, and end; `rollback`: past the switch, and all the way back",
+    )
     parser.add_argument("--rows", type=_rows, help="rows in the old database (default 200000)")
     parser.add_argument("--port", type=int, help="port of the pages (default 8000 or the next free one)")
     return parser.parse_args(argv)
@@ -141,10 +148,11 @@ class Demo:
 
         return self.panel.watch(looked, timeout)
 
-    def autopilot(self) -> int:
-        """Plays the rehearsal without hands; the exit code of that."""
+    def autopilot(self, way: str) -> int:
+        """Plays the rehearsal without hands, there or there and back; the exit code of that."""
         argv = [*MANAGE, "autopilot", SLUG, "--people", str(self.people), "--address", self.panel.address]
         argv += ["--limit", str(AUTOPILOT_LIMIT - (time.monotonic() - self.began))]
+        argv += ["--back-at", BACK_AT] if way == "rollback" else []
         pilot = subprocess.Popen(argv, cwd=PROJECT, env=self.panel.environment, start_new_session=True)
         self.watch_until(lambda: pilot.poll() is not None)
         code: int = pilot.returncode
@@ -198,7 +206,7 @@ def live(options: argparse.Namespace, folder: Path, began: float) -> int:
         demo.supervisor.take_charge()
         demo.start()
         if options.autopilot:
-            return demo.autopilot()
+            return demo.autopilot(options.autopilot)
         demo.watch_until()
     finally:
         demo.supervisor.stopping = True

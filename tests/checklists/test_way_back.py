@@ -93,9 +93,7 @@ def test_what_never_began_needs_no_taking_back_and_holds_nothing_up():
     cutover = gone_back("freeze")
     restore = view_of(cutover, "restore")
     assert restore.state == ItemState.NOT_NEEDED
-    assert restore.why_not_needed == (
-        "There is nothing to take back: 1.2 Migrate, 1.3 More never began."
-    )
+    assert restore.why_not_needed == ("There is nothing to take back: 1.2 Migrate, 1.3 More never began.")
     assert view_of(cutover, "count-loss").state == ItemState.NOT_NEEDED
     assert order(cutover) == ["unfreeze", "tell"]
     assert view_of(cutover, "unfreeze").state == ItemState.READY
