@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,11 +26,10 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients import fingerprint, pgtools, postgres, scratch_database
+from integrations.clients import pgtools, postgres, scratch_database
 from integrations.clients.archive import Archive
+from integrations.clients.restoring import Restored, Target, restore
 from integrations.errors import Problem
-
-RESTORING = re.compile(r'processing data for table "(.+)"')
 
 
 @register
@@ -91,13 +88,16 @@ class BackupVerify(Action):
         problems = target.damages(manifest)
         if sha256 != facts["sha256"]:
             problems.insert(0, "The manifest is not the one that was written when the backup was taken.")
-        result = _Result(problems=problems)
+        result, kept = Restored(problems=problems), ""
         if not problems:
             with postgres.in_words(params.scratch["url"]), _scratch(params, manifest, report) as scratch:
-                result = _restored(params, target, manifest, scratch, report)
+                into = Target(scratch.url, scratch.server, params.scratch, params.context.attempt)
+                bare = ("--no-owner", "--no-privileges")
+                result = restore(target, manifest, into, report, jobs=params.jobs or 2, options=bare)
+                result.notes[:0] = scratch.notes
                 scratch.keep = bool(params.keep) and not result.problems
-            result.database = scratch.name if scratch.keep else ""
-        return _verdict(report, facts, result)
+            kept = scratch.name if scratch.keep else ""
+        return _verdict(report, facts, result, kept)
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
         """Looks for the scratch database and for programs of the attempt; removes nothing."""
@@ -117,19 +117,6 @@ class BackupVerify(Action):
             )
         saw = f"{before['database']} was left on the scratch server. When nobody needs it: "
         return Finding(Seen.PARTIAL, f"{saw}DROP DATABASE {before['database']} WITH (FORCE);")
-
-
-@dataclass
-class _Result:
-    """What the restore showed: problems in words (none: the copy is equal), and measured seconds."""
-
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seconds: float | None = None
-    digest: str = ""
-    tables: int = 0
-    rows: int = 0
-    database: str = ""
 
 
 @dataclass
@@ -188,75 +175,7 @@ def _tell_leftovers(admin: postgres.Connection, report: Report) -> None:
         )
 
 
-def _restored(
-    params: Values, target: Archive, manifest: Mapping[str, Any], scratch: _Scratch, report: Report
-) -> _Result:
-    attempt, total = params.context.attempt, 2 * max(1, len(manifest["fingerprint"]["tables"]))
-    sslmode = postgres.settings(params.scratch["url"]).get("sslmode", "")
-    tools = pgtools.choose(
-        scratch.server,
-        configured=params.scratch.get("bin"),
-        sslmode=sslmode,
-        archive=int(manifest["pg_dump_major"]),
-    )
-    started, seen = time.monotonic(), 0
-
-    def line(text: str) -> None:
-        nonlocal seen
-        report.log(text)
-        found = RESTORING.search(text)
-        if found:
-            report.progress(seen, total, f"restoring {found[1]}")
-            seen += 1
-
-    fixed = ["--exit-on-error", "--no-owner", "--no-privileges", "--no-password", "--verbose"]
-    command = [
-        str(tools.restore),
-        *fixed,
-        f"--jobs={params.jobs or 2}",
-        f"--dbname={scratch.name}",
-        str(target.dump),
-    ]
-    env = pgtools.program_environment(scratch.url, attempt)
-    done = programs.run(command, env=env, report=report, attempt=attempt, on_line=line)
-    result = _Result(seconds=round(time.monotonic() - started, 3), notes=scratch.notes)
-    if not done.ok:
-        said = [text for text in done.stderr.splitlines() if "error:" in text]
-        result.problems.append(
-            f"pg_restore ended with code {done.code}: {' '.join(said[-2:]) or 'it gave no reason'}"
-        )
-        return result
-    return _compared(result, manifest, scratch, report, attempt)
-
-
-def _compared(
-    result: _Result, manifest: Mapping[str, Any], scratch: _Scratch, report: Report, attempt: str
-) -> _Result:
-    source = manifest["fingerprint"]
-
-    def tell(name: str, done: int, total: int) -> None:
-        report.raise_if_cancelled()
-        report.progress(total + done, 2 * total, f"comparing {name}")
-
-    with postgres.connect(scratch.url, attempt=attempt) as restored:
-        fingerprint.pin(restored)
-        copy = fingerprint.take(restored, tell)
-        sequences = fingerprint.sequences(restored)
-    result.problems += fingerprint.differences(source, copy)
-    result.problems += fingerprint.sequence_differences(**manifest["sequences"], copy=sequences)
-    result.digest = fingerprint.digest(copy)
-    result.tables, result.rows = len(copy["tables"]), fingerprint.rows(copy)
-    if source["foreign"]:
-        names = ", ".join(source["foreign"])
-        result.notes.append(f"Rows of foreign tables are in no backup: {names}.")
-    for name in sorted(set(source["extensions"]) & set(copy["extensions"])):
-        if source["extensions"][name] != copy["extensions"][name]:
-            versions = f"{copy['extensions'][name]} instead of {source['extensions'][name]}"
-            result.notes.append(f"The extension {name} is restored in version {versions}.")
-    return result
-
-
-def _verdict(report: Report, facts: Mapping[str, Any], result: _Result) -> Outcome:
+def _verdict(report: Report, facts: Mapping[str, Any], result: Restored, kept: str) -> Outcome:
     for line in [*result.notes, *result.problems]:
         report.log(line)
     report.evidence(
@@ -270,7 +189,7 @@ def _verdict(report: Report, facts: Mapping[str, Any], result: _Result) -> Outco
             "rows": result.rows,
             "problems": result.problems[:200],
             "notes": result.notes,
-            "database": result.database,
+            "database": kept,
         }
     )
     if result.problems:
@@ -278,8 +197,8 @@ def _verdict(report: Report, facts: Mapping[str, Any], result: _Result) -> Outco
         return Outcome(
             False, f"This backup must not be relied on: {result.problems[0]}{more} Take a new one."
         )
-    kept = f"; kept as {result.database}" if result.database else ""
+    where = f"; kept as {kept}" if kept else ""
     return Outcome(
         True,
-        f"Restored in {result.seconds:.1f} s and equal: {result.tables} tables, {result.rows:,} rows{kept}.",
+        f"Restored in {result.seconds:.1f} s and equal: {result.tables} tables, {result.rows:,} rows{where}.",
     )

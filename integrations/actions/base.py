@@ -108,8 +108,8 @@ class Context:
     attempt: str = ""  # UUID; becomes application_name “cutover:<attempt>”
     cutover: str = ""  # slug
     rehearsal: bool = True
-    #: by item's key: what its latest attempt that began saw before (`Action.before`) and left behind, whatever
-    #: came of it; for an undo, which has to take back also what failed half-way
+    #: by item's key: what its latest attempt that began saw before (`Action.before`) and left behind,
+    #: whatever came of it; for an undo, which has to take back also what failed half-way
     traces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)  # see `Action.reads_history`
 
