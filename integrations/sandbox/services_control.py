@@ -1,0 +1,122 @@
+"""Tells the sandbox's platform what to run: the program behind the ``command`` driver of the demo.
+
+``python -m integrations.sandbox.services_control FOLDER status | start NAME… | stop NAME… |
+apply NAME@sha256:…``. ``status`` prints the JSON that the driver reads; others wait until it is so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from integrations.sandbox.services import Release, read
+from integrations.sandbox.state import write_private
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE = 20.0  # seconds until it has to be so
+
+
+class Refused(Exception):
+    """It cannot be done; the message says why."""
+
+
+def lay_out(folder: Path) -> Path:
+    """Writes the command ``bin/services`` of this platform; its path."""
+    command = folder / "bin" / "services"
+    command.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "integrations.sandbox.services_control", str(folder)]
+    quoted = " ".join(map(shlex.quote, words))
+    script = f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(REPOSITORY))} exec {quoted} "$@"\n'
+    write_private(command, script)
+    command.chmod(0o700)
+    return command
+
+
+@contextmanager
+def wanted(folder: Path) -> Iterator[dict[str, Any]]:
+    """What should run, to be changed in place; two who change it wait for each other."""
+    with (folder / "wanted.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = read(folder / "wanted.json")
+        yield known
+        write_private(folder / "wanted.json", json.dumps(known, indent=1))
+
+
+def know(folder: Path, name: str, digest: str, *, running: bool) -> None:
+    """Makes a service known with its release; one that is known stays as it is."""
+    with wanted(folder) as services:
+        services.setdefault(name, {"state": "running" if running else "stopped", "digest": digest})
+
+
+def set_state(folder: Path, names: Sequence[str], state: str) -> None:
+    """Starts or stops services that are known. Raises `Refused`."""
+    with wanted(folder) as services:
+        unknown = [name for name in names if name not in services]
+        if unknown or not names:
+            raise Refused(
+                f"there is no service {', '.join(unknown) or 'named'}; known: {', '.join(services)}"
+            )
+        for name in names:
+            services[name]["state"] = state
+
+
+def apply(folder: Path, images: Sequence[str]) -> None:
+    """Runs these releases, ``NAME@sha256:…``. Raises `Refused` for a digest that no release has."""
+    for image in images:
+        name, _, digest = image.partition("@")
+        try:
+            if Release.of(folder, digest).service != name:
+                raise Refused(f"{digest} is no release of {name}")
+        except (FileNotFoundError, ValueError):
+            raise Refused(f"there is no release {image}")
+    with wanted(folder) as services:
+        for image in images:
+            name, _, digest = image.partition("@")
+            services[name] = {"state": "running", "digest": digest}
+
+
+def wait(folder: Path) -> None:
+    """Until everything stands as it is wanted. Raises `Refused` after PATIENCE."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        status, wishes = read(folder / "status.json").get("services", {}), read(folder / "wanted.json")
+        if all(_is_so(status.get(name), wish) for name, wish in wishes.items()):
+            return
+        time.sleep(0.05)
+    raise Refused(f"it did not come about within {PATIENCE:g} s; see `status` and the services' logs")
+
+
+def _is_so(now: dict[str, Any] | None, wish: dict[str, Any]) -> bool:
+    if now is None or now["state"] != wish["state"]:
+        return False
+    return bool(now["state"] == "stopped" or now["image"].endswith(wish["digest"]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit code 1 with a sentence when it was refused or did not come about."""
+    folder, verb, *names = Path(argv[0]), argv[1], *argv[2:]
+    try:
+        if verb == "apply":
+            apply(folder, names)
+        elif verb in ("start", "stop"):
+            set_state(folder, names, "running" if verb == "start" else "stopped")
+        elif verb != "status":
+            raise Refused("say one of: status, start, stop, apply")
+        if verb != "status":
+            wait(folder)
+    except Refused as refusal:
+        print(f"services: {refusal}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(json.dumps(read(folder / "status.json") or {"services": {}}))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""Releases are deployed by digest on a real platform of processes; tags and strangers are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrations.actions import registry
+from integrations.actions.base import Context, Seen
+from integrations.clients import http
+from integrations.errors import Problem
+from integrations.sandbox import services_control
+from tests.integrations.recorder import Recorder
+from tests.integrations.sandbox.platforms import answering, free_port, platform
+
+Make = Callable[..., Context]
+APPLY, WAIT = registry()["deploy.apply"], registry()["deploy.wait"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], list[str], str]]:
+    """A platform, two releases of one service, and the address that it answers at."""
+    folder, port = tmp_path_factory.mktemp("platform") / "services", free_port()
+    with platform(folder) as settings:
+        images = [f"api@{answering('api', version, port).keep(folder)}" for version in ("one", "two")]
+        services_control.know(folder, "api", images[0].partition("@")[2], running=True)
+        services_control.wait(folder)
+        yield settings, images, f"http://127.0.0.1:{port}"
+
+
+def version(url: str) -> str:
+    return str(http.ask(url, "/").json()["version"])
+
+
+def until_answers(url: str, wanted: str) -> None:
+    from tests.integrations.sandbox.estates import answers, until
+
+    until(lambda: answers(url) and version(url) == wanted)
+
+
+def test_a_deployment_is_followed_and_can_be_taken_back(engine: Any, new_context: Make) -> None:
+    settings, (one, two), url = engine
+    systems = {"engine": settings}
+    values, report = (
+        APPLY.bind({"platform": "engine", "images": {"api": two}}, new_context(systems)),
+        Recorder(),
+    )
+    before = APPLY.before(values)
+    assert APPLY.probe(values, before).seen == Seen.NOT_DONE
+    outcome = APPLY.run(values, report)
+    assert outcome.ok, outcome.summary
+    until_answers(url, "two")
+    assert report.facts["release"]["previous"]["api"]["image"] == one
+    assert APPLY.probe(values, before).seen == Seen.DONE
+
+    waiting = WAIT.bind(
+        {"platform": "engine", "deployed": "deploy"}, new_context(systems, deploy=report.facts)
+    )
+    assert WAIT.run(waiting, Recorder()).ok
+    assert WAIT.probe(waiting, {}).seen == Seen.DONE
+
+    context = new_context(systems)
+    context = Context(**{**vars(context), "traces": {"deploy": {**before, **report.facts}}})
+    back = APPLY.bind({"platform": "engine", "back_to": "deploy"}, context)
+    assert APPLY.run(back, Recorder()).ok
+    until_answers(url, "one")
+
+
+def test_a_digest_that_no_release_has_is_refused_by_the_platform(engine: Any, new_context: Make) -> None:
+    settings, *_ = engine
+    wrong = f"api@sha256:{'0' * 64}"
+    values = APPLY.bind({"platform": "engine", "images": {"api": wrong}}, new_context({"engine": settings}))
+    with pytest.raises(Problem, match="ended with code 1") as refused:
+        APPLY.run(values, Recorder())
+    assert "there is no release" in refused.value.means
+
+
+def test_a_tag_is_refused_before_anything_is_asked(engine: Any, new_context: Make) -> None:
+    context = new_context({"engine": engine[0]})
+    for image in ("api:latest", "api", "", "$NOT_SET"):
+        with pytest.raises(Problem, match="not named by its digest"):
+            APPLY.run(
+                APPLY.bind({"platform": "engine", "images": {"api": image or " "}}, context), Recorder()
+            )
+
+
+def test_an_image_that_was_not_checked_is_not_deployed(engine: Any, new_context: Make) -> None:
+    settings, (one, two), _ = engine
+    checked = {"images": [{"digest": one.partition("@")[2]}]}
+    raw = {"platform": "engine", "images": {"api": two}, "checked": "check"}
+    with pytest.raises(Problem, match="has not checked the image of api"):
+        APPLY.run(APPLY.bind(raw, new_context({"engine": settings}, check=checked)), Recorder())
+
+
+def test_the_preview_shows_command_and_what_runs_now(engine: Any, new_context: Make) -> None:
+    settings, (one, two), _ = engine
+    values = APPLY.bind({"platform": "engine", "images": {"api": two}}, new_context({"engine": settings}))
+    preview = APPLY.preview(values)
+    assert preview.lines[0].endswith(f"apply {two}")
+    assert one in preview.warnings[0]
+
+
+def test_neither_images_nor_a_way_back_is_a_mistake_of_the_runbook(tmp_path: Path, new_context: Make) -> None:
+    with pytest.raises(Exception, match="Name images"):
+        APPLY.bind({"platform": "engine"}, new_context({"engine": {"kind": "platform", "driver": "command"}}))
