@@ -1,6 +1,7 @@
 """The new API: reads the columns that the new schema has, and answers as covenant-connect.md found it.
 
-Settings: DATABASE_URL (the role `covenant_api`), PORT, REDIS_URL. Unlike the real image it does not
+Settings: DATABASE_URL (the role `covenant_api`), PORT, REDIS_URL; MOOD_FILE: while that file is there,
+its reads answer 500. Unlike the real image it does not
 migrate when it starts (finding 5): the runbook takes that out of the image first.
 """
 
@@ -12,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import argon2
@@ -34,11 +36,13 @@ Connection = psycopg.Connection[dict[str, Any]]
 class Api:
     """Answers questions on one database and one Redis, asked anew each time: no state, no cache."""
 
-    def __init__(self, database: str, queue: str) -> None:
-        self.database, self.queue = database, queue
+    def __init__(self, database: str, queue: str, mood: str = "") -> None:
+        self.database, self.queue, self.mood = database, queue, Path(mood) if mood else None
 
     def __call__(self, asked: Asked) -> Answer:
         """One question; what the database refuses is a 400, as the real exception filter has it."""
+        if asked.path in READS and self.mood is not None and self.mood.exists():
+            return failure(500, "Internal server error", "Internal Server Error")  # as a bad night has it
         try:
             return self._route(asked.method, asked.path)(asked.body)
         except psycopg.Error as error:
@@ -164,7 +168,8 @@ def failure(status: int, message: str, error: str) -> Answer:
 
 def main() -> None:
     """Serves until SIGTERM."""
-    api = Api(os.environ["DATABASE_URL"], os.environ.get("REDIS_URL", ""))
+    environ = os.environ
+    api = Api(environ["DATABASE_URL"], environ.get("REDIS_URL", ""), environ.get("MOOD_FILE", ""))
     serve(int(os.environ["PORT"]), Counted(api), name="new-api")
 
 

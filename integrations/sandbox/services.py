@@ -35,14 +35,22 @@ class Release:
     argv: list[str]
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def text(self) -> str:
+        """The file's content."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1)
+
+    @property
+    def digest(self) -> str:
+        """“sha256:…” of the file's content."""
+        return f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
+
     def keep(self, folder: Path) -> str:
-        """Writes it down for those who deploy it; its digest, “sha256:…”."""
-        text = json.dumps(asdict(self), sort_keys=True, indent=1)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        """Writes it down for those who deploy it; its digest."""
         releases = folder / "releases"
         releases.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(releases / f"{digest}.json", text)
-        return f"sha256:{digest}"
+        write_private(releases / f"{self.digest.removeprefix('sha256:')}.json", self.text)
+        return self.digest
 
     @classmethod
     def of(cls, folder: Path, digest: str) -> Release:

@@ -50,9 +50,10 @@ def wanted(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def know(folder: Path, name: str, digest: str, *, running: bool) -> None:
-    """Makes a service known with its release; one that is known stays as it is."""
+    """Makes a service known with its release; one that is known keeps its state."""
     with wanted(folder) as services:
-        services.setdefault(name, {"state": "running" if running else "stopped", "digest": digest})
+        known = services.setdefault(name, {"state": "running" if running else "stopped"})
+        known["digest"] = digest
 
 
 def set_state(folder: Path, names: Sequence[str], state: str) -> None:

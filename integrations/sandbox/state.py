@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -9,6 +10,8 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from integrations.errors import Problem
+from integrations.sandbox import provider_keys
 from integrations.sandbox.legacy.access import ROLES
 
 FIRST_PORT, LAST_PORT = 18_100, 18_900  # below the ports that the kernel gives to outgoing connections
@@ -22,6 +25,8 @@ SECRETS = (
     "STRIPE_SECRET_KEY",
     "FLUTTERWAVE_SECRET_KEY",
 )
+#: who listens on loopback, in the order in which they get their ports
+LISTENERS = ("old-app", "new-api", "queue", "providers", "public", "front-door", "name-server")
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,27 @@ class State:
 
     passwords: dict[str, str]  # by database role
     canary_password: str
-    secrets: dict[str, str]
+    secrets: dict[str, str]  # of the old estate, by the names of its settings
+    keys: dict[str, str]  # of the new estate, by the names of its settings
     queue_password: str
-    legacy_port: int
-    api_port: int
-    queue_port: int
+    tsig_secret: str
+    ports: dict[str, int]
 
     @classmethod
     def of(cls, folder: Path) -> State:
-        """The state kept in the folder; a new one, kept at once, where there is none."""
+        """The state kept in the folder; a new one, kept at once, where there is none.
+
+        Raises `Problem` for one that an earlier version of the sandbox kept.
+        """
         path = folder / "state.json"
         if path.exists():
-            return cls(**json.loads(path.read_text()))
+            try:
+                return cls(**json.loads(path.read_text()))
+            except TypeError:
+                raise Problem(
+                    f"{folder} holds a sandbox of an earlier version.",
+                    next="Begin anew: ./panel demo --fresh",
+                ) from None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         state = cls.new()
@@ -50,18 +64,24 @@ class State:
 
     @classmethod
     def new(cls) -> State:
-        """Other passwords and ports than any before."""
-        legacy = free_port(FIRST_PORT)
-        api = free_port(legacy + 1)
+        """Other passwords, keys and ports than any before."""
         return cls(
             passwords={role: secrets.token_hex(16) for role in ROLES},
             canary_password=secrets.token_hex(12),
-            secrets={name: f"sandbox-{secrets.token_hex(12)}" for name in SECRETS},
+            secrets={name: provider_keys.old(name) for name in SECRETS},
+            keys=provider_keys.new(),
             queue_password=secrets.token_hex(16),
-            legacy_port=legacy,
-            api_port=api,
-            queue_port=free_port(api + 1),
+            tsig_secret=base64.b64encode(secrets.token_bytes(32)).decode(),
+            ports=free_ports(),
         )
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for each of LISTENERS."""
+    ports: dict[str, int] = {}
+    for name in LISTENERS:
+        ports[name] = free_port(max(ports.values(), default=FIRST_PORT - 1) + 1)
+    return ports
 
 
 def free_port(first: int) -> int:

@@ -13,11 +13,14 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from integrations.sandbox import services_control
 from integrations.sandbox.legacy import access, seed
+from integrations.sandbox.services import Release
 from integrations.sandbox.state import State, write_private
 
 DATABASE = "covenant"
 CANARY = "canary@people.invalid"
+MODULE = (sys.executable, "-m")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Sandbox:
     @property
     def queue_url(self) -> str:
         """The address of the new stack's Redis."""
-        return f"redis://:{self.state.queue_password}@127.0.0.1:{self.state.queue_port}/0"
+        return f"redis://:{self.state.queue_password}@127.0.0.1:{self.state.ports['queue']}/0"
 
     def url(self, role: str) -> str:
         """The address of the old database by one of the logins of `access`."""
@@ -81,7 +84,9 @@ class Sandbox:
         from integrations.sandbox import node  # here, since `-m integrations.sandbox.node` runs it too
 
         node.lay_out(self.project)
-        write_private(self.folder / "old.env", self._env_file())
+        write_private(self.folder / "old.env", self._old_env())
+        write_private(self.folder / "new.env", self._new_env())
+        self._lay_out_platform()
         say(f"the old estate is in {self.folder}")
 
     def _is_there(self, admin: access.Connection) -> bool:
@@ -111,7 +116,32 @@ class Sandbox:
         admin.execute(rename.format(sql.Identifier(partial), sql.Identifier(self.database)))
         say(f"{self.rows:,} rows in {time.monotonic() - began:.1f} s")
 
-    def _env_file(self) -> str:
+    def _lay_out_platform(self) -> None:
+        """Releases of the three applications; only the old one runs until somebody starts the others."""
+        folder = self.folder / "platform"
+        services_control.lay_out(folder)
+        for name, release in self.releases().items():
+            services_control.know(folder, name, release.keep(folder), running=name == "old-app")
+
+    def releases(self) -> dict[str, Release]:
+        """What the platform can run, by the name of the service."""
+        return {app.name: Release(app.name, app.argv, app.env) for app in self.applications()}
+
+    def _new_env(self) -> str:
+        """The new estate's settings, as covenant-connect.md lists them, for whoever compares the two."""
+        settings = {
+            **self.state.keys,
+            "DATABASE_URL": self.url(access.API),
+            "REDIS_URL": self.queue_url,
+            "QUEUE_DRIVER": "redis",
+            "SESSION_TTL": "604800",
+            "CORS_ORIGINS": "https://covenant.invalid,https://www.covenant.invalid",
+            "COOKIE_DOMAIN": "covenant.invalid",
+            "AWS_REGION": "eu-west-1",
+        }
+        return "".join(f'{name}="{value}"\n' for name, value in sorted(settings.items()))
+
+    def _old_env(self) -> str:
         kept = self.state.secrets
         lines = [
             "# The old estate of the sandbox: values made at random, good for nothing else.",
@@ -127,42 +157,84 @@ class Sandbox:
         ]
         return "\n".join(lines) + "\n"
 
-    def processes(self) -> list[Process]:
-        """The new stack's queue, the old application and the new API, each ended by SIGTERM."""
-        module, state = [sys.executable, "-m"], self.state
-        queue = [*module, "integrations.sandbox.new_queue", str(self.folder / "queue"), str(state.queue_port)]
+    def listening(self, name: str) -> str:
+        """The address of one of the programs, by its name in `state.LISTENERS`."""
+        return f"http://127.0.0.1:{self.state.ports[name]}"
+
+    def applications(self) -> list[Process]:
+        """The old application, the new API and its worker: what the platform runs, stops and deploys."""
+        new = {
+            **self.state.keys,
+            **self._provider_addresses(),
+            "DATABASE_URL": self.url(access.API),
+            "REDIS_URL": self.queue_url,
+            "QUEUE_DRIVER": "redis",
+            "PUBLIC_URL": self.listening("public"),
+            "MOOD_FILE": str(self.folder / "new-api.mood"),
+        }
+        old = {"DATABASE_URL": self.url(access.APPLICATION), "PORT": str(self.state.ports["old-app"])}
         return [
-            Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
-            Process(
-                "old-app",
-                [*module, "integrations.sandbox.legacy_app"],
-                {"DATABASE_URL": self.url(access.APPLICATION), "PORT": str(self.state.legacy_port)},
-            ),
+            Process("old-app", [*MODULE, "integrations.sandbox.legacy_app"], old),
             Process(
                 "new-api",
-                [*module, "integrations.sandbox.new_api"],
-                {
-                    "DATABASE_URL": self.url(access.API),
-                    "PORT": str(self.state.api_port),
-                    "REDIS_URL": self.queue_url,
-                },
+                [*MODULE, "integrations.sandbox.new_api"],
+                {**new, "PORT": str(self.state.ports["new-api"])},
+            ),
+            Process(
+                "new-worker", [*MODULE, "integrations.sandbox.new_worker", str(self.folder / "worker")], new
             ),
         ]
 
-    def variables(self) -> dict[str, str]:
-        """What the runbook's ``systems:`` take their addresses from."""
+    def _provider_addresses(self) -> dict[str, str]:
+        """Where the stand-ins of the providers listen, by the names that the new estate's settings have."""
+        base = self.listening("providers")
         return {
+            "STRIPE_API_URL": f"{base}/stripe/v1",
+            "PAYSTACK_API_URL": f"{base}/paystack",
+            "FINCRA_API_URL": f"{base}/fincra",
+            "FLUTTERWAVE_API_URL": f"{base}/flutterwave/v3",
+            "GOOGLE_URL": f"{base}/google",
+            "FACEBOOK_URL": f"{base}/facebook",
+            "APPLE_URL": f"{base}/apple",
+        }
+
+    def processes(self) -> list[Process]:
+        """What a supervisor runs: the queue, the platform with the applications, what lies outside."""
+        state, folder = self.state, self.folder
+        queue = [*MODULE, "integrations.sandbox.new_queue", str(folder / "queue"), str(state.ports["queue"])]
+        return [
+            Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
+            Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """What the runbook's ``systems:`` take their addresses and credentials from."""
+        releases = self.releases()
+        services = shlex.quote(str(self.folder / "platform" / "bin" / "services"))
+        return {
+            **self.state.keys,
+            **self._provider_addresses(),
             "LEGACY_DATABASE_URL": self.url(access.APPLICATION),
             "TARGET_DATABASE_URL": self.url(access.MIGRATOR),
+            "API_DATABASE_URL": self.url(access.API),
             "PARITY_DATABASE_URL": self.url(access.READER),
             "SCRATCH_DATABASE_URL": self.scratch_url,
             "PRISMA_PROJECT": str(self.project),
             "PRISMA_COMMAND": shlex.quote(str(self.project / "bin" / "prisma")),
             "PRISMA_DIFF": "adapter",
-            "API_URL": f"http://127.0.0.1:{self.state.api_port}",
+            "API_URL": self.listening("new-api"),
             "QUEUE_URL": self.queue_url,
-            "LEGACY_APP_URL": f"http://127.0.0.1:{self.state.legacy_port}",
+            "LEGACY_APP_URL": self.listening("old-app"),
+            "PUBLIC_URL": self.listening("public"),
             "LEGACY_ENV_FILE": str(self.folder / "old.env"),
+            "NEW_ENV_FILE": str(self.folder / "new.env"),
             "CANARY_EMAIL": CANARY,
             "CANARY_PASSWORD": self.state.canary_password,
+            "PLATFORM_APPLY": f"{services} apply {{images}}",
+            "PLATFORM_START": f"{services} start {{services}}",
+            "PLATFORM_STOP": f"{services} stop {{services}}",
+            "PLATFORM_STATUS": f"{services} status",
+            "NEW_API_IMAGE": f"new-api@{releases['new-api'].digest}",
+            "NEW_WORKER_IMAGE": f"new-worker@{releases['new-worker'].digest}",
+            "SANDBOX_FOLDER": str(self.folder),
         }

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--back-at",
             metavar="ITEM",
-            help="break the new stack before this item, meet its failure with a rollback, and go all the way back",
+            help="break the new stack before this item, and meet its failure with the whole rollback",
         )
         parser.add_argument("--limit", type=float, default=240.0, help="seconds (default: 240)")
 

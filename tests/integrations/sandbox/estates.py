@@ -90,7 +90,7 @@ class Estate:
 
     def process(self, name: str, **env: str) -> Process:
         """A program of the sandbox on a port of its own, with some of its settings changed."""
-        found = next(p for p in self.sandbox.processes() if p.name == name)
+        found = next(p for p in [*self.sandbox.applications(), *self.sandbox.processes()] if p.name == name)
         return replace(found, env={**found.env, "PORT": str(free_port()), **env})
 
     def drop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_everything_kept_is_for_our_eyes_only(estate: Estate) -> None:
     folder = estate.sandbox.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "backend").stat().st_mode) == 0o700
-    for name in ("state.json", "old.env"):
+    for name in ("state.json", "old.env", "new.env", "platform/wanted.json"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
@@ -50,10 +51,16 @@ def test_no_password_is_in_the_arguments_of_a_program(estate: Estate) -> None:
     secrets = [
         *state.passwords.values(),
         *state.secrets.values(),
+        *state.keys.values(),
+        state.tsig_secret,
         state.canary_password,
         state.queue_password,
     ]
-    words = [word for process in estate.sandbox.processes() for word in process.argv]
+    words = [
+        word
+        for process in [*estate.sandbox.processes(), *estate.sandbox.applications()]
+        for word in process.argv
+    ]
     assert not [word for word in words for secret in secrets if secret in word]
 
 
@@ -63,7 +70,11 @@ def test_the_old_env_file_has_the_old_names_and_leads_to_the_old_database(estate
     assert {"DATABASE_URL", "SECRET_KEY", "REDIS_URL", "CORS_ORIGINS", *gateways} <= set(values)
     with psycopg.connect(str(values["DATABASE_URL"])) as connection:
         assert connection.execute("select current_user").fetchone() == ("legacy_app",)
-    assert all(str(values[name]).startswith("sandbox-") for name in gateways)
+    new = dotenv_values(estate.sandbox.variables()["NEW_ENV_FILE"], interpolate=False)
+    assert not set(values.values()) & {new[name] for name in gateways}, "no key is shared"
+    assert all(
+        re.search("test|sandbox", str(found[name]), re.I) for name in gateways for found in (values, new)
+    )
 
 
 def test_the_command_line_of_prisma_is_a_program(estate: Estate) -> None:
