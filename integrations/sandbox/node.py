@@ -65,7 +65,7 @@ def lay_out(folder: Path) -> Path:
     fresh.write_text(
         WRAPPER.format(
             folder=_quoted(folder.resolve()),  # written in, not worked out: a wrong guess would lay out there
-            marker=_marker(),
+            marker=marker(),
             repository=_quoted(REPOSITORY),
             python=_quoted(sys.executable),
         )
@@ -82,17 +82,26 @@ def install(folder: Path, log: Callable[[str], None]) -> Path:
     missing or too old, and when npm fails.
     """
     command = lay_out(folder)
-    done = folder / "node_modules" / _marker()
+    install_packages(SOURCE, folder, log)
+    return command
+
+
+def install_packages(source: Path, folder: Path, log: Callable[[str], None]) -> None:
+    """Installs what the lock file of ``source`` names into a folder with a copy of it, unless it is there.
+
+    Raises `Problem` in words.
+    """
+    done = folder / "node_modules" / marker(source)
     with _alone(folder):
         if not done.exists():
             _check_node()
             _npm_ci(folder, log)
             done.touch(0o600)
-    return command
 
 
-def _marker() -> str:
-    lock = (SOURCE / "package-lock.json").read_bytes()
+def marker(source: Path = SOURCE) -> str:
+    """The file in ``node_modules`` that says that exactly these packages are there."""
+    lock = (source / "package-lock.json").read_bytes()
     return f".installed-{hashlib.sha256(lock).hexdigest()[:16]}"
 
 
@@ -113,14 +122,14 @@ def _check_node() -> None:
     numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_NODE:
         raise Problem(
-            f"Node.js {version} is too old for Prisma 6.",
-            means="The Prisma items of the rehearsal cannot run; the rest of the panel does.",
+            f"Node.js {version} is too old for the new stack.",
+            means="The items that need it (Prisma, the worker) cannot run; the rest of the panel does.",
             next="Install Node.js 20 or later, then start the item again.",
         )
 
 
 def _npm_ci(folder: Path, log: Callable[[str], None]) -> None:
-    log("Installing the npm packages of the Prisma project (once).")
+    log("Installing npm packages (once).")
     env = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     done = programs.run(
         [programs.find("npm"), "ci", "--ignore-scripts", "--no-progress", "--loglevel=error"],

@@ -1,0 +1,99 @@
+"""The queue is watched with the real BullMQ at both ends: its worker under Node.js, and its library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrations.actions import registry
+from integrations.actions.base import Context, Seen
+from integrations.clients import bullmq
+from integrations.errors import Cancelled
+from tests.integrations.recorder import Recorder
+from tests.integrations.sandbox.queues import QUEUE, valkey, worker
+
+ACTION = registry()["bullmq.watch"]
+SCHEDULES = ["prayer-notifications", "kpi-digest", "automations"]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[str]:
+    """A queue with a worker at it."""
+    with valkey(tmp_path_factory.mktemp("queue")) as address, worker(packages, address):
+        yield address
+
+
+@pytest.fixture
+def bind(url: str, new_context: Callable[..., Context]) -> Callable[..., Any]:
+    def bound(address: str = "", **raw: Any) -> Any:
+        context = new_context({"queue": {"kind": "redis", "url": address or url}})
+        return ACTION.bind({"redis": "queue", "queue": QUEUE, "seconds": 0, **raw}, context)
+
+    return bound
+
+
+def test_a_healthy_queue_does_the_canary_and_is_left_as_it_was(bind: Any, url: str) -> None:
+    report = Recorder()
+    outcome = ACTION.run(bind(canary="canary", schedules=SCHEDULES), report)
+    assert outcome.ok, outcome.summary
+    assert report.facts["canary"]["state"] == "completed"
+    assert report.facts["workers"] == 1
+    assert {"waiting", "active", "failed", "completed_per_minute"} <= set(report.points[0])
+    with bullmq.connected(url) as client:
+        assert not client.exists(f"bull:{QUEUE}:{report.facts['canary']['job']}")
+
+
+def test_a_schedule_that_is_not_there_is_red(bind: Any) -> None:
+    outcome = ACTION.run(bind(schedules=[*SCHEDULES, "weekly-report"]), Recorder())
+    assert not outcome.ok
+    assert "Not scheduled: weekly-report" in outcome.summary
+
+
+def test_a_job_that_the_worker_does_not_know_is_red_with_its_reason(bind: Any) -> None:
+    outcome = ACTION.run(bind(canary="unheard-of"), Recorder())
+    assert not outcome.ok
+    assert "no handler for the job unheard-of" in outcome.summary
+
+
+def test_a_failure_while_we_look_ends_it_at_once(bind: Any, url: str) -> None:
+    class Meddling(Recorder):
+        def measure(self, **values: float) -> None:
+            super().measure(**values)
+            if len(self.points) == 1:
+                bullmq.send(url, QUEUE, "bull", "not-known", {})
+
+    report = Meddling()
+    outcome = ACTION.run(bind(seconds=60), report)
+    assert not outcome.ok
+    assert "1 job(s) failed while we looked" in outcome.summary
+    assert report.facts["failures"][0]["name"] == "not-known"
+
+
+def test_without_a_worker_jobs_pile_up_and_that_is_said(bind: Any, tmp_path: Path) -> None:
+    with valkey(tmp_path / "q") as address:
+        nowhere = ACTION.run(bind(address), Recorder())
+        bullmq.send(address, QUEUE, "bull", "canary", {})
+        alone = ACTION.run(bind(address), Recorder())
+        waiting = ACTION.run(bind(address, workers=0, canary="canary", canary_seconds=0.2), Recorder())
+        full = ACTION.run(bind(address, workers=0, max_waiting=0), Recorder())
+    assert "There is no queue" in nowhere.summary
+    assert "0 worker(s)" in alone.summary
+    assert "takes no jobs" in waiting.summary
+    assert "jobs wait, the bound is 0" in full.summary
+    assert not any(outcome.ok for outcome in (nowhere, alone, waiting, full))
+
+
+def test_it_can_be_cancelled_and_leaves_nothing(bind: Any) -> None:
+    with pytest.raises(Cancelled):
+        ACTION.run(bind(seconds=60), Recorder(cancel_when=lambda report: bool(report.points)))
+    values = bind(canary="canary")
+    assert ACTION.probe(values, ACTION.before(values)).seen == Seen.NOT_DONE
+    assert any("canary" in line for line in ACTION.preview(values).lines)
