@@ -13,6 +13,7 @@ from integrations.actions.base import Context, Seen
 from integrations.clients import bullmq
 from integrations.errors import Cancelled, Unreachable
 from tests.integrations.recorder import Recorder
+from tests.integrations.sandbox.estates import until
 from tests.integrations.sandbox.queues import valkey
 
 ACTION = registry()["redis.check"]
@@ -60,6 +61,9 @@ def test_what_would_lose_a_job_is_red_with_its_remedy(
             outcome = run()
         finally:
             client.config_set(setting, before)
+            until(
+                lambda: not client.info("persistence")["aof_rewrite_in_progress"]
+            )  # or it cannot be stopped
     assert not outcome.ok
     assert said in outcome.summary
 
