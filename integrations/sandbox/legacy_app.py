@@ -195,6 +195,9 @@ def main() -> None:
         pages = {
             "/": lambda: home(url),
             "/healthz": lambda: healthy(url),
+            "/health/live": lambda: healthy(url),
+            "/churches": lambda: home(url),
+            "/events": lambda: home(url),
             "/stats": lambda: Answer(200, writer.stats()),
         }
         if asked.method != "GET" or asked.path not in pages:

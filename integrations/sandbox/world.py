@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import services_control
+from integrations.sandbox import front_door, services_control
 from integrations.sandbox.legacy import access, seed
 from integrations.sandbox.services import Release
 from integrations.sandbox.state import State, write_private
@@ -205,6 +205,21 @@ class Sandbox:
         return [
             Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
             Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
+            Process(
+                "front-door",
+                [*MODULE, "integrations.sandbox.front_door", str(folder / "front-door")],
+                {
+                    "PUBLIC_PORT": str(state.ports["public"]),
+                    "ADMIN_PORT": str(state.ports["front-door"]),
+                    "OLD_URL": self.listening("old-app"),
+                    "NEW_URL": self.listening("new-api"),
+                },
+            ),
+            Process(
+                "visitors",
+                [*MODULE, "integrations.sandbox.visitors"],
+                {"PUBLIC_URL": self.listening("public")},
+            ),
         ]
 
     def variables(self) -> dict[str, str]:
@@ -226,6 +241,11 @@ class Sandbox:
             "QUEUE_URL": self.queue_url,
             "LEGACY_APP_URL": self.listening("old-app"),
             "PUBLIC_URL": self.listening("public"),
+            "PROXY_DRIVER": "caddy",
+            "PROXY_URL": self.listening("front-door"),
+            "PROXY_POOL": front_door.HANDLER,
+            "PROXY_OLD": front_door.dial(self.listening("old-app")),
+            "PROXY_NEW": front_door.dial(self.listening("new-api")),
             "LEGACY_ENV_FILE": str(self.folder / "old.env"),
             "NEW_ENV_FILE": str(self.folder / "new.env"),
             "CANARY_EMAIL": CANARY,
