@@ -1,0 +1,1 @@
+"""The dual run: what the old and the new stack answer to the same reads, compared field by field."""

@@ -1,0 +1,148 @@
+"""One writer, never two: seen by real test writes, real servers and a real worker's connection."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from cutover.embedded import free_port
+from integrations.actions import registry
+from integrations.actions.base import Context, Seen
+from integrations.errors import Cancelled
+from tests.integrations.clients import proxies
+from tests.integrations.conftest import AppDatabase, as_role
+from tests.integrations.recorder import Recorder
+from tests.integrations.sandbox.queues import QUEUE, valkey
+
+ACTION = registry()["writers.check"]
+WORKER = "bull:YXV0b21hdGlvbi10YXNrcw=="  # how BullMQ names a worker's connection to automation-tasks
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with (
+        proxies.stack("old-app") as old,
+        proxies.stack("new-api", 401) as new,
+        valkey(tmp_path_factory.mktemp("q")) as queue,
+    ):
+        yield {"old": old, "new": new, "queue": queue, "nothing": f"http://127.0.0.1:{free_port()}"}
+
+
+@pytest.fixture
+def new_login(app_database: AppDatabase) -> Iterator[str]:
+    """The address by a login of the new stack, which may write."""
+    role, password = f"{app_database.role}_new", secrets.token_hex(8)
+    app_database.execute(
+        f"create role {role} login password '{password}'; grant {app_database.role} to {role}"
+    )
+    yield as_role(app_database.admin_url, role, password)
+    app_database.execute(f"drop owned by {role}; drop role {role}")
+
+
+@pytest.fixture
+def check(
+    app_database: AppDatabase, new_login: str, addresses: dict[str, str], new_context: Callable[..., Context]
+) -> Callable[..., Any]:
+    def checked(expected: str, report: Recorder | None = None, **urls: str) -> Any:
+        at = {**addresses, "public": addresses["nothing"], **urls}
+        http = {
+            name: {"kind": "http", "url": at[name], "marker": f"server: {name}-"} for name in ("old", "new")
+        }
+        systems = {
+            **http,
+            "public": {"kind": "http", "url": at["public"]},
+            "app": {"kind": "postgres", "url": app_database.app_url},
+            "api": {"kind": "postgres", "url": new_login},
+            "queue": {"kind": "redis", "url": at["queue"]},
+        }
+        raw = {"application": "app", "new_login": "api", "old": "old", "new": "new", "redis": "queue"}
+        raw |= {"queue": QUEUE, "public": "public", "expected": expected}
+        return ACTION.run(ACTION.bind(raw, new_context(systems)), report or Recorder())
+
+    return checked
+
+
+def test_only_the_old_application_writes_before_the_window(check: Any, addresses: dict[str, str]) -> None:
+    outcome = check("old", new=addresses["nothing"])
+    assert outcome.ok, outcome.summary
+    assert "the old stack: old application" in outcome.summary
+
+
+def test_two_writers_are_red_and_named(check: Any) -> None:
+    report = Recorder()
+    outcome = check("old", report)
+    assert not outcome.ok
+    assert outcome.summary.startswith("Two stacks can write: old application, new API.")
+    assert {w["name"]: w["can_write"] for w in report.facts["writers"]} == {
+        "old application": True,
+        "new API": True,
+        "new worker": False,
+        "webhooks": False,
+    }
+
+
+def test_nobody_is_right_only_when_an_outage_is_announced(
+    check: Any, app_database: AppDatabase, addresses: dict[str, str]
+) -> None:
+    app_database.set_read_only()
+    assert check("none", new=addresses["nothing"]).ok
+    outcome = check("old", new=addresses["nothing"])
+    assert not outcome.ok
+    assert "not announced" in outcome.summary
+
+
+def test_the_new_stack_alone_writes_after_the_switch_worker_and_webhooks_among_it(
+    check: Any, app_database: AppDatabase, addresses: dict[str, str]
+) -> None:
+    app_database.set_read_only()
+    worker = redis.Redis.from_url(addresses["queue"], client_name=WORKER)
+    try:
+        worker.ping()
+        report = Recorder()
+        outcome = check("new", report, public=addresses["new"])
+    finally:
+        worker.close()
+    assert outcome.ok, outcome.summary
+    assert all(w["can_write"] for w in report.facts["writers"] if w["stack"] == "new")
+    assert not check("old").ok, "the wrong one is as red as two"
+
+
+def test_a_worker_without_an_api_is_a_writer_too(check: Any, addresses: dict[str, str]) -> None:
+    worker = redis.Redis.from_url(addresses["queue"], client_name=WORKER)
+    try:
+        worker.ping()
+        outcome = check("old", new=addresses["nothing"])
+    finally:
+        worker.close()
+    assert not outcome.ok
+    assert "new worker" in outcome.summary
+
+
+def test_a_login_that_is_gone_cannot_write(check: Any, app_database: AppDatabase) -> None:
+    app_database.execute(f"alter role {app_database.role} nologin")
+    try:
+        report = Recorder()
+        assert check("new", report).ok
+    finally:
+        app_database.execute(f"alter role {app_database.role} login")
+    assert "may not log in" in report.facts["writers"][0]["why"]
+
+
+def test_it_leaves_nothing_and_can_be_cancelled(check: Any, app_database: AppDatabase) -> None:
+    count = app_database.execute("select count(*), sum(amount) from donations")
+    check("old")
+    assert app_database.execute("select count(*), sum(amount) from donations") == count
+    with pytest.raises(Cancelled):
+        check("old", Recorder(cancel_when=lambda report: True))
+    assert ACTION.probe(None, {}).seen == Seen.NOT_DONE
+
+
+def test_a_word_that_is_no_stack_is_a_mistake_of_the_runbook(new_context: Callable[..., Context]) -> None:
+    with pytest.raises(Exception, match="expected"):
+        ACTION.bind({"expected": "both"}, new_context({}))
+    with pytest.raises(Exception, match="application"):
+        ACTION.bind({"expected": "old"}, new_context({}))
