@@ -11,10 +11,10 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import argon2
 import psycopg
@@ -22,6 +22,7 @@ import redis
 from psycopg.rows import dict_row
 
 from integrations.sandbox.new_reads import READS
+from integrations.sandbox.new_webhooks import Webhooks
 from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
 
 SESSION = timedelta(days=7)
@@ -33,18 +34,27 @@ USER = "id, email, name, first_name, last_name, avatar_url, roles, is_admin"
 Connection = psycopg.Connection[dict[str, Any]]
 
 
+class Part(Protocol):
+    """Some more routes of the API."""
+
+    def answer(self, asked: Asked) -> Answer | None:
+        """None for what is none of them."""
+
+
 class Api:
     """Answers questions on one database and one Redis, asked anew each time: no state, no cache."""
 
-    def __init__(self, database: str, queue: str, mood: str = "") -> None:
+    def __init__(self, database: str, queue: str, mood: str = "", parts: Sequence[Part] = ()) -> None:
         self.database, self.queue, self.mood = database, queue, Path(mood) if mood else None
+        self.parts = parts
 
     def __call__(self, asked: Asked) -> Answer:
         """One question; what the database refuses is a 400, as the real exception filter has it."""
         if asked.path in READS and self.mood is not None and self.mood.exists():
             return failure(500, "Internal server error", "Internal Server Error")  # as a bad night has it
         try:
-            return self._route(asked.method, asked.path)(asked.body)
+            more = next((found for part in self.parts if (found := part.answer(asked)) is not None), None)
+            return more or self._route(asked.method, asked.path)(asked.body)
         except psycopg.Error as error:
             say(f"{asked.method} {asked.path}: {error.sqlstate} {error}".strip())
             return failure(400, "An unexpected database error occurred", "Bad Request")
@@ -168,8 +178,9 @@ def failure(status: int, message: str, error: str) -> Answer:
 
 def main() -> None:
     """Serves until SIGTERM."""
-    environ = os.environ
-    api = Api(environ["DATABASE_URL"], environ.get("REDIS_URL", ""), environ.get("MOOD_FILE", ""))
+    environ, database = os.environ, os.environ["DATABASE_URL"]
+    parts = [Webhooks(database, environ)]
+    api = Api(database, environ.get("REDIS_URL", ""), environ.get("MOOD_FILE", ""), parts)
     serve(int(os.environ["PORT"]), Counted(api), name="new-api")
 
 
