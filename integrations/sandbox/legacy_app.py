@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 
 from integrations.sandbox.legacy import words
+from integrations.sandbox.legacy_reads import LegacyReads
 from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Covenant Connect (old)</title>
@@ -189,7 +190,7 @@ def healthy(url: str) -> Answer:
 def main() -> None:
     """Serves until SIGTERM."""
     url = os.environ["DATABASE_URL"]
-    writer = Writer(url, float(os.environ.get("WRITES_PER_SECOND", "4")))
+    writer, reads = Writer(url, float(os.environ.get("WRITES_PER_SECOND", "4"))), LegacyReads(url)
 
     def answering(asked: Asked) -> Answer:
         pages = {
@@ -201,7 +202,7 @@ def main() -> None:
             "/stats": lambda: Answer(200, writer.stats()),
         }
         if asked.method != "GET" or asked.path not in pages:
-            return Answer(404, {"error": "not found"})
+            return reads.answer(asked) or Answer(404, {"error": "not found"})
         return pages[asked.path]()
 
     writer.start()

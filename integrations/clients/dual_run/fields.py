@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -99,19 +99,22 @@ class _Look:
         left = self._by_key(old, self.read.key)
         right = self._by_key(new, self._renamed(self.read.key).new)
         if len(left) != len(old) or len(right) != len(new):
-            yield Difference(f"{name}[{self.read.key}]", *_twice(old, left), *_twice(new, right))
-        for key in [*left, *(key for key in right if key not in left)]:
-            here = f"{name}[{self.read.key}={_short(key)}]"
+            yield Difference(f"{name}[{self.read.key}]", _twice(old, left), _twice(new, right))
+        for number, key in enumerate([*left, *(key for key in right if key not in left)]):
+            here = (
+                f"{name}[{number if self._is_personal(self.read.key) else f'{self.read.key}={_short(key)}'}]"
+            )
             yield from self.row(here, left.get(key, NOTHING), right.get(key, NOTHING))
         common = [key for key in left if key in right]
         if self.read.ordered and common != (there := [key for key in right if key in left]):
             at = next(n for n, (a, b) in enumerate(zip(common, there, strict=True)) if a != b)
-            yield Difference(f"{name}: order, from row {at}", _short(common[at]), _short(there[at]))
+            keys = [MASK if self._is_personal(self.read.key) else _short(k[at]) for k in (common, there)]
+            yield Difference(f"{name}: order, from row {at}", *keys)
 
     def _in_order(self, name: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
         for number in range(max(len(old), len(new))):
-            pair = (side[number] if number < len(side) else NOTHING for side in (old, new))
-            yield from self.row(f"{name}[{number}]", *pair)
+            left, right = (side[number] if number < len(side) else NOTHING for side in (old, new))
+            yield from self.row(f"{name}[{number}]", left, right)
 
     def _by_key(self, rows: list[Any], key: str) -> dict[str, Any]:
         found = {}
@@ -145,29 +148,31 @@ class _Look:
         left, right = (_read_as(kind, value) for value in (old, new))
         if depth < DEEPEST and isinstance(left, Mapping) and isinstance(right, Mapping):
             for name in [*left, *(name for name in right if name not in left)]:
-                pair = (side.get(name, NOTHING) for side in (left, right))
-                yield from self._values(f"{path}.{name}", *pair, depth + 1)
+                a, b = left.get(name, NOTHING), right.get(name, NOTHING)
+                yield from self._values(f"{path}.{name}", a, b, depth + 1)
         elif depth < DEEPEST and isinstance(left, list) and isinstance(right, list):
             for number in range(max(len(left), len(right))):
-                pair = (side[number] if number < len(side) else NOTHING for side in (left, right))
-                yield from self._values(f"{path}[{number}]", *pair, depth + 1)
+                a, b = (side[number] if number < len(side) else NOTHING for side in (left, right))
+                yield from self._values(f"{path}[{number}]", a, b, depth + 1)
         else:
             self.fields += 1
             if not _same(left, right):
                 yield Difference(path, self._shown(path, old), self._shown(path, new))
 
+    def _is_personal(self, path: str) -> bool:
+        return bool(set(re.split(r"[.\[\]]", path)) & self.read.personal)
+
     def _shown(self, path: str, value: Any) -> str:
         if value is NOTHING or value is None or value in ("", [], {}):
             return "(not there)" if value is NOTHING else json.dumps(value)
-        names = set(re.split(r"[.\[\]]", path))
-        if names & self.read.personal or isinstance(value, Mapping | list) or ADDRESS.search(str(value)):
+        if self._is_personal(path) or isinstance(value, Mapping | list) or ADDRESS.search(str(value)):
             return MASK  # of a whole row as well: its fields would have to be looked at one by one
         return _short(json.dumps(value, ensure_ascii=False))
 
 
-def _twice(rows: list[Any], known: Mapping[str, Any]) -> tuple[str, ...]:
+def _twice(rows: list[Any], known: Mapping[str, Any]) -> str:
     twice = len(rows) - len(known)
-    return (f"{twice} row(s) twice" if twice else "each row once",)
+    return f"{twice} row(s) twice" if twice else "each row once"
 
 
 def _short(text: str) -> str:
@@ -207,4 +212,9 @@ def _moment(value: Any) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-READERS = {"money": _money, "number": lambda value: Decimal(str(value)), "time": _moment, "text": str}
+READERS: dict[str, Callable[[Any], Any]] = {
+    "money": _money,
+    "number": lambda value: Decimal(str(value)),
+    "time": _moment,
+    "text": str,
+}

@@ -11,12 +11,12 @@ import psycopg
 from psycopg import sql
 
 from integrations.clients import postgres
-from integrations.clients.dual_run.fields import NoRows
 from integrations.clients.dual_run.sides import NoAnswer, Side
 from integrations.errors import Unreachable
 
 GROUPS = 500  # pairs of currency and status that are looked at
 CENT = Decimal("0.01")
+AGAIN = 3  # times that a difference is asked again before it counts
 
 #: (currency, status) → sum, number of gifts
 Totals = dict[tuple[str, str], tuple[Decimal, int]]
@@ -94,16 +94,64 @@ def differing(sources: Mapping[str, Totals]) -> dict[str, dict[str, str]]:
     return found
 
 
-def agreed(ask: Callable[[], Mapping[str, Totals]], again: Callable[[], bool]) -> tuple[Any, Any]:
-    """The sources, and what differs between them every time they are asked: a gift that comes in between
-    two questions is no difference. ``again`` waits, and says whether to ask once more."""
-    sources = ask()
-    found = differing(sources)
-    while found and again():
-        sources = ask()
-        now = differing(sources)
-        found = {group: said for group, said in now.items() if group in found}
-    return sources, found
+class Money:
+    """The totals of all sources, round after round. ``told``: by side, where it says them; ``database``:
+    the address of a reader, empty for none."""
 
+    def __init__(
+        self, told: Mapping[str, Told], sides: Mapping[str, Side], database: str, attempt: str, table: str
+    ) -> None:
+        self.told, self.sides, self.table = told, sides, table
+        self.database, self.attempt = database, attempt
+        self.rounds = 0
+        self.totals: dict[str, Totals] = {}
+        self.differing: dict[str, dict[str, str]] = {}
+        self.not_compared = ""
 
-__all__ = ["NoRows", "Told", "Totals", "agreed", "differing", "in_database"]
+    def count(self, again: Callable[[], Any], say: Callable[[str], None]) -> None:
+        """Asks all sources; a gift that comes in between two questions is no difference, so what differs is
+        asked again (``again`` waits a moment). Raises `Unreachable` for the database."""
+        try:
+            self._settle(again)
+        except NoAnswer as reason:
+            if str(reason) != self.not_compared:
+                say(f"Money not compared: {reason}")
+            self.not_compared = str(reason)
+            return
+        self.rounds += 1
+        for group, said in self.differing.items():
+            say(f"Money, {group}: {', '.join(f'{name} {total}' for name, total in said.items())}")
+
+    def _settle(self, again: Callable[[], Any]) -> None:
+        self.totals = self._ask()
+        found = differing(self.totals)
+        for _ in range(AGAIN):
+            if not found:
+                break
+            again()
+            self.totals = self._ask()
+            found = {group: said for group, said in differing(self.totals).items() if group in found}
+        self.differing = found
+
+    def _ask(self) -> dict[str, Totals]:
+        found = {name: told.ask(self.sides[name]) for name, told in self.told.items()}
+        if self.database:
+            found["database"] = in_database(self.database, self.attempt, self.table)
+        return found
+
+    def as_facts(self) -> dict[str, Any]:
+        """JSON; ``equal`` is null where fewer than two sources were compared."""
+        shown = {
+            name: [
+                f"{' '.join(group)}: {total} in {count}" for group, (total, count) in sorted(totals.items())
+            ]
+            for name, totals in self.totals.items()
+        }
+        equal = None if self.rounds == 0 or len(self.totals) < 2 else not self.differing
+        return {
+            "equal": equal,
+            "rounds": self.rounds,
+            "totals": shown,
+            "differing": self.differing,
+            "not_compared": self.not_compared,
+        }

@@ -12,7 +12,7 @@ KINDS = ("money", "number", "time", "text", "empty")
 #: names of fields whose values are never shown, wherever in an answer they stand
 PERSONAL = frozenset(
     {"name", "first_name", "last_name", "donor_name", "full_name", "email", "donor_email", "phone"}
-    | {"contact_email", "address", "avatar_url", "request", "content", "message", "notes", "reference"}
+    | {"contact_email", "address", "avatar_url", "request", "content", "message", "notes"}
     | {"birth_date", "customer", "card", "ip", "ip_address", "preacher"}
 )
 KNOWN = frozenset({"old", "new", "old_at", "new_at", "key", "fields", "ignore", "ordered", "personal"})
