@@ -4,22 +4,74 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-import redis
+from integrations.clients.redis_server import Client, address, connected
+from integrations.redact import MASK
 
-from integrations.errors import Problem, Unreachable
+__all__ = ["Client", "Depth", "Ended", "Queue", "Schedule", "address", "connected", "remove", "send"]
 
-TIMEOUT = 10.0  # seconds for an answer
 LISTS, SORTED = ("wait", "active", "paused"), ("delayed", "prioritized", "failed", "completed")
 MOST_SCHEDULES = 200
+EVENTS, LOOKS = 1000, 20  # events of one answer, and answers of one look
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+KEPT = 20  # failures that are told one by one
 
-Client = redis.Redis
+
+@dataclass(frozen=True)
+class Schedule:
+    """A job scheduler of BullMQ 5, or (``old``) one of the repeatable jobs from before: its id, the name of
+    its jobs, and the seconds until its next run (negative: it is overdue)."""
+
+    id: str
+    name: str
+    old: bool
+    due_in: float
+
+
+@dataclass
+class Ended:
+    """Jobs that ended since the first look, read from the queue's own events: exact also where done jobs are
+    thrown away at once. ``failures``: the newest, with the first line of their reason."""
+
+    cursor: str = ""
+    completed: int = 0
+    failed: int = 0
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+    def look(self, queue: Queue) -> None:
+        """Takes in what happened since the last look; the first only marks the begin."""
+        if not self.cursor:
+            newest: Any = queue.client.xrevrange(queue.key("events"), count=1)
+            self.cursor = str(newest[0][0]) if newest else "0-0"
+            return
+        for _ in range(LOOKS):
+            found: Any = queue.client.xrange(queue.key("events"), f"({self.cursor}", count=EVENTS)
+            for event, fields in found:
+                self.cursor = str(event)
+                self._count(queue, fields)
+            if len(found) < EVENTS:
+                return
+
+    def _count(self, queue: Queue, fields: Mapping[str, str]) -> None:
+        if fields.get("event") == "completed":
+            self.completed += 1
+        elif fields.get("event") == "failed":
+            self.failed += 1
+            job = fields.get("jobId", "")
+            name = queue.client.hget(queue.key(job), "name") or "?"
+            one = {"id": job, "name": str(name), "reason": first_line(fields.get("failedReason"))}
+            self.failures = [one, *self.failures[: KEPT - 1]]
+
+
+def first_line(reason: str | None) -> str:
+    """What is shown of a reason: its first line, shortened, without people's addresses."""
+    line = (str(reason or "").splitlines() or [""])[0][:200]
+    return ADDRESS.sub(MASK, line)
 
 
 @dataclass(frozen=True)
@@ -38,53 +90,6 @@ class Depth:
     def as_facts(self) -> dict[str, Any]:
         """JSON."""
         return asdict(self)
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Client]:
-    """A session with the queue's Redis. Raises `Unreachable` in words; no password is repeated."""
-    client: Client | None = None
-    try:
-        client = redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, decode_responses=True,
-            client_name="cutover",
-        )  # fmt: skip
-        client.ping()
-        yield client
-    except (redis.RedisError, ValueError) as error:
-        raise _in_words(url, error) from None
-    finally:
-        if client is not None:
-            client.close()
-
-
-def address(url: str) -> str:
-    """Host and port, without login."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
-
-
-def _in_words(url: str, error: Exception) -> Problem:
-    where = address(url)
-    if isinstance(error, redis.AuthenticationError):
-        return Unreachable(
-            f"Redis at {where} refuses the login.",
-            means="API and worker would be refused just so.",
-            next="Check user and password in REDIS_URL.",
-        )
-    if isinstance(error, redis.exceptions.NoPermissionError):
-        return Problem(
-            f"Redis at {where} forbids a command: {error}.",
-            means="What it would have told is not known.",
-            next="Give the login the right in its ACL, or look by another login.",
-        )
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-        return Unreachable(
-            f"Redis at {where} does not answer.",
-            means="Nobody listens there, or a firewall stands between.",
-            next="Check REDIS_URL, and that the server runs.",
-        )
-    return Problem(f"Redis at {where} refused: {type(error).__name__}.", next="Look into its log.")
 
 
 class Queue:
@@ -117,28 +122,28 @@ class Queue:
         made = self.client.hget(self.key(str(tail)), "timestamp") if tail else None
         return max(0.0, time.time() - int(made) / 1000) if made else 0.0
 
-    def finished(self) -> int:
-        """How many jobs were completed since the queue was made, as its metrics or its set tell."""
-        metrics = self.client.hget(self.key("metrics:completed"), "count")
-        return int(metrics) if metrics else int(self.client.zcard(self.key("completed")))
+    def is_paused(self) -> bool:
+        """Whether somebody told all its workers to take no jobs."""
+        return bool(self.client.hexists(self.key("meta"), "paused"))
 
-    def schedules(self) -> list[str]:
-        """Ids of job schedulers (BullMQ 5), and keys of the older repeatable jobs."""
-        found = self.client.zrange(self.key("repeat"), 0, MOST_SCHEDULES)
-        return [self._schedule(str(one)) for one in found]
+    def schedules(self) -> list[Schedule]:
+        """All schedules, `MOST_SCHEDULES` at most, the next first."""
+        found: Any = self.client.zrange(self.key("repeat"), 0, MOST_SCHEDULES - 1, withscores=True)
+        return [self._schedule(str(member), float(score)) for member, score in found]
 
-    def _schedule(self, key: str) -> str:
-        """Older ones are named by a hash whose fields hold the job's name."""
-        name = self.client.hget(self.key(f"repeat:{key}"), "name")
-        return key if name is None or ":" not in key else str(name)
+    def _schedule(self, member: str, at: float) -> Schedule:
+        """Only a job scheduler counts its runs (``ic``). One of those from before is named by its hash,
+        and before that by its own key, “name:id:end:zone:pattern”."""
+        known: Any = self.client.hmget(self.key(f"repeat:{member}"), "name", "ic")
+        name, runs = known
+        return Schedule(member, str(name or member.split(":")[0]), runs is None, at / 1000 - time.time())
 
     def failures(self, most: int = 5) -> list[dict[str, str]]:
         """The newest failed jobs: id, name and the first line of the reason."""
-        ids = self.client.zrevrange(self.key("failed"), 0, most - 1)
-        rows = [(job, self.client.hmget(self.key(str(job)), "name", "failedReason")) for job in ids]
+        ids: Any = self.client.zrevrange(self.key("failed"), 0, most - 1)
+        rows: Any = [(job, self.client.hmget(self.key(str(job)), "name", "failedReason")) for job in ids]
         return [
-            {"id": str(job), "name": str(name), "reason": (str(reason or "").splitlines() or [""])[0][:200]}
-            for job, (name, reason) in rows
+            {"id": str(job), "name": str(name), "reason": first_line(reason)} for job, (name, reason) in rows
         ]
 
     def workers(self) -> int:
@@ -148,38 +153,42 @@ class Queue:
         return sum(name == mark or name.startswith(f"{mark}:w:") for name in names)
 
     def state_of(self, job: str) -> str:
-        """“completed”, “failed”, or “pending” for anything else."""
-        pipe = self.client.pipeline(transaction=False)
+        """“completed”, “failed”, “gone”, or “pending” for anything else."""
+        pipe = self.client.pipeline()
         for part in ("completed", "failed"):
             pipe.zscore(self.key(part), job)
-        completed, failed = pipe.execute()
-        return "completed" if completed is not None else "failed" if failed is not None else "pending"
+        pipe.exists(self.key(job))
+        completed, failed, there = pipe.execute()
+        if completed is None and failed is None:
+            return "pending" if there else "gone"
+        return "failed" if completed is None else "completed"
 
 
-def send(url: str, queue: str, prefix: str, name: str, data: Mapping[str, Any]) -> str:
-    """Adds a job as BullMQ itself does; its id. It stays after it was done, for the caller to look at."""
+def send(url: str, queue: str, prefix: str, name: str, data: Mapping[str, Any], job: str = "") -> str:
+    """Adds a job as BullMQ itself does; its id, which is ``job`` where that is given. It stays after it was
+    done, for the caller to look at; it is tried once."""
     import bullmq  # here: it brings an event loop along, which only a canary needs
 
     async def add() -> str:
         one = bullmq.Queue(queue, {"connection": url, "prefix": prefix})
+        options = {"removeOnComplete": 100, "removeOnFail": 100, **({"jobId": job} if job else {})}
         try:
-            job = await one.add(name, dict(data), {"removeOnComplete": 100, "removeOnFail": 100})
-            return str(job.id)
+            return str((await one.add(name, dict(data), options)).id)
         finally:
             await one.close()
 
     return asyncio.run(add())
 
 
-def remove(url: str, queue: str, prefix: str, job: str) -> None:
-    """Takes a finished job away."""
+def remove(url: str, queue: str, prefix: str, job: str) -> bool:
+    """Takes a job away, whatever became of it; False while a worker holds it."""
     import bullmq
 
-    async def take_away() -> None:
+    async def take_away() -> bool:
         one = bullmq.Queue(queue, {"connection": url, "prefix": prefix})
         try:
-            await one.remove(job)
+            return bool(await one.backend.remove(job, True))
         finally:
             await one.close()
 
-    asyncio.run(take_away())
+    return asyncio.run(take_away())

@@ -20,16 +20,15 @@ class Pace:
     completed_per_minute: float = 0.0
     most_waiting: int = 0
     depth: dict[str, Any] = field(default_factory=dict)
-    first: tuple[int, int] | None = None  # completed and failed at the begin
+    ended: bullmq.Ended = field(default_factory=bullmq.Ended, repr=False)
 
     def look(self, gone: float) -> None:
         """Reads the queue ``gone`` seconds after the begin. Raises `Unreachable`."""
         with bullmq.connected(self.redis["url"]) as client:
             queue = bullmq.Queue(client, self.name, self.redis.get("prefix", "bull"))
-            depth, done = queue.depth(), queue.finished()
-        if self.first is None:
-            self.first = (done, depth.failed)
-        self.done, self.newly_failed = max(0, done - self.first[0]), max(0, depth.failed - self.first[1])
+            self.ended.look(queue)
+            depth = queue.depth()
+        self.done, self.newly_failed = self.ended.completed, self.ended.failed
         self.completed_per_minute = round(self.done / max(gone, 1.0) * 60, 1)
         self.most_waiting = max(self.most_waiting, depth.wait)
         self.depth = depth.as_facts()
@@ -41,4 +40,5 @@ class Pace:
 
     def as_facts(self) -> dict[str, Any]:
         """JSON."""
-        return {name: value for name, value in vars(self).items() if name not in ("redis", "first")}
+        facts = {name: value for name, value in vars(self).items() if name not in ("redis", "ended")}
+        return {**facts, "failures": self.ended.failures}
