@@ -1,0 +1,1 @@
+"""Stand-ins for what lies across the internet: each speaks its provider's own protocol, as strictly."""

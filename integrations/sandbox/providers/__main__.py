@@ -1,0 +1,30 @@
+"""``python -m integrations.sandbox.providers``: every stand-in at one address, each under its name.
+
+Settings: PORT, and the keys by the names of the new estate's settings (STRIPE_SECRET_KEY …).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from integrations.sandbox.providers.fincra import Fincra
+from integrations.sandbox.providers.flutterwave import Flutterwave
+from integrations.sandbox.providers.moods import Providers
+from integrations.sandbox.providers.paystack import Paystack
+from integrations.sandbox.providers.stripe import Stripe
+from integrations.sandbox.serving import Answering, serve
+
+
+def standins(environ: Mapping[str, str]) -> dict[str, Answering]:
+    """The stand-ins by their names."""
+    return {
+        "stripe": Stripe(environ),
+        "paystack": Paystack(environ),
+        "fincra": Fincra(environ),
+        "flutterwave": Flutterwave(environ),
+    }
+
+
+if __name__ == "__main__":
+    serve(int(os.environ["PORT"]), Providers(standins(os.environ)), name="providers")

@@ -1,0 +1,101 @@
+"""A stand-in for Flutterwave v3: JSON, whole units, tx_ref, its own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from integrations.sandbox.providers.ledger import Gift, Ledger
+from integrations.sandbox.serving import Answer, Asked
+
+CURRENCIES = frozenset({"NGN", "GHS", "USD", "KES", "ZAR", "EUR", "GBP"})
+
+
+class Flutterwave:
+    """``/v3/balances``, payments, verify by reference, refund."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.key = environ.get("FLUTTERWAVE_SECRET_KEY", "")
+        self.ledger = Ledger("flutterwave", CURRENCIES)
+
+    def __call__(self, asked: Asked) -> Answer:
+        """One question."""
+        if asked.path.startswith("/checkout/"):
+            return self.ledger.checkout(asked)
+        if not self.key or asked.headers.get("authorization") != f"Bearer {self.key}":
+            return said(401, "Invalid authorization key")
+        if (asked.method, asked.path) == ("GET", "/v3/balances"):
+            return said(200, "Wallet balances fetched", [{"currency": "NGN", "available_balance": 0}])
+        if (asked.method, asked.path) == ("POST", "/v3/payments"):
+            return self.make(asked)
+        if (asked.method, asked.path) == ("GET", "/v3/transactions/verify_by_reference"):
+            return self.verify(asked.query.get("tx_ref", ""))
+        if (
+            asked.method == "POST"
+            and asked.path.startswith("/v3/transactions/")
+            and asked.path.endswith("/refund")
+        ):
+            return self.refund(asked)
+        return said(404, "Cannot find the route")
+
+    def make(self, asked: Asked) -> Answer:
+        """A payment: amount in whole units, a currency, a tx_ref that was not used, a customer's e-mail."""
+        given = asked.json()
+        minor = minor_of(given.get("amount"))
+        if not given.get("tx_ref") or "@" not in str(given.get("customer", {}).get("email", "")):
+            return said(400, "tx_ref and customer email are required")
+        if minor is None or minor <= 0:
+            return said(400, "amount is invalid")
+        if given.get("currency") not in CURRENCIES:
+            return said(400, "currency is not supported")
+        gift = self.ledger.make(str(given["tx_ref"]), minor, given["currency"])
+        if gift is None:
+            return said(400, "Duplicate tx_ref")
+        return said(200, "Hosted Link", {"link": self.ledger.link(asked, gift.reference)})
+
+    def verify(self, reference: str) -> Answer:
+        """There is a transaction only once somebody paid."""
+        gift = self.ledger.gifts.get(reference)
+        if gift is None or not gift.paid:
+            return said(400, "No transaction was found for this id")
+        return said(200, "Transaction fetched successfully", self._facts(gift))
+
+    def _facts(self, gift: Gift) -> dict[str, Any]:
+        return {
+            "id": gift.number,
+            "tx_ref": gift.reference,
+            "amount": gift.minor / 100,
+            "amount_refunded": gift.refunded / 100,
+            "currency": gift.currency,
+            "status": "successful",
+        }
+
+    def refund(self, asked: Asked) -> Answer:
+        """By Flutterwave's own id."""
+        number = asked.path.split("/")[3]
+        gift = next((g for g in self.ledger.gifts.values() if g.paid and str(g.number) == number), None)
+        if gift is None:
+            return said(404, "Transaction not found")
+        wrong = self.ledger.refund(gift, minor_of(asked.json().get("amount")) or gift.minor)
+        if wrong:
+            return said(400, wrong)
+        return said(
+            200, "Transaction refund initiated", {"status": "completed", "amount_refunded": gift.minor / 100}
+        )
+
+
+def minor_of(amount: object) -> int | None:
+    """Whole units as minor ones; None for what is no amount, or finer than minor units."""
+    try:
+        exact = Decimal(str(amount)) * 100
+        return int(exact) if exact == int(exact) else None
+    except (InvalidOperation, ValueError):
+        return None
+
+
+def said(status: int, message: str, data: Any = None) -> Answer:
+    """Flutterwave's envelope."""
+    return Answer(
+        status, {"status": "success" if status < 400 else "error", "message": message, "data": data}
+    )
