@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,9 +30,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def run(url: str, new_context: Callable[..., Context]) -> Callable[..., Any]:
-    def ran(report: Recorder | None = None, address: str = "") -> Any:
+    def ran(report: Recorder | None = None, address: str = "", **params: Any) -> Any:
         context = new_context({"queue": {"kind": "redis", "url": address or url}})
-        return ACTION.run(ACTION.bind({"redis": "queue"}, context), report or Recorder())
+        return ACTION.run(ACTION.bind({"redis": "queue", **params}, context), report or Recorder())
 
     return ran
 
@@ -38,7 +41,9 @@ def test_the_sandbox_queue_keeps_every_job(run: Any, url: str) -> None:
     report = Recorder()
     outcome = run(report)
     assert outcome.ok, outcome.summary
-    assert report.facts["redis"]["policy"] == "noeviction"
+    facts = report.facts["redis"]
+    assert (facts["policy"], facts["role"], facts["config_readable"]) == ("noeviction", "master", True)
+    assert any("Its clock is" in line for line in report.lines)
     with bullmq.connected(url) as client:
         assert client.keys("*") == []
 
@@ -66,6 +71,62 @@ def test_what_would_lose_a_job_is_red_with_its_remedy(
             )  # or it cannot be stopped
     assert not outcome.ok
     assert said in outcome.summary
+
+
+def test_a_version_that_is_too_old_and_a_server_that_is_too_slow_are_red(run: Any) -> None:
+    assert "99.1 or later is needed" in run(version="99.1").summary
+    outcome = run(max_ping_ms=0.0001)
+    assert not outcome.ok
+    assert "look at its load" in outcome.summary
+
+
+def test_what_a_login_may_not_read_is_said_and_not_green(run: Any, url: str) -> None:
+    password = secrets.token_hex(8)
+    with bullmq.connected(url) as client:
+        client.execute_command("ACL", "SETUSER", "watcher", "on", f">{password}", "~*", "+@all", "-config")
+        client.config_set("appendonly", "no")
+        try:
+            report = Recorder()
+            outcome = run(
+                report, url.replace("redis://:", "redis://watcher:").replace(password_of(url), password)
+            )
+        finally:
+            client.config_set("appendonly", "yes")
+            client.execute_command("ACL", "DELUSER", "watcher")
+            until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+    assert not outcome.ok
+    assert "whether snapshots are taken is not known" in outcome.summary
+    assert report.facts["redis"]["config_readable"] is False
+    assert report.facts["redis"]["policy"] == "noeviction"  # INFO tells it to anybody
+
+
+def test_a_snapshot_that_could_not_be_saved_is_red(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "q" / "dump.rdb" / "in the way").mkdir(parents=True)
+    with valkey(tmp_path / "q") as address, bullmq.connected(address) as client:
+        client.bgsave()
+        until(lambda: not client.info("persistence")["rdb_bgsave_in_progress"])
+        outcome = run(address=address)
+    assert not outcome.ok
+    assert "rdb_last_bgsave_status" in outcome.summary
+    assert "Look at its disk" in outcome.summary
+
+
+def test_a_login_that_may_not_write_is_red(run: Any, url: str) -> None:
+    password = secrets.token_hex(8)
+    with bullmq.connected(url) as client:
+        client.execute_command("ACL", "SETUSER", "reader", "on", f">{password}", "~*", "+@all", "-@write")
+        try:
+            outcome = run(
+                address=url.replace("redis://:", "redis://reader:").replace(password_of(url), password)
+            )
+        finally:
+            client.execute_command("ACL", "DELUSER", "reader")
+    assert not outcome.ok
+    assert "A write is refused" in outcome.summary
+
+
+def password_of(url: str) -> str:
+    return urlsplit(url).password or ""
 
 
 def test_a_replica_is_not_where_jobs_go(run: Any, url: str) -> None:
