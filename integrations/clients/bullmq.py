@@ -6,15 +6,17 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from integrations.clients.redis_server import Client, address, connected
+from integrations.clients.redis_server import TIMEOUT, Client, address, connected
+from integrations.errors import Unreachable
 from integrations.redact import MASK
 
 __all__ = ["Client", "Depth", "Ended", "Queue", "Schedule", "address", "connected", "remove", "send"]
 
+Answered = TypeVar("Answered")
 LISTS, SORTED = ("wait", "active", "paused"), ("delayed", "prioritized", "failed", "completed")
 MOST_SCHEDULES = 200
 EVENTS, LOOKS = 1000, 20  # events of one answer, and answers of one look
@@ -164,6 +166,18 @@ class Queue:
         return "failed" if completed is None else "completed"
 
 
+def _within_time(url: str, work: Coroutine[Any, Any, Answered]) -> Answered:
+    """What BullMQ's library answers; left alone it would try for ever. Raises `Unreachable`."""
+    try:
+        return asyncio.run(asyncio.wait_for(work, TIMEOUT))
+    except TimeoutError:
+        raise Unreachable(
+            f"Redis at {address(url)} stopped answering.",
+            means="Whether the canary was added or removed is not known.",
+            next="Look at its server; then try again.",
+        ) from None
+
+
 def send(url: str, queue: str, prefix: str, name: str, data: Mapping[str, Any], job: str = "") -> str:
     """Adds a job as BullMQ itself does; its id, which is ``job`` where that is given. It stays after it was
     done, for the caller to look at; it is tried once."""
@@ -177,7 +191,7 @@ def send(url: str, queue: str, prefix: str, name: str, data: Mapping[str, Any], 
         finally:
             await one.close()
 
-    return asyncio.run(add())
+    return _within_time(url, add())
 
 
 def remove(url: str, queue: str, prefix: str, job: str) -> bool:
@@ -191,4 +205,4 @@ def remove(url: str, queue: str, prefix: str, job: str) -> bool:
         finally:
             await one.close()
 
-    return asyncio.run(take_away())
+    return _within_time(url, take_away())
