@@ -31,6 +31,7 @@ from integrations.clients.dual_run.pace import Pace
 from integrations.clients.dual_run.reads import read_reads
 from integrations.clients.dual_run.sides import Side
 from integrations.clients.dual_run.watching import Watch
+from integrations.clients.payments.mode import mode_of_key, refuse_wrong_mode
 from integrations.systems import System
 
 AGAIN_AFTER = 0.3  # seconds until a difference is asked again
@@ -117,6 +118,10 @@ class DualrunWatch(Action):
 
     def run(self, params: Values, report: Report) -> Outcome:
         """What was measured stays as evidence, however it ends."""
+        for one in params.providers:
+            refuse_wrong_mode(
+                params.context.rehearsal, mode_of_key(one.driver(), one["secret_key"]), one.name
+            )
         run = _Run(params, report)
         try:
             run.watch_over()

@@ -72,7 +72,8 @@ def _stripe(system: System, caller: Caller, since: datetime) -> Sums:
         for charge in page["data"]:
             if charge["paid"] and charge["created"] >= int(since.timestamp()):
                 currency = str(charge["currency"]).upper()
-                sums[currency] += Decimal(charge["amount"]) / (1 if currency in WHOLE else 100)
+                kept = Decimal(charge["amount"] - charge.get("amount_refunded", 0))
+                sums[currency] += kept / (1 if currency in WHOLE else 100)
         if not page["has_more"]:
             return dict(sums)
         query["starting_after"] = page["data"][-1]["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from cutover.embedded import Postgres
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
 from integrations.clients import bullmq, http
-from integrations.errors import Cancelled
+from integrations.errors import Cancelled, Problem
 from integrations.sandbox.legacy.access import API, APPLICATION, READER
+from integrations.systems import Systems
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.estates import Estate, estate_on, running
 from tests.integrations.sandbox.queues import QUEUE, valkey
@@ -218,6 +220,21 @@ def test_a_cancel_keeps_what_was_measured_and_a_probe_finds_nothing_left(bind: A
         ACTION.run(values, report)
     assert report.facts["dual_run"]["rounds"] == 2
     assert ACTION.probe(values, ACTION.before(values)).seen is Seen.NOT_DONE
+
+
+def test_a_live_key_in_a_rehearsal_is_refused_before_anything_is_asked(bind: Any, stacks: Stacks) -> None:
+    live = {
+        "kind": "payments",
+        "provider": "stripe",
+        "url": stacks.old,
+        "secret_key": f"sk_live_{uuid.uuid4()}",
+    }
+    values = bind(database="reader", providers=["fincra"])
+    values.providers = [Systems({"stripe": live}, environ={})["stripe"]]
+    report = Recorder()
+    with pytest.raises(Problem, match="live key, and this is a rehearsal"):
+        ACTION.run(values, report)
+    assert not report.facts
 
 
 def test_the_preview_names_every_question_and_bound(bind: Any, stacks: Stacks) -> None:
