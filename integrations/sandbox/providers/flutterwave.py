@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -13,7 +14,7 @@ CURRENCIES = frozenset({"NGN", "GHS", "USD", "KES", "ZAR", "EUR", "GBP"})
 
 
 class Flutterwave:
-    """``/v3/balances``, payments, verify by reference, refund."""
+    """``/v3/balances``, payments, the list, verify by reference, refund."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.key = environ.get("FLUTTERWAVE_SECRET_KEY", "")
@@ -29,6 +30,9 @@ class Flutterwave:
             return said(200, "Wallet balances fetched", [{"currency": "NGN", "available_balance": 0}])
         if (asked.method, asked.path) == ("POST", "/v3/payments"):
             return self.make(asked)
+        if (asked.method, asked.path) == ("GET", "/v3/transactions"):
+            data, meta = takings.transactions(self.ledger, asked)
+            return Answer(200, {**said(200, "Transactions fetched", data).body, "meta": meta})
         if (asked.method, asked.path) == ("GET", "/v3/transactions/verify_by_reference"):
             return self.verify(asked.query.get("tx_ref", ""))
         if (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import threading
+import time
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ class Gift:
     paid: bool = False
     refunded: int = 0
     key: str = ""  # the idempotency key it was made with
+    made_at: float = field(default_factory=time.time)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -14,7 +15,7 @@ LEAST = 100  # minor units
 
 
 class Paystack:
-    """``/balance``, initialize, verify, refund."""
+    """``/balance``, totals, initialize, verify, refund."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.key = environ.get("PAYSTACK_SECRET_KEY", "")
@@ -28,6 +29,8 @@ class Paystack:
             return said(401, "Invalid key")
         if (asked.method, asked.path) == ("GET", "/balance"):
             return said(200, "Balances retrieved", [{"currency": "NGN", "balance": 0}])
+        if (asked.method, asked.path) == ("GET", "/transaction/totals"):
+            return said(200, "Transaction totals", takings.totals(self.ledger, asked))
         if (asked.method, asked.path) == ("POST", "/transaction/initialize"):
             return self.make(asked)
         if asked.method == "GET" and asked.path.startswith("/transaction/verify/"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -13,7 +14,7 @@ LEAST = 50  # minor units
 
 
 class Stripe:
-    """``/v1/balance``, checkout sessions and refunds."""
+    """``/v1/balance``, checkout sessions, charges and refunds."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.key = environ.get("STRIPE_SECRET_KEY", "")
@@ -32,6 +33,7 @@ class Stripe:
             ("GET", "/v1/checkout/sessions"): self.sessions,
             ("POST", "/v1/refunds"): self.refund,
             ("GET", "/v1/refunds"): self.refunded,
+            ("GET", "/v1/charges"): self.charges,
         }
         route = routes.get((asked.method, asked.path))
         if route is None:
@@ -105,6 +107,10 @@ class Stripe:
         }
         self.refunds[key or str(made["id"])] = made
         return Answer(200, made)
+
+    def charges(self, asked: Asked) -> Answer:
+        """What was paid, the newest first."""
+        return Answer(200, takings.charges(self.ledger, asked))
 
     def refunded(self, asked: Asked) -> Answer:
         """Those of one payment intent."""
