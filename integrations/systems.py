@@ -51,7 +51,7 @@ KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"driver"}),
         frozenset(
             {"folder", "file", "release", "chart", "values", "namespace", "context"}
-            | {"apply", "status", "start", "stop", "archive"}
+            | {"apply", "status", "start", "stop", "archive", "describe", "inspect"}
         ),
     ),
 }
