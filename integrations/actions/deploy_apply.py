@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -26,9 +25,9 @@ from integrations.actions.base import (
 )
 from integrations.actions.service_stop import facts_of, wait_until
 from integrations.clients.platform import Driver, Standing, driver_of
+from integrations.clients.platform.images import DIGEST, by_digest
 from integrations.errors import Problem
 
-DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 PATIENCE = 300.0  # seconds for a rollout
 
 
@@ -42,8 +41,8 @@ class DeployApply(Action):
     risky = True
 
     class Params(ActionForm):
-        """``platform``; ``images``: service → “name@sha256:…”, or the name of a variable that holds it, as
-        “$NAME”. ``back_to``: instead, the images that ran before that item deployed."""
+        """``platform``; ``images``: service → “name@sha256:…”. ``back_to``: instead, the images that ran
+        before that item deployed."""
 
         platform = SystemField(kind="platform")
         images = JSONValueField(kind=dict, required=False)
@@ -117,21 +116,8 @@ def _why(left: list[Standing], images: Mapping[str, str]) -> str:
 
 
 def _images(params: Values) -> dict[str, str]:
-    """The images by service, variables filled in. Raises `Problem` for what is no digest."""
-    if params.back_to:
-        return _previous(params)
-    environ = params.platform.environ
-    images = {}
-    for name, value in params.images.items():
-        image = environ.get(str(value)[1:], "") if str(value).startswith("$") else str(value)
-        if not DIGEST.fullmatch(image):
-            raise Problem(
-                f"The image of {name} is not named by its digest: “{image or value}”.",
-                means="A tag can be moved: what was checked and what is deployed could be two things.",
-                next="Write it as name@sha256:… (docker buildx imagetools inspect NAME:TAG shows it).",
-            )
-        images[str(name)] = image
-    return images
+    """The images by service. Raises `Problem` for what is no digest."""
+    return _previous(params) if params.back_to else by_digest(params.images)
 
 
 def _previous(params: Values) -> dict[str, str]:

@@ -54,10 +54,14 @@ class Driver:
 
     def standing(self, attempt: str = "") -> dict[str, Standing]:
         """How every service stands now. Raises `Problem`."""
-        done = programs.run(self.look(), cwd=self._folder(), capture=True, attempt=attempt, timeout=LOOK)
+        return self.read(self.ask(self.look(), attempt))
+
+    def ask(self, command: Sequence[str], attempt: str = "") -> str:
+        """What a command prints that only looks. Raises `Problem` when it fails."""
+        done = programs.run(command, cwd=self._folder(), capture=True, attempt=attempt, timeout=LOOK)
         if not done.ok:
             raise _failed(done)
-        return self.read(done.stdout)
+        return done.stdout
 
     def _folder(self) -> str | None:
         folder = self.system.get("folder")
@@ -116,25 +120,26 @@ class Compose(Driver):
     def apply(self, images: Mapping[str, str]) -> list[list[str]]:
         """Compose takes images from its file; what it will run is compared by digest afterwards."""
         up = ["up", "--detach", "--no-build", "--remove-orphans", *images]
-        return [[*self._compose(), *up]]
+        return [[*self.compose(), *up]]
 
     def start(self, names: Sequence[str]) -> list[list[str]]:
         """``up`` and not ``start``: a container that was removed comes back."""
-        return [[*self._compose(), "up", "--detach", "--no-build", *names]]
+        return [[*self.compose(), "up", "--detach", "--no-build", *names]]
 
     def stop(self, names: Sequence[str]) -> list[list[str]]:
         """A stopped container is not restarted by its policy, and volumes stay."""
-        return [[*self._compose(), "stop", *names]]
+        return [[*self.compose(), "stop", *names]]
 
     def look(self) -> list[str]:
         """All containers, those that ended among them."""
-        return [*self._compose(), "ps", "--all", "--format", "json"]
+        return [*self.compose(), "ps", "--all", "--format", "json"]
 
     def read(self, text: str) -> dict[str, Standing]:
         """By service."""
         return standing.of_compose(text)
 
-    def _compose(self) -> list[str]:
+    def compose(self) -> list[str]:
+        """How every command of this project begins."""
         return ["docker", "compose", *self._flag("file", "--file"), *self._flag("release", "--project-name")]
 
 
