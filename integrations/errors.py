@@ -23,12 +23,14 @@ class Problem(Exception):
 
 
 class MissingVariable(Problem):
-    """An environment variable that the runbook's ``systems:`` names is not set."""
+    """An environment variable that the runbook's ``systems:`` or a parameter names is not set."""
 
-    def __init__(self, variable: str, *, system: str) -> None:
+    def __init__(self, variable: str, *, system: str = "") -> None:
         super().__init__(
             f"The variable {variable} is not set.",
-            means=f"The system “{system}” of the runbook takes its address from it.",
+            means=f"The system “{system}” of the runbook takes its address from it."
+            if system
+            else "A parameter in the runbook takes its value from it.",
             next=f"Set {variable} in the environment of the web and worker processes, then try again.",
         )
         self.variable = variable

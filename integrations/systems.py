@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.errors import MissingVariable, Problem
@@ -127,7 +128,7 @@ class Systems(Mapping[str, System]):
     def __init__(
         self, sections: Mapping[str, Mapping[str, str]], environ: Mapping[str, str] | None = None
     ) -> None:
-        env = os.environ if environ is None else environ
+        self.environ = env = os.environ if environ is None else environ
         self._by_name = {
             name: System(name, section["kind"], {k: v for k, v in section.items() if k != "kind"}, env)
             for name, section in sections.items()
@@ -141,6 +142,24 @@ class Systems(Mapping[str, System]):
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def filled(self, value: Any) -> Any:
+        """A parameter with every ``${NAME}`` and ``${NAME:-default}`` in it filled in, however deep.
+
+        Raises `MissingVariable` for the first that is unset and has no default.
+        """
+        if isinstance(value, str):
+            return VARIABLE.sub(self._variable, value)
+        if isinstance(value, Mapping):
+            return {name: self.filled(each) for name, each in value.items()}
+        return [self.filled(each) for each in value] if isinstance(value, list) else value
+
+    def _variable(self, match: re.Match[str]) -> str:
+        name, default = match.groups()
+        value = self.environ.get(name, "") or default
+        if value is None:
+            raise MissingVariable(name)
+        return value
 
     def hosts(self) -> set[str]:
         """Every host that a setting names as an address: whom the panel may talk to over HTTP."""

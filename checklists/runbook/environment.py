@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from checklists.runbook.kinds import NAME_KEY, Field
 from checklists.runbook.notebook import Notebook, nearest
-from checklists.runbook.source import Node
+from checklists.runbook.source import Node, item_nodes
 from integrations.systems import DRIVERS, KINDS, VARIABLE
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:(?!\$\{)[^/\s@]+@")
@@ -61,14 +61,38 @@ def _check_value(
     if not isinstance(node.value, str) or not node.value:
         notes.add(node.line, where, f"{setting}: a text belongs here.", "Put it in quotes.")
         return
-    if "${" in VARIABLE.sub("", node.value):
-        what = f"{setting}: “${{” begins a variable that does not read like one."
-        notes.add(node.line, where, what, "Write ${NAME} or ${NAME:-default}, in capital letters.")
     if _PASSWORD_IN_URL.search(node.value):
         what = f"{setting}: a password stands in the file, and so in every copy and in the record."
         notes.add(node.line, where, what, "Take the whole address from a variable: ${NAME}.")
-    for match in VARIABLE.finditer(node.value) if environ is not None else ():
-        name, default = match.groups()
+    _check_variables(setting, node, where, environ, notes)
+
+
+def check_params(root: Node, environ: Mapping[str, str] | None, notes: Notebook) -> None:
+    """Notes the same of every variable that a parameter of an item takes its value from."""
+    for item in item_nodes(root):
+        params, key = item.value.get("params"), item.value.get("key")
+        for name, node in params.value.items() if params and isinstance(params.value, dict) else ():
+            for text in _texts(node):
+                where = f"item {key.value if key else ''}".rstrip()
+                _check_variables(f"parameter “{name}”", text, where, environ, notes)
+
+
+def _texts(node: Node) -> Iterator[Node]:
+    inner = node.value.values() if isinstance(node.value, dict) else node.value
+    if isinstance(inner, str):
+        yield node
+    elif isinstance(node.value, dict | list):
+        for each in inner:
+            yield from _texts(each)
+
+
+def _check_variables(
+    what_it_is: str, node: Node, where: str, environ: Mapping[str, str] | None, notes: Notebook
+) -> None:
+    if "${" in VARIABLE.sub("", node.value):
+        what = f"{what_it_is}: “${{” begins a variable that does not read like one."
+        notes.add(node.line, where, what, "Write ${NAME} or ${NAME:-default}, in capital letters.")
+    for name, default in (m.groups() for m in VARIABLE.finditer(node.value) if environ is not None):
         if default is None and not (environ or {}).get(name):
-            what = f"{setting}: the variable {name} is not set."
+            what = f"{what_it_is}: the variable {name} is not set."
             notes.add(node.line, where, what, f"Set {name} in the environment.", stops=False)

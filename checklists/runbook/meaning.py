@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from checklists.runbook.document import Document, ItemSpec
 from checklists.runbook.notebook import Notebook, nearest
 from checklists.runbook.order import all_needs, cycles
-from checklists.runbook.source import Node
+from checklists.runbook.source import Node, item_nodes
 from integrations.actions.base import Action, ActionForm, Context, EvidenceField
 from integrations.errors import Problem
 from integrations.systems import KINDS, Systems
@@ -21,7 +21,7 @@ def check_meaning(document: Document, root: Node, registry: Mapping[str, Action]
     items: dict[str, ItemSpec] = {}
     for item in document.items:
         items.setdefault(item.key, item)  # of twins, which are told elsewhere, the first counts
-    lines = dict(_lines(root))
+    lines = {node.line: node.value for node in item_nodes(root)}
     checker = _Checker(document, items, registry, lines, notes)
     for item in document.items:
         checker.check(item)
@@ -29,19 +29,6 @@ def check_meaning(document: Document, root: Node, registry: Mapping[str, Action]
     for path in cycles({key: item.needs for key, item in items.items()}):
         what = f"the items wait for each other in a circle: {' → '.join(path)}."
         notes.add(items[path[0]].line, f"item {path[0]}", what, "Take one of these needs out.")
-
-
-def _lines(root: Node) -> Iterator[tuple[int, dict[str, Node]]]:
-    """Each item's line with its entries, to tell later in which line one of its values stands."""
-    phases = root.value.get("phases") if isinstance(root.value, dict) else None
-    for phase in _children(phases):
-        for item in _children(phase.value.get("items") if isinstance(phase.value, dict) else None):
-            if isinstance(item.value, dict):
-                yield item.line, item.value
-
-
-def _children(node: Node | None) -> list[Node]:
-    return node.value if node and isinstance(node.value, list) else []
 
 
 def _check_directions(document: Document, notes: Notebook) -> None:

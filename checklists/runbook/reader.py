@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checklists.runbook.document import Document, ItemSpec, Mistake, PhaseSpec, Reading
-from checklists.runbook.environment import check_systems
+from checklists.runbook.environment import check_params, check_systems
 from checklists.runbook.kinds import NAME, NAME_KEY, Field
 from checklists.runbook.links import with_numbers
 from checklists.runbook.meaning import check_meaning
@@ -30,7 +30,7 @@ def read(
     """Reads a file's content and says all that is wrong with it at once, in the order of its lines.
 
     ``registry`` (default: every action there is) says what actions and parameters are known.
-    With ``environ`` each variable that the systems need and it does not set is told as a mistake
+    With ``environ`` each variable that systems and parameters need and it does not set is told as a mistake
     that does not stop; None leaves the environment out.
     """
     raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
@@ -42,6 +42,7 @@ def read(
     notes = Notebook()
     document = with_numbers(_document(root, text, hashlib.sha256(raw).hexdigest(), notes), notes)
     check_systems(root, environ, notes)
+    check_params(root, environ, notes)
     check_meaning(document, root, actions.registry() if registry is None else registry, notes)
     mistakes = sorted(set(notes.mistakes), key=lambda mistake: (mistake.line, mistake.what))
     return Reading(None if any(mistake.stops for mistake in mistakes) else document, mistakes)

@@ -179,3 +179,15 @@ def _scalar(node: yaml.ScalarNode) -> bool | int | float | str | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def item_nodes(root: Node) -> Iterator[Node]:
+    """Every item of a runbook that has entries, with the line it stands in."""
+    phases = root.value.get("phases") if isinstance(root.value, dict) else None
+    for phase in _children(phases):
+        items = phase.value.get("items") if isinstance(phase.value, dict) else None
+        yield from (item for item in _children(items) if isinstance(item.value, dict))
+
+
+def _children(node: Node | None) -> list[Node]:
+    return node.value if node and isinstance(node.value, list) else []

@@ -124,7 +124,10 @@ class Values(SimpleNamespace):
 
 
 class ActionForm(forms.Form):
-    """Parameters that a runbook may give to an action; fields are the whole truth about them."""
+    """Parameters that a runbook may give to an action; fields are the whole truth about them.
+
+    A value may be taken from the environment, as those of ``systems:`` are: ``${NAME:-default}``.
+    """
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, context: Context) -> None:
         super().__init__(data={} if data is None else dict(data))
@@ -132,6 +135,11 @@ class ActionForm(forms.Form):
         for form_field in self.fields.values():
             if isinstance(form_field, ContextField):
                 form_field.context = context
+
+    def full_clean(self) -> None:
+        """Fills in ``${NAME}`` and ``${NAME:-default}`` first. Raises `MissingVariable`."""
+        self.data = self.context.systems.filled(self.data)
+        super().full_clean()
 
 
 class ContextField(forms.Field):

@@ -43,7 +43,8 @@ class BullmqWatch(Action):
         """``redis`` and ``queue``; ``seconds`` to watch (default 10); ``workers``: at least so many (default
         1); ``schedules``: names that must be there once each; ``max_waiting`` (default 100), ``max_failed``:
         new failures (default 0); ``max_oldest``: seconds that a job may wait; ``canary``: name of a job
-        without effect, with ``canary_data``, done within ``canary_seconds`` (default 10)."""
+        without effect, with ``canary_data``, done within ``canary_seconds`` (default 10); ``patience``:
+        seconds in which queue and workers may come up (default 20)."""
 
         redis = SystemField(kind="redis")
         queue = forms.CharField(max_length=100)
@@ -56,6 +57,7 @@ class BullmqWatch(Action):
         canary = forms.CharField(max_length=100, required=False)
         canary_data = JSONValueField(kind=dict, required=False)
         canary_seconds = forms.FloatField(min_value=0.1, required=False)
+        patience = forms.FloatField(min_value=0, max_value=600, required=False)
 
     def resource(self, params: Values) -> str:
         """One canary at a time in a queue."""
@@ -83,6 +85,7 @@ class BullmqWatch(Action):
         """Evidence is left also when it ends red."""
         with bullmq.connected(params.redis["url"]) as client:
             queue = _queue(params, client)
+            _come_up(params, queue, report)
             if not queue.exists():
                 return Outcome(False, _nowhere(params))
             wrong = [*_schedules(params, queue, report), *_too_few_workers(params, queue, report)]
@@ -126,6 +129,18 @@ def _canary_seconds(params: Values) -> float:
 
 def _done_canary(params: Values) -> str:
     return f", and the worker did the canary “{params.canary}”" if params.canary else ""
+
+
+def _come_up(params: Values, queue: Queue, report: Report) -> None:
+    """Waits for a worker that was started just now, but not for one that does not come."""
+    began, patience = time.monotonic(), 20.0 if params.patience is None else params.patience
+    while not (queue.exists() and queue.workers() >= _workers(params)):
+        report.raise_if_cancelled()
+        waited = time.monotonic() - began
+        if waited >= patience:
+            return
+        report.progress(waited, patience, "the worker is not connected yet")
+        time.sleep(PAUSE)
 
 
 def _nowhere(params: Values) -> str:

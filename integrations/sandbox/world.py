@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -87,6 +88,7 @@ class Sandbox:
         write_private(self.folder / "old.env", self._old_env())
         write_private(self.folder / "new.env", self._new_env())
         self._lay_out_platform()
+        self._lay_out_folders()
         say(f"the old estate is in {self.folder}")
 
     def _is_there(self, admin: access.Connection) -> bool:
@@ -115,6 +117,14 @@ class Sandbox:
         rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
         admin.execute(rename.format(sql.Identifier(partial), sql.Identifier(self.database)))
         say(f"{self.rows:,} rows in {time.monotonic() - began:.1f} s")
+
+    def _lay_out_folders(self) -> None:
+        """The files of the new stack's monitoring, and a second place for backups."""
+        source = Path(__file__).parent / "monitoring"
+        if not (self.folder / "monitoring").exists():
+            ignored = shutil.ignore_patterns("__pycache__", "*.py")
+            shutil.copytree(source, self.folder / "monitoring", ignore=ignored)
+        (self.folder / "vault").mkdir(mode=0o700, exist_ok=True)
 
     def _lay_out_platform(self) -> None:
         """Releases of the three applications; only the old one runs until somebody starts the others."""
@@ -202,8 +212,10 @@ class Sandbox:
         """What a supervisor runs: the queue, the platform with the applications, what lies outside."""
         state, folder = self.state, self.folder
         queue = [*MODULE, "integrations.sandbox.new_queue", str(folder / "queue"), str(state.ports["queue"])]
+        providers = {**state.keys, "PORT": str(state.ports["providers"])}
         return [
             Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
+            Process("providers", [*MODULE, "integrations.sandbox.providers"], providers),
             Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
             Process(
                 "front-door",
@@ -248,6 +260,12 @@ class Sandbox:
             "PROXY_NEW": front_door.dial(self.listening("new-api")),
             "LEGACY_ENV_FILE": str(self.folder / "old.env"),
             "NEW_ENV_FILE": str(self.folder / "new.env"),
+            "MONITORING_FOLDER": str(self.folder / "monitoring"),
+            "VAULT_FOLDER": str(self.folder / "vault"),
+            "OLD_HOST": "flask.covenant.invalid",
+            "QUEUE_SECONDS": "5",
+            "DUALRUN_SECONDS": "12",
+            "DUALRUN_EVERY": "2",
             "CANARY_EMAIL": CANARY,
             "CANARY_PASSWORD": self.state.canary_password,
             "PLATFORM_APPLY": f"{services} apply {{images}}",

@@ -183,26 +183,6 @@ ORDER = [
     ("unfreeze", "communicate-delay"),
 ]
 
-ACTIONS = [
-    "freeze.on",
-    "freeze.off",
-    "backup.take",
-    "backup.verify",
-    "env.export",
-    "prisma.diff",
-    "prisma.status",
-    "prisma.baseline",
-    "prisma.deploy",
-    "prisma.generate",
-    "prisma.drift",
-    "prisma.align_rehearse",
-    "prisma.align",
-    "parity.fingerprint",
-    "parity.compare",
-    "http.smoke",
-    "login.canary",
-]
-
 VARIABLES = [
     "LEGACY_DATABASE_URL",
     "TARGET_DATABASE_URL",
@@ -211,7 +191,30 @@ VARIABLES = [
     "PRISMA_PROJECT",
     "PRISMA_COMMAND",
     "API_URL",
+    "API_DATABASE_URL",
+    "LEGACY_APP_URL",
+    "PUBLIC_URL",
+    "PLATFORM_APPLY",
+    "PLATFORM_START",
+    "PLATFORM_STOP",
+    "PLATFORM_STATUS",
     "LEGACY_ENV_FILE",
+    "NEW_ENV_FILE",
+    "QUEUE_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "PAYSTACK_SECRET_KEY",
+    "PAYSTACK_WEBHOOK_SECRET",
+    "FINCRA_SECRET_KEY",
+    "FINCRA_WEBHOOK_SECRET",
+    "FLUTTERWAVE_SECRET_KEY",
+    "FLUTTERWAVE_WEBHOOK_SECRET",
+    "PROXY_URL",
+    "PROXY_POOL",
+    "PROXY_OLD",
+    "PROXY_NEW",
+    "MONITORING_FOLDER",
+    "VAULT_FOLDER",
     "CANARY_EMAIL",
     "CANARY_PASSWORD",
 ]
@@ -317,25 +320,38 @@ def test_every_evidence_of_a_gate_has_an_age(document):
             assert spec.fresh_for or document.item(spec.item).fresh_for, (gate.key, spec.item)
 
 
+def risky(phases):
+    every = [item for phase in phases for item in phase.items if item.kind == "action"]
+    return [item for item in every if registry()[item.action].risky]
+
+
 def test_whatever_changes_production_waits_for_a_gate_or_is_the_freeze(document):
     items = {item.key: item for item in document.items}
-    for item in document.items:
-        if item.kind == "action" and registry()[item.action].risky and item.action != "freeze.on":
-            assert "gate-migration" in all_needs(item.key, items), item.key
-            assert item.undo
-            assert item.type_target
+    found = risky(phase for phase in document.phases if phase.direction == "forward")
+    assert len(found) > 8
+    for item in found:
+        assert item.action == "freeze.on" or "gate-migration" in all_needs(item.key, items), item.key
+        assert item.undo, item.key
+        assert item.type_target, item.key
+
+
+def test_on_the_way_back_only_stopping_the_new_stack_waits_for_no_gate(document):
+    items = {item.key: item for item in document.items}
+    found = risky(phase for phase in document.phases if phase.direction == "rollback")
+    ungated = [item.key for item in found if "gate-rollback" not in all_needs(item.key, items)]
+    assert ungated == ["stop-new-stack"]
 
 
 def test_going_back_never_waits_for_a_forward_gate(document):
     items = {item.key: item for item in document.items}
     back = next(phase for phase in document.phases if phase.direction == "rollback")
     for item in back.items:
-        gates = {key for key in all_needs(item.key, items) if items[key].kind == "gate"}
+        gates = {key for key in item.needs if items[key].kind == "gate"}
         assert gates <= {"gate-rollback"}, item.key
 
 
-def test_every_action_of_the_first_rehearsal_has_its_item(document):
-    assert set(ACTIONS) == {item.action for item in document.items if item.action}
+def test_every_action_of_the_product_has_its_item(document):
+    assert set(registry()) == {item.action for item in document.items if item.action}
 
 
 def test_every_item_tells_what_to_see_when_it_worked(document):
@@ -357,7 +373,8 @@ def test_the_rules_of_the_comparison_are_said_once_in_the_fingerprint(document):
 def test_the_same_file_serves_everywhere_by_these_variables(document):
     systems = Systems(document.systems, {})
     assert {variable for _, variable in systems.unset_variables()} == set(VARIABLES)
-    settings = {**dict.fromkeys(VARIABLES, "x"), "PRISMA_DIFF": "adapter"}
+    parameters = {"NEW_API_IMAGE": "x", "NEW_WORKER_IMAGE": "x", "OLD_HOST": "x"}
+    settings = {**dict.fromkeys(VARIABLES, "x"), **parameters, "PRISMA_DIFF": "adapter"}
     assert read(FILE.read_bytes(), environ=settings).mistakes == []
     assert Systems(document.systems, settings)["backend"]["diff"] == "adapter"
     assert Systems(document.systems, dict.fromkeys(VARIABLES, "x"))["backend"]["diff"] == "native"

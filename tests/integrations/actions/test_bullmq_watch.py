@@ -38,7 +38,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[st
 def bind(url: str, new_context: Callable[..., Context]) -> Callable[..., Any]:
     def bound(address: str = "", **raw: Any) -> Any:
         context = new_context({"queue": {"kind": "redis", "url": address or url}})
-        return ACTION.bind({"redis": "queue", "queue": QUEUE, "seconds": 0, **raw}, context)
+        return ACTION.bind({"redis": "queue", "queue": QUEUE, "seconds": 0, "patience": 0, **raw}, context)
 
     return bound
 
@@ -145,9 +145,19 @@ def test_a_failure_while_we_look_ends_it_at_once(bind: Any, url: str) -> None:
     assert report.facts["failures"][0]["name"] == "not-known"
 
 
+def test_a_queue_that_comes_up_late_is_waited_for(bind: Any, tmp_path: Path) -> None:
+    class Started(Recorder):
+        def progress(self, done: float, total: float, what: str = "") -> None:
+            if "not connected yet" in what:
+                bullmq.send(address, QUEUE, "bull", "canary", {})
+
+    with valkey(tmp_path / "q") as address:
+        assert ACTION.run(bind(address, workers=0, patience=20), Started()).ok
+
+
 def test_without_a_worker_jobs_pile_up_and_that_is_said(bind: Any, tmp_path: Path) -> None:
     with valkey(tmp_path / "q") as address:
-        nowhere = ACTION.run(bind(address), Recorder())
+        nowhere = ACTION.run(bind(address, patience=0.2), Recorder())
         bullmq.send(address, QUEUE, "bull", "canary", {})
         alone = ACTION.run(bind(address), Recorder())
         waiting = ACTION.run(bind(address, workers=0, canary="canary", canary_seconds=0.2), Recorder())
