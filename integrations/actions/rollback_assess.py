@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
-from psycopg import sql
+from django import forms
 
 from integrations.actions import register
 from integrations.actions.base import (
@@ -24,17 +24,11 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients import postgres
+from integrations.clients import made_since, postgres
+from integrations.clients.made_since import Made
 from integrations.errors import Problem
 
 EXAMPLES = 50  # keys of new rows that are named
-
-WITH_TIME = """
-select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attname = %s and not a.attisdropped
-where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^(pg_|information_schema$)'
-order by 1, 2
-"""
 
 
 @register
@@ -47,42 +41,52 @@ class RollbackAssess(Action):
 
     class Params(ActionForm):
         """``database``; ``backup``: the item that took what would be restored; ``money``: tables with an
-        amount, as {table, sum, by: [columns]}. Rows tell when they were made by ``created_at``, in UTC."""
+        amount, as {table, sum, by: [columns]}. Rows tell when they were made by ``created_at``, in UTC.
+        ``verified``: the item that kept the restored backup on ``scratch``: only rows whose key it lacks
+        count, because a migration that fills empty times makes old rows look new."""
 
         database = SystemField(kind="postgres")
         backup = EvidenceField(action="backup.take")
+        verified = EvidenceField(action="backup.verify", required=False)
+        scratch = SystemField(kind="postgres", required=False)
         money = JSONValueField(kind=list, required=False)
+
+        def clean(self) -> dict[str, Any]:
+            """The kept copy needs its server."""
+            given = self.cleaned_data
+            if bool(given.get("verified")) != bool(given.get("scratch")):
+                raise forms.ValidationError("Name verified: and scratch: together, or neither.")
+            return given
 
     def preview(self, params: Values) -> Preview:
         """The moment from which is counted."""
         since = _since(params)
         lines = [f"In each table with created_at: count the rows made after {since:%Y-%m-%d %H:%M:%S} UTC."]
+        if params.verified:
+            lines.append(f"Of these, leave out the rows whose key “{params.verified}” restored, too.")
         lines += [f"Sum {m['table']}.{m['sum']} by {', '.join(m['by'])}." for m in params.money]
         return Preview(lines, where=postgres.address(params.database["url"]))
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Rows by table, keys of the first, money by what it is told by."""
         url, since = params.database["url"], _since(params)
-        with (
-            postgres.in_words(url),
-            postgres.connect(url, attempt=params.context.attempt, readonly=True) as it,
-        ):
-            tables = it.execute(WITH_TIME, ["created_at"]).fetchall()
-            made: dict[str, Any] = {}
-            for done, (schema, name) in enumerate(tables):
-                report.raise_if_cancelled()
-                report.progress(done, len(tables), name)
-                facts = _made(it, sql.Identifier(schema, name), since)
-                if facts["rows"]:
-                    made[name] = facts
-                    report.log(f"{name}: {facts['rows']:,} row(s) made since")
-            money = [_money(it, asked, since) for asked in params.money]
-        rows = sum(facts["rows"] for facts in made.values())
+        with _copy(params) as copy, postgres.in_words(url), _reading(url, params) as live:
+            found = _counted(live, since, copy, report)
+            money = [
+                made_since.money(live, _named(found, asked["table"]), asked, since) for asked in params.money
+            ]
+        made = {name: _facts(one) for name, one in found.items() if one.rows}
         report.evidence(
-            loss={"since": since.isoformat(), "rows": rows, "tables": made, "money": money},
+            loss={
+                "since": since.isoformat(),
+                "rows": sum(one.rows for one in found.values()),
+                "tables": made,
+                "money": money,
+                "by_key": copy is not None,
+            },
             not_counted="Changes of older rows have no time of their own: a comparison names them.",
         )
-        return Outcome(True, _sentence(made, money, since))
+        return Outcome(True, _sentence(made, money, since, copy is not None))
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
         """It leaves nothing."""
@@ -102,47 +106,61 @@ def _since(params: Values) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _made(connection: postgres.Connection, table: sql.Identifier, since: datetime) -> dict[str, Any]:
-    row = connection.execute(
-        sql.SQL("select count(*) from {} where created_at > %s").format(table), [since]
-    ).fetchone()
-    assert row is not None
-    facts: dict[str, Any] = {"rows": row[0]}
-    try:
-        keys = connection.execute(
-            sql.SQL("select id::text from {} where created_at > %s order by created_at, id limit %s").format(
-                table
-            ),
-            [since, EXAMPLES],
+def _reading(url: str, params: Values) -> postgres.Connection:
+    return postgres.connect(url, attempt=params.context.attempt, readonly=True)
+
+
+@contextmanager
+def _copy(params: Values) -> Iterator[postgres.Connection | None]:
+    """The restored backup, where it was kept. Raises `Problem` when it was named and is not there."""
+    if not params.verified:
+        yield None
+        return
+    facts = params.context.evidence.get(params.verified, {}).get("verified") or {}
+    if not facts.get("equal") or not facts.get("database"):
+        raise Problem(
+            f"“{params.verified}” has kept no restored backup that is equal.",
+            means="Old rows whose empty time the migration filled could not be told from new ones.",
+            next=f"Carry out “{params.verified}” with keep: true again, or take verified: out.",
         )
-        facts["ids"] = [key for (key,) in keys]
-    except psycopg.errors.UndefinedColumn:
-        pass  # a table without an id: its count has to do
-    return facts
+    url = postgres.with_database(params.scratch["url"], facts["database"])
+    with postgres.in_words(url), _reading(url, params) as copy:
+        yield copy
 
 
-def _money(connection: postgres.Connection, asked: Mapping[str, Any], since: datetime) -> dict[str, Any]:
-    by = [sql.Identifier(name) for name in asked["by"]]
-    query = sql.SQL(
-        "select {}, count(*), sum({}) from {} where created_at > %s group by {} order by {}"
-    ).format(
-        sql.SQL(", ").join(by),
-        sql.Identifier(asked["sum"]),
-        sql.Identifier(asked["table"]),
-        sql.SQL(", ").join(by),
-        sql.SQL(", ").join(by),
-    )
-    rows = connection.execute(query, [since]).fetchall()
-    return {
-        "table": asked["table"],
-        "groups": [{"by": list(map(str, row[:-2])), "rows": row[-2], "sum": str(row[-1])} for row in rows],
-    }
+def _counted(
+    live: postgres.Connection, since: datetime, copy: postgres.Connection | None, report: Report
+) -> dict[str, Made]:
+    found, tables = {}, made_since.tables(live)
+    for done, table in enumerate(tables):
+        report.raise_if_cancelled()
+        report.progress(done, len(tables), table.name)
+        made = found[table.name] = made_since.made_since(live, table, since, copy)
+        if made.rows:
+            report.log(f"{table.name}: {made.rows:,} row(s) made since")
+    return found
 
 
-def _sentence(made: Mapping[str, Any], money: list[dict[str, Any]], since: datetime) -> str:
+def _named(found: Mapping[str, Made], name: str) -> Made:
+    if name not in found:
+        raise Problem(
+            f"The table {name} of money: has no created_at, or is not there.",
+            means="Its money cannot be told by time.",
+            next="Take it out of money:, and count it by hand.",
+        )
+    return found[name]
+
+
+def _facts(made: Made) -> dict[str, Any]:
+    keys = {} if made.keys is None else {"ids": made.keys[:EXAMPLES]}
+    return {"rows": made.rows, **keys}
+
+
+def _sentence(made: Mapping[str, Any], money: list[dict[str, Any]], since: datetime, by_key: bool) -> str:
     if not made:
         return f"Nothing was made since {since:%H:%M:%S} UTC: going back costs only the time of the restore."
     said = ", ".join(f"{facts['rows']:,} {name}" for name, facts in made.items())
     sums = [f"{group['sum']} {' '.join(group['by'])}" for one in money for group in one["groups"]]
     gifts = f" Money in them: {', '.join(sums)}." if sums else ""
-    return f"Going back would lose what was made since {since:%H:%M:%S} UTC: {said}.{gifts}"
+    doubt = "" if by_key else " (Old rows whose empty time was filled since may be among them.)"
+    return f"Going back would lose what was made since {since:%H:%M:%S} UTC: {said}.{gifts}{doubt}"

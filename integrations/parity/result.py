@@ -128,6 +128,11 @@ class Result:
         return sum(table.declared for table in self.tables)
 
     @property
+    def sound(self) -> bool:
+        """Whether everything could be compared, whatever came of it."""
+        return bool(self.tables) and not self.unsound and not any(table.unsound for table in self.tables)
+
+    @property
     def summary(self) -> str:
         """One line for a person."""
         rows = sum(table.source_rows for table in self.tables)

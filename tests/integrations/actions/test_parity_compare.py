@@ -154,3 +154,15 @@ def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_
     with pytest.raises(Cancelled):
         run(raw, context, stopped)
     assert "parity" not in stopped.facts
+
+
+def test_where_differences_are_the_answer_they_are_told_and_not_judged(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    app_database.execute("update members set name = 'Other' where id = 7")
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    outcome, facts = run({"source": "old", "target": "new", "only_tell": True}, context)
+    assert outcome.ok
+    assert "1 row differs" in outcome.summary
+    assert "Told, not judged" in outcome.summary
+    assert not facts["equal"]

@@ -25,9 +25,14 @@ def bind(app_database: AppDatabase, new_context: Callable[..., Context]) -> Call
         "update donations set created_at = '2026-11-01'; create table keyless (created_at timestamp)"
     )
 
-    def bound(taken: datetime | None = TAKEN, **raw: Any) -> Any:
+    def bound(taken: datetime | None = TAKEN, kept: Any = None, scratch_url: str = "", **raw: Any) -> Any:
         evidence = {"take": {"backup": {"taken_at": taken.isoformat()}}} if taken else {}
-        context = new_context({"live": {"kind": "postgres", "url": app_database.admin_url}}, **evidence)
+        systems = {"live": {"kind": "postgres", "url": app_database.admin_url}}
+        if kept:
+            evidence["prove"] = kept
+            systems["scratch"] = {"kind": "postgres", "url": scratch_url}
+            raw |= {"verified": "prove", "scratch": "scratch"}
+        context = new_context(systems, **evidence)
         money = [{"table": "donations", "sum": "amount", "by": ["currency", "status"]}]
         return ACTION.bind({"database": "live", "backup": "take", "money": money, **raw}, context)
 
@@ -84,3 +89,39 @@ def test_it_can_be_cancelled_and_only_looks(bind: Any) -> None:
         ACTION.run(bind(), Recorder(cancel_when=lambda report: True))
     assert ACTION.probe(bind(), {}).seen == Seen.NOT_DONE
     assert "2026-11-22 03:00:00" in ACTION.preview(bind()).lines[0]
+
+
+def test_old_rows_whose_empty_time_was_filled_are_no_loss(
+    bind: Any, app_database: AppDatabase, new_database: Callable[[], str]
+) -> None:
+    """What an alignment does: it gives old rows the time of the migration, after the backup."""
+    copy = new_database()
+    app_database.execute(
+        "create table donations (id serial primary key);"
+        "insert into donations select from generate_series(1, 500)",
+        url=copy,
+    )
+    app_database.execute(
+        "update donations set created_at = '2026-11-22 03:30' where id <= 100;"
+        "insert into donations (amount, currency, created_at) values (5, 'GHS', '2026-11-22 04:00');"
+        "create table sessions (id text primary key, created_at timestamp);"
+        "insert into sessions values ('a', '2026-11-22 04:00')"
+    )
+    name = copy.rpartition("/")[2]
+    report = Recorder()
+    assert "may be among them" in ACTION.run(bind(), Recorder()).summary
+    values = bind(kept={"verified": {"equal": True, "database": name}}, scratch_url=copy)
+    outcome = ACTION.run(values, report)
+    loss = report.facts["loss"]
+    assert {name: one["rows"] for name, one in loss["tables"].items()} == {"donations": 1, "sessions": 1}
+    assert loss["money"][0]["groups"] == [{"by": ["GHS", "completed"], "rows": 1, "sum": "5.00"}]
+    assert "may be among them" not in outcome.summary
+
+
+def test_a_copy_that_was_not_kept_and_money_without_a_time_are_said(bind: Any) -> None:
+    with pytest.raises(Problem, match="has kept no restored backup"):
+        ACTION.run(
+            bind(kept={"verified": {"equal": False}}, scratch_url="postgresql://127.0.0.1/x"), Recorder()
+        )
+    with pytest.raises(Problem, match="members of money: has no created_at"):
+        ACTION.run(bind(money=[{"table": "members", "sum": "balance", "by": ["name"]}]), Recorder())
