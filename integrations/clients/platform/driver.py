@@ -36,6 +36,10 @@ class Driver:
         """The commands that stop services so that nothing starts them again by itself."""
         raise NotImplementedError
 
+    def archive(self, names: Sequence[str]) -> list[list[str]]:
+        """The template ``archive:``: keeps services where they can be had back, and takes them away."""
+        return [self._filled("archive", "{services}", names)]
+
     def look(self) -> list[str]:
         """The command that says how the services stand."""
         raise NotImplementedError
@@ -71,6 +75,10 @@ class Driver:
                 next="Check the deployment files out on the worker's host, or correct folder:.",
             )
         return folder or None
+
+    def _filled(self, setting: str, place: str, values: Sequence[str]) -> list[str]:
+        words = shlex.split(self.system[setting])
+        return [word for one in words for word in (values if one == place else [one])]
 
     def _flag(self, setting: str, flag: str) -> list[str]:
         value = self.system.get(setting)
@@ -108,10 +116,6 @@ class Command(Driver):
     def read(self, text: str) -> dict[str, Standing]:
         """The JSON that `standing.of_command` describes."""
         return standing.of_command(text)
-
-    def _filled(self, setting: str, place: str, values: Sequence[str]) -> list[str]:
-        words = shlex.split(self.system[setting])
-        return [word for one in words for word in (values if one == place else [one])]
 
 
 class Compose(Driver):
