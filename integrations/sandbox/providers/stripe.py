@@ -7,6 +7,7 @@ from typing import Any
 
 from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
+from integrations.sandbox.providers.stripe_endpoints import Endpoints
 from integrations.sandbox.serving import Answer, Asked
 
 CURRENCIES = frozenset({"usd", "eur", "gbp", "ghs", "ngn", "kes", "zar"})
@@ -14,12 +15,14 @@ LEAST = 50  # minor units
 
 
 class Stripe:
-    """``/v1/balance``, checkout sessions, charges and refunds."""
+    """``/v1/balance``, checkout sessions, charges, refunds, and webhook endpoints (the first of them from
+    ``STRIPE_WEBHOOK_ENDPOINTS``, divided by commas)."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.key = environ.get("STRIPE_SECRET_KEY", "")
         self.ledger = Ledger("stripe", CURRENCIES)
         self.refunds: dict[str, dict[str, Any]] = {}
+        self.endpoints = Endpoints(environ.get("STRIPE_WEBHOOK_ENDPOINTS", ""))
 
     def __call__(self, asked: Asked) -> Answer:
         """One question."""
@@ -36,6 +39,9 @@ class Stripe:
             ("GET", "/v1/charges"): self.charges,
         }
         route = routes.get((asked.method, asked.path))
+        endpoint = self.endpoints(asked) if route is None else None
+        if endpoint is not None:
+            return endpoint
         if route is None:
             return refused(404, f"Unrecognized request URL ({asked.method}: {asked.path})")
         return route(asked)

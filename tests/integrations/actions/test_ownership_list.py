@@ -1,0 +1,183 @@
+"""What providers still call is listed; old hosts are red, and what nobody can see is never called right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django import forms
+
+from integrations.actions import registry
+from integrations.actions.base import Context, Outcome, Seen
+from integrations.clients.http import Caller, Reply
+from integrations.errors import Cancelled
+from tests.integrations.recorder import Recorder
+from tests.integrations.sandbox.providers import World, providers
+
+Make = Callable[..., Context]
+ACTION = registry()["ownership.list"]
+NEW, OLD = "https://api.example.org/donations/webhooks/stripe", "https://flask.example.org/webhooks/stripe"
+HAND = ["paystack", "fincra", "flutterwave"]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with providers() as found:
+        yield found
+
+
+def stripe(world: World, path: str = "", method: str = "", **form: str) -> Reply:
+    headers = {"Authorization": f"Bearer {world.keys['STRIPE_SECRET_KEY']}"}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    body = urlencode(form).encode() if form else None
+    base = f"{world.url}/stripe/v1/webhook_endpoints"
+    return Caller(["127.0.0.1"]).ask(base, path, method=method, body=body, headers=headers)
+
+
+@pytest.fixture
+def registers(world: World) -> Iterator[Callable[[str], str]]:
+    """Registers an address at Stripe, until the test is over; its id."""
+    made: list[str] = []
+
+    def register(url: str) -> str:
+        reply = stripe(world, **{"url": url, "enabled_events[0]": "checkout.session.completed"})
+        assert reply.ok, reply.says()
+        made.append(reply.json()["id"])
+        return made[-1]
+
+    yield register
+    for identity in made:
+        assert stripe(world, f"/{identity}", "DELETE").ok
+
+
+def systems(world: World, *names: str, **changed: str) -> dict[str, dict[str, str]]:
+    return {
+        **{name: world.payments(name, **changed) for name in names},
+        "public": {"kind": "http", "url": "https://api.example.org"},
+        "old-app": {"kind": "http", "url": "https://flask.example.org"},
+    }
+
+
+def listed(make: Make, known: dict[str, dict[str, str]], **more: Any) -> tuple[Outcome, dict[str, Any], str]:
+    report = Recorder()
+    outcome = ACTION.run(ACTION.bind({"old": "old-app", "new": "public", **more}, make(known)), report)
+    return outcome, report.facts, report.text
+
+
+def test_addresses_at_the_new_host_are_green_and_what_was_not_seen_is_said(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    registers(NEW)
+    known = systems(world, "stripe", *HAND)
+    outcome, facts, _ = listed(new_context, known, by_hand=HAND, item="hand-over-endpoints")
+    assert outcome.ok, outcome.summary
+    assert "Not seen by the panel" in outcome.summary
+    assert "hand-over-endpoints" in outcome.summary
+    assert facts["not_seen"] == HAND
+    assert facts["places"][0]["addresses"][0]["address"] == NEW
+
+
+def test_an_address_at_an_old_host_is_red_also_when_it_is_disabled(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    registers(NEW)
+    identity = registers(OLD)
+    outcome, facts, _ = listed(new_context, systems(world, "stripe"))
+    assert not outcome.ok
+    assert OLD in outcome.summary
+    assert stripe(world, f"/{identity}", "POST", disabled="true").json()["status"] == "disabled"
+    assert not listed(new_context, systems(world, "stripe"))[0].ok
+    assert {one["state"] for one in facts["places"][0]["addresses"]} == {"enabled"}
+
+
+def test_every_page_is_read(world: World, registers: Callable[[str], str], new_context: Make) -> None:
+    registers(OLD)
+    for number in range(101):
+        registers(f"{NEW}?n={number}")
+    outcome, facts, _ = listed(new_context, systems(world, "stripe"))
+    assert not outcome.ok
+    assert len(facts["places"][0]["addresses"]) == 102
+
+
+def test_a_provider_that_nobody_looks_through_is_red(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    registers(NEW)
+    outcome, _, text = listed(new_context, systems(world, "stripe", *HAND), by_hand=["paystack"])
+    assert not outcome.ok
+    assert "dashboard.paystack.com" in text
+    assert "paystack" not in outcome.summary
+    assert "no API of Fincra tells it" in outcome.summary
+
+
+def test_no_address_at_all_is_no_success(world: World, new_context: Make) -> None:
+    outcome, _, _ = listed(new_context, systems(world, "stripe"))
+    assert not outcome.ok
+    assert "no registered address leads to api.example.org" in outcome.summary
+
+
+def test_a_redirect_of_ours_that_leads_to_an_old_host_is_red(world: World, new_context: Make) -> None:
+    google = {"kind": "oauth", "provider": "google", "url": world.url, "client_id": "x"}
+    for redirect, ok in ((OLD, False), ("https://api.example.org/auth/google/callback", True)):
+        known = {**systems(world), "google": {**google, "redirect": redirect}}
+        outcome, facts, _ = listed(new_context, known, by_hand=["google"])
+        assert outcome.ok is ok
+    assert facts["not_seen"] == ["google"]
+
+
+def test_a_port_tells_two_stacks_of_one_machine_apart(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    registers("http://127.0.0.1:9001/webhooks")
+    for old, ok in (("127.0.0.1:9001", False), ("127.0.0.1:9002", True), ("127.0.0.1", False)):
+        report = Recorder()
+        values = ACTION.bind({"old_hosts": [old]}, new_context(systems(world, "stripe")))
+        assert ACTION.run(values, report).ok is ok
+
+
+def test_a_key_that_is_refused_or_live_in_a_rehearsal_is_red(world: World, new_context: Make) -> None:
+    for key, why in (("sk_test_wrong", "401"), ("sk_live_wrong", "live key")):
+        outcome, facts, text = listed(new_context, systems(world, "stripe", secret_key=key))
+        assert not outcome.ok
+        assert why in outcome.summary
+        assert key not in f"{facts}{text}"
+
+
+@pytest.mark.parametrize("mood", ["down", "rate_limited"])
+def test_a_provider_in_trouble_is_red_in_words(world: World, new_context: Make, mood: str) -> None:
+    with world.mood("stripe", mood):
+        outcome, _, _ = listed(new_context, systems(world, "stripe"))
+    assert not outcome.ok
+    assert "stripe: Stripe" in outcome.summary
+
+
+def test_the_preview_says_who_is_asked_and_asks_nobody(new_context: Make) -> None:
+    settings = {"kind": "payments", "url": "https://api.example.org/v1", "secret_key": "sk_test_x"}
+    known = {
+        "stripe": {**settings, "provider": "stripe"},
+        "paystack": {**settings, "provider": "paystack"},
+    }
+    lines = ACTION.preview(ACTION.bind({"old_hosts": ["Flask.example.org"]}, new_context(known))).lines
+    assert lines[0] == "GET https://api.example.org/v1/webhook_endpoints"
+    assert "a person looks into" in lines[1]
+    assert lines[2] == "None may lead to: flask.example.org."
+
+
+def test_it_needs_a_host_can_be_cancelled_and_leaves_nothing(world: World, new_context: Make) -> None:
+    with pytest.raises(forms.ValidationError):
+        ACTION.bind({}, new_context({}))
+    values = ACTION.bind({"old_hosts": ["x"]}, new_context(systems(world, "stripe")))
+    with pytest.raises(Cancelled):
+        ACTION.run(values, Recorder(cancel_when=lambda report: True))
+    assert ACTION.probe(values, {}).seen == Seen.NOT_DONE
+
+
+def test_the_stand_in_is_as_strict_as_stripe(world: World) -> None:
+    assert stripe(world, "?limit=101").status == 400
+    assert stripe(world, "?starting_after=we_none").status == 400
+    assert stripe(world, url=NEW).status == 400
+    assert stripe(world, **{"url": "ftp://x", "enabled_events[0]": "*"}).status == 400
+    assert stripe(world, "/we_none", "DELETE").status == 404
+    assert stripe(world, method="PUT", x="y").status == 404
