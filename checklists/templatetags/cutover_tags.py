@@ -35,6 +35,8 @@ for _words in (
 ):
     register.filter(_words.__name__, _words)
 
+#: How an action's log asks a person to do something in a browser.
+OPEN = "Open in your browser: "
 #: A thin space that does not break: 1 204 311.
 THIN = "\u202f"
 #: Symbol and colour of each state; the word is always beside them.
@@ -181,6 +183,19 @@ def markdown(text: str) -> SafeString:
     """The runbook's Markdown; HTML in it is shown as text, and unsafe addresses are no links."""
     html: str = _MARKDOWN.render(text or "")
     return mark_safe(html)  # noqa: S308  # markdown-it with html off escapes
+
+
+@register.filter
+def linked(line: str) -> str:
+    """A log's line; where an action asks a person to open an address, that address is a link.
+
+    Others stay text: what a program prints is not ours, and must not be one click away.
+    """
+    said, asked, address = line.partition(OPEN)
+    if not asked or not address.startswith(("https://", "http://")):
+        return line
+    link = '{}{}<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+    return format_html(link, said, asked, address.strip(), address.strip())
 
 
 @register.filter

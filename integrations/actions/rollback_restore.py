@@ -221,7 +221,8 @@ def _restored(
 ) -> Restored:  # fmt: skip
     url = postgres.with_database(params.database["url"], names.incoming)
     target = Target(url, pgtools.major(admin), params.database, params.context.attempt)
-    result = restore(archive, manifest, target, report, jobs=params.jobs or 2)
+    with swap.owners_let_in(params.database["url"], url, params.context.attempt):
+        result = restore(archive, manifest, target, report, jobs=params.jobs or 2)
     if not result.problems:
         with postgres.connect(url, attempt=params.context.attempt) as inside:
             inside.execute("analyze")

@@ -26,6 +26,13 @@ SETTINGS = """
 select r.rolname, s.setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
 left join pg_roles r on r.oid = s.setrole where d.datname = %s order by 1 nulls first
 """
+OWNERS = """
+select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = 'public'::regnamespace
+"""
+CREATORS = """
+select pg_get_userbyid(a.grantee) from pg_namespace n, aclexplode(n.nspacl) a
+where n.nspname = 'public' and a.privilege_type = 'CREATE' and a.grantee <> 0
+"""
 OTHERS = """
 select count(*) from pg_stat_activity where datname = %s and backend_type = 'client backend'
 """
@@ -115,6 +122,26 @@ def _set(admin: postgres.Connection, role: str | None, database: str, setting: s
         if role is None:
             whom = sql.SQL("database {}").format(sql.Identifier(database))
         admin.execute(sql.SQL("alter {} set {} from current").format(whom, sql.Identifier(name)))
+
+
+@contextmanager
+def owners_let_in(live: str, incoming: str, attempt: str = "") -> Iterator[None]:
+    """Lets the owners of what is in ``live`` (an address) own things in ``incoming``'s schema public, too.
+
+    A restore gives each table its owner before it gives the rights on the schema, and who is no superuser
+    may only give a table to a role that may create there. What was lent is taken back, but for the roles
+    that have the right in ``live``.
+    """
+    with postgres.connect(live, attempt=attempt, readonly=True) as there:
+        owners = {role for (role,) in there.execute(OWNERS)}
+        entitled = {role for (role,) in there.execute(CREATORS)}
+    with postgres.connect(incoming, attempt=attempt) as here:
+        for role in sorted(owners):
+            here.execute(sql.SQL("grant create on schema public to {}").format(sql.Identifier(role)))
+    yield
+    with postgres.connect(incoming, attempt=attempt) as here:
+        for role in sorted(owners - entitled):
+            here.execute(sql.SQL("revoke create on schema public from {}").format(sql.Identifier(role)))
 
 
 def swap(admin: postgres.Connection, live: str, incoming: str, keep_as: str, tell: Tell) -> float:

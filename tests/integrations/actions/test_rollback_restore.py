@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from integrations.actions import registry
 from integrations.actions.base import Context, Seen, Values
 from integrations.clients import postgres, swap
 from integrations.errors import Cancelled, Problem
-from tests.integrations.conftest import AppDatabase
+from tests.integrations.conftest import AppDatabase, as_role
 from tests.integrations.recorder import Recorder
 
 Make = Callable[..., Context]
@@ -94,6 +95,40 @@ def test_owner_rights_settings_and_the_freeze_are_as_they_were(app_database: App
         app_database.execute("insert into members (name) values ('frozen')", url=app_database.app_url)
     owners = "select distinct tableowner from pg_tables where schemaname = 'public'"
     assert app_database.execute(owners) == [(role,)]
+
+
+@pytest.fixture
+def migrator(app_database: AppDatabase, bind: Any) -> Iterator[str]:
+    """The address of the login that migrates: no superuser, but it owns the database and may be the role."""
+    name, role, live = f"migrates_{app_database.name}", app_database.role, app_database.name
+    password = secrets.token_hex(8)
+    app_database.execute(
+        f"create role {name} login password '{password}' createdb createrole;"
+        f"grant {role} to {name} with admin true, inherit true, set true; grant pg_signal_backend to {name};"
+        f"alter database {live} owner to {name}"
+    )
+    yield as_role(app_database.admin_url, name, password)
+    with psycopg.connect(postgres.with_database(app_database.admin_url, "postgres"), autocommit=True) as it:
+        for other in names(app_database):
+            it.execute(f'alter database "{other}" owner to current_user')
+        it.execute(f"drop owned by {name}; drop role {name}")
+
+
+def test_a_login_that_is_no_superuser_restores_what_another_role_owns(
+    app_database: AppDatabase, bind: Any, migrator: str, backup: dict[str, Any], new_context: Make
+) -> None:
+    rights = (
+        "select nspacl::text from pg_namespace where nspname = 'public'"
+        " union all select tableowner from pg_tables where schemaname = 'public' order by 1"
+    )
+    before = app_database.execute(rights)
+    proof = {"sha256": backup["sha256"], "equal": True}
+    systems = {"live": {"kind": "postgres", "url": migrator}}
+    context = new_context(systems, take={"backup": backup}, verify={"verified": proof})
+    raw = {"database": "live", "backup": "take", "verified": "verify"}
+    outcome = ACTION.run(ACTION.bind(raw, context), Recorder())
+    assert outcome.ok, outcome.summary
+    assert app_database.execute(rights) == before, "the right that was lent is taken back"
 
 
 def test_open_sessions_of_the_live_database_are_ended(app_database: AppDatabase, bind: Any) -> None:
