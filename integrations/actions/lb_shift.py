@@ -101,7 +101,7 @@ class LbShift(Action):
                 next="Look at it before you start this again.",
             )
         report.log(f"{proxy.where}: {was} → {now}")
-        seen, wrong = _look(params, weights, report)
+        seen, wrong = watched(params, weights, report)
         report.evidence(shift={**facts, "seen": seen})
         if wrong:
             return Outcome(False, wrong)
@@ -136,8 +136,9 @@ def _wanted(params: Values) -> Weights:
     return Weights(**known["before"])
 
 
-def _look(params: Values, weights: Weights, report: Report) -> tuple[dict[str, Any], str]:
-    """What was seen, and what is wrong with it (empty: the requests show the weights)."""
+def watched(params: Values, weights: Weights, report: Report) -> tuple[dict[str, Any], str]:
+    """Asks ``public`` until the answers of ``old`` and ``new`` show these weights: what was seen, and what
+    is wrong with it (empty: nothing)."""
     caller = Caller.of(params.context.systems)
     people = Traffic(caller, params.public, params.old, params.new)
     began, wrong = time.monotonic(), ""

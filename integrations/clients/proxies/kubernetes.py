@@ -18,8 +18,8 @@ class Kubernetes(Proxy):
 
     def read(self) -> tuple[Weights, Any]:
         """The canary's weight, and the resource version it was read at."""
-        ingress = self._asked("GET").json()
-        notes = ingress["metadata"].get("annotations", {})
+        ingress = self.asked("GET").json()
+        notes = ingress["metadata"].get("annotations") or {}
         rules = ingress["spec"].get("rules", [])
         paths = [path for rule in rules for path in rule.get("http", {}).get("paths", [])]
         services = sorted({path["backend"]["service"]["name"] for path in paths})
@@ -30,21 +30,23 @@ class Kubernetes(Proxy):
     def set(self, weights: Weights, mark: Any) -> None:
         """Refused by the API server when the resource version has moved on."""
         change = {"metadata": {"resourceVersion": mark, "annotations": {WEIGHT: str(weights.new)}}}
-        self._asked("PATCH", change)
+        self.asked("PATCH", change)
 
     def commands(self, weights: Weights) -> list[str]:
         """The one request."""
-        return [f"PATCH {self._path()}: {WEIGHT}: “{weights.new}”, at the resource version just read"]
+        return [f"PATCH {self.path()}: {WEIGHT}: “{weights.new}”, at the resource version just read"]
 
-    def _path(self) -> str:
+    def path(self) -> str:
+        """Where the ingress is at the API server."""
         namespace = self.system.get("namespace", "default")
         return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{self.system['pool']}"
 
-    def _asked(self, method: str, change: Any = None) -> Reply:
+    def asked(self, method: str, change: Any = None) -> Reply:
+        """Reads it, or changes it by a merge patch. Raises `Problem`; nothing has changed then."""
         headers = {"Authorization": f"Bearer {self.system['token']}"}
         if change is not None:
             headers["Content-Type"] = "application/merge-patch+json"
-        reply = self.caller.ask(self.system["url"], self._path(), method=method, send=change, headers=headers)
+        reply = self.caller.ask(self.system["url"], self.path(), method=method, send=change, headers=headers)
         if reply.status == 409:
             raise changed_meanwhile(self.where)
         if not reply.ok:
