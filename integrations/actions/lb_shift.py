@@ -48,7 +48,8 @@ class LbShift(Action):
     class Params(ActionForm):
         """``proxy``; ``to``: percent for the new stack; ``public``: the address that people use; ``old``,
         ``new``: both stacks, with marker and counter; ``path``: what is asked (default “/health/live”);
-        ``back_to``: instead of ``to``, the weights that were there before that item."""
+        ``seconds``: how long one look at who answers takes (default 20); ``back_to``: instead of ``to``,
+        the weights that were there before that item."""
 
         proxy = SystemField(kind="proxy")
         public = SystemField(kind="http")
@@ -56,6 +57,7 @@ class LbShift(Action):
         new = SystemField(kind="http")
         to = forms.IntegerField(min_value=0, max_value=100, required=False)
         path = forms.CharField(max_length=200, required=False)
+        seconds = forms.FloatField(min_value=0, max_value=600, required=False)
         back_to = EvidenceField(action="lb.shift", required=False)
 
         def clean(self) -> dict[str, Any]:
@@ -160,12 +162,13 @@ def watched(params: Values, weights: Weights, report: Report) -> tuple[dict[str,
 
 
 def _window(people: Traffic, answers: Answers, params: Values, report: Report) -> None:
+    each = (20.0 if params.seconds is None else params.seconds) / WINDOW
     for number in range(WINDOW):
         report.raise_if_cancelled()
         began = time.monotonic()
         people.ask(answers, params.path or "/health/live")
         report.progress(number, WINDOW, f"{answers.old} answers of the old stack, {answers.new} of the new")
-        traffic.pause(0.02, began)
+        traffic.pause(each, began)
 
 
 def _wrong(weights: Weights, answers: Answers) -> str:

@@ -264,6 +264,7 @@ class Sandbox:
             "VAULT_FOLDER": str(self.folder / "vault"),
             "OLD_HOST": "flask.covenant.invalid",
             "QUEUE_SECONDS": "5",
+            "SHIFT_SECONDS": "3",
             "DUALRUN_SECONDS": "12",
             "DUALRUN_EVERY": "2",
             "CANARY_EMAIL": CANARY,

@@ -161,6 +161,20 @@ def test_an_unset_variable_is_told_and_does_not_stop():
     assert reading(broken("${STORE_URL}", "${STORE_URL:-here}"), environ={}).mistakes == []
 
 
+def test_a_parameter_may_come_from_the_environment_and_is_told_when_it_cannot():
+    text = broken("jobs: 2", "jobs: ${JOBS}")
+    found = reading(text, environ={"STORE_URL": "postgresql://h/d"})
+    (mistake,) = found.mistakes
+    assert (mistake.line, mistake.stops) == (line_of(text, "${JOBS}"), False)
+    assert str(mistake) == (
+        "item save: parameter “jobs”: the variable JOBS is not set. Set JOBS in the environment."
+    )
+    assert reading(text, environ={"STORE_URL": "postgresql://h/d", "JOBS": "3"}).mistakes == []
+    assert reading(broken("jobs: 2", "jobs: ${JOBS:-2}"), environ=None).mistakes == []
+    assert "jobs" in told(broken("jobs: 2", "jobs: ${JOBS:-many}"))
+    assert "does not read like one" in told(broken("jobs: 2", "jobs: ${jobs}"))
+
+
 def test_words_stay_words():
     text = broken("title: Put it back", "title: no").replace("name: small", "name: '7'")
     document = reading(text).document

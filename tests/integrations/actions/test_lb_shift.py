@@ -51,7 +51,7 @@ def systems(door: tuple[str, dict[str, str]], stacks: Stacks) -> dict[str, dict[
 def bind(
     systems: dict[str, dict[str, str]], new_context: Callable[..., Context]
 ) -> Iterator[Callable[..., Any]]:
-    raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "path": "/"}
+    raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "path": "/", "seconds": 0.8}
 
     def bound(traces: dict[str, Any] | None = None, **more: Any) -> Any:
         context = Context(**{**vars(new_context(systems)), "traces": traces or {}})
@@ -147,7 +147,15 @@ def test_a_new_stack_that_fails_is_red_and_says_how_to_take_it_back(
             "old": {**stack, "url": old, "marker": "server: old-app"},
             "new": {**stack, "url": new, "marker": "server: new-api"},
         }
-        raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "to": 100, "path": "/"}
+        raw = {
+            "proxy": "door",
+            "public": "public",
+            "old": "old",
+            "new": "new",
+            "to": 100,
+            "path": "/",
+            "seconds": 0.8,
+        }
         report = Recorder()
         outcome = ACTION.run(ACTION.bind(raw, new_context(systems)), report)
     assert not outcome.ok
