@@ -28,6 +28,10 @@ class Driver:
         """The commands that run these images: service → ``name@sha256:…``."""
         raise NotImplementedError
 
+    def provision(self, images: Mapping[str, str]) -> list[list[str]]:
+        """The commands that set a whole stack up where there may be none yet."""
+        return self.apply(images)
+
     def start(self, names: Sequence[str]) -> list[list[str]]:
         """The commands that start services again as they were."""
         raise NotImplementedError
@@ -157,6 +161,10 @@ class Kubectl(Driver):
             for name, image in images.items()
         ]
 
+    def provision(self, images: Mapping[str, str]) -> list[list[str]]:
+        """The manifests of ``file:``, then the images by digest."""
+        return [[*self._kubectl(), "apply", "--filename", self.system["file"]], *self.apply(images)]
+
     def start(self, names: Sequence[str]) -> list[list[str]]:
         """One replica each; an autoscaler takes it from there."""
         return self._scaled(names, 1)
@@ -193,6 +201,10 @@ class Helm(Kubectl):
             repository, _, digest = image.partition("@")
             command += ["--set-string", f"{name}.image.repository={repository},{name}.image.digest={digest}"]
         return [command]
+
+    def provision(self, images: Mapping[str, str]) -> list[list[str]]:
+        """The same release, in a namespace that is made where there is none."""
+        return [[*command, "--create-namespace"] for command in self.apply(images)]
 
 
 DRIVERS: dict[str, type[Driver]] = {

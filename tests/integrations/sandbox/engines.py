@@ -24,6 +24,7 @@ compose = kinds.add_parser("compose")
 compose.add_argument("--file", default="compose.yaml")
 compose.add_argument("--project-name", default="")
 verbs = compose.add_subparsers(dest="verb", required=True)
+verbs.add_parser("version")
 config = verbs.add_parser("config")
 config.add_argument("--format", choices=["json", "yaml"], required=True)
 up = verbs.add_parser("up")
@@ -37,6 +38,11 @@ if asked.kind == "image":
         print("[]")
         sys.exit("Error response from daemon: No such image: " + asked.name)
     print(json.dumps([{{"Id": "sha256:1", "RepoDigests": [asked.name], "Config": known[asked.name]}}]))
+    sys.exit()
+if asked.verb == "version":
+    if (at / "no.compose").exists():
+        sys.exit("docker: unknown command: docker compose")
+    print("Docker Compose version v2.40.0")
     sys.exit()
 file = pathlib.Path(asked.file)
 if not file.exists():
