@@ -28,6 +28,7 @@ from integrations.clients import made_since, postgres
 from integrations.clients.made_since import Made
 from integrations.errors import Problem
 
+NAMED = ("smallint", "integer", "bigint", "uuid")  # types of keys that may be shown
 EXAMPLES = 50  # keys of new rows that are named
 
 
@@ -152,7 +153,9 @@ def _named(found: Mapping[str, Made], name: str) -> Made:
 
 
 def _facts(made: Made) -> dict[str, Any]:
-    keys = {} if made.keys is None else {"ids": made.keys[:EXAMPLES]}
+    """A key of another type is not named: that of a session opens it."""
+    named = made.keys is not None and made.table.type in NAMED
+    keys = {"ids": made.keys[:EXAMPLES]} if named and made.keys else {}
     return {"rows": made.rows, **keys}
 
 

@@ -133,3 +133,15 @@ def test_the_whole_rehearsal_plays_without_hands(folder: Path) -> None:
     played = re.findall(r"^✓ (\d+\.\d+) ", demo.said, re.M)
     assert {number.split(".")[0] for number in played} == {"1", "2", "3", "4", "5", "7"}  # 6 is the way back
     assert living(folder) == []
+
+
+@pytest.mark.prisma
+def test_past_the_switch_and_all_the_way_back_without_hands(folder: Path) -> None:
+    demo = Started(folder, "--autopilot", "rollback", "--rows", ROWS, "--port", str(free_port()))
+    assert demo.end() == 0, demo.said
+    played = re.findall(r"^✓ (\d+\.\d+) ", demo.said, re.M)
+    assert {number.split(".")[0] for number in played} == {"1", "2", "3", "4", "5", "6"}
+    assert "✗ 5." in demo.said, "the smoke test after the switch fails, as it was broken to"
+    assert "The cutover is closed as rolled back" in demo.said
+    assert "The chain is whole" in demo.said
+    assert living(folder) == []
