@@ -22,7 +22,7 @@ WRAPPERS = frozenset(
 )
 TAKES_ONE = frozenset({"su-exec", "gosu", "timeout"})  # a word of their own before the command
 #: programs whose own words show what they start
-INTERPRETERS = frozenset({"node", "nodejs", "python", "python3", "tsx", "ts-node"})
+INTERPRETERS = frozenset({"node", "nodejs", "python", "tsx", "ts-node"})  # python3.11 is python
 INLINE = frozenset({"-e", "--eval", "-p", "--print", "-c"})
 PROGRAMS = frozenset(
     {"nginx", "caddy", "redis-server", "valkey-server", "postgres", "next", "nest", "prisma"}
@@ -74,17 +74,20 @@ class Reader:
         if not words:
             return None
         name, said = PurePosixPath(words[0]).name, shlex.join(words)
+        shown = " ".join(PurePosixPath(word).name if word.startswith("/") else word for word in words)
         if name in SHELLS:
             self._shell(words, found, depth)
         elif name in RUNNERS:
             self._runner(words, found, depth)
-        elif looks_migrating(said):
+        elif looks_migrating(shown):
             found.migrates.append(said)
-        elif name in INTERPRETERS:
+        elif re.sub(r"[\d.]+$", "", name) in INTERPRETERS:
             self._program(words, found)
         elif words[0] in self.trusted:
             rest = words[1:]
             return self._command(rest, found, depth) if rest and not rest[0].startswith("-") else None
+        elif name == "prisma" and "$" in said:
+            found.unseen.append(f"“{said}”: a variable says what it does")
         elif name not in PROGRAMS:
             self._script(words[0], found, depth, words[1:])
         return None
@@ -141,7 +144,10 @@ class Reader:
         """What an interpreter runs: its files are searched where they are at hand, its words were already."""
         if INLINE & set(words[1:]):
             found.unseen.append(f"“{shlex.join(words)[:120]}”: a program inside of the command")
-        for name in (word for word in words[1:] if not word.startswith("-")):
+        files = [word for word in words[1:] if not word.startswith("-")]
+        if files and "$" in files[0]:
+            found.unseen.append(f"“{shlex.join(words)[:120]}”: a variable says what it runs")
+        for name in files:
             text = self._file(name)
             if text is None:
                 continue

@@ -102,6 +102,8 @@ def _of_compose(asking: Asking, images: Mapping[str, str]) -> Iterator[Start]:
         image = str(service.get("image", ""))
         entry, args = _unescaped(service.get("entrypoint")), _unescaped(service.get("command"))
         yield asking.start(str(name), image, entry, args, f"docker compose config: {name}")
+        for hook in service.get("post_start") or []:
+            yield Start(str(name), image, _words(_unescaped(hook.get("command"))), f"{name}, post_start")
 
 
 def _of_kubectl(asking: Asking, images: Mapping[str, str]) -> Iterator[Start]:
@@ -122,7 +124,7 @@ def _of_manifests(asking: Asking, text: str, source: str) -> Iterator[Start]:
         documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
     except yaml.YAMLError as error:
         raise _unreadable(source, str(error).splitlines()[0]) from None
-    for one in documents:
+    for one in [item for each in documents for item in (each.get("items") or [each])]:
         yield from _of_workload(asking, one, source, {})
 
 
@@ -139,6 +141,9 @@ def _of_workload(
             image = images.get(name) or str(container.get("image", ""))
             entry, args = container.get("command"), container.get("args")
             yield asking.start(name, image, entry, args, f"{where}{f', hook {hook}' if hook else ''}")
+            after = ((container.get("lifecycle") or {}).get("postStart") or {}).get("exec")
+            if after:
+                yield Start(name, image, _words(after.get("command")), f"{where}, postStart")
 
 
 def _pod(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:

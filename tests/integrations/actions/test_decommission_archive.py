@@ -18,7 +18,7 @@ from integrations.actions import registry
 from integrations.actions.base import Context, Seen
 from integrations.clients import http, packed
 from integrations.errors import Cancelled, Problem
-from integrations.sandbox import services_control
+from integrations.sandbox import services_archive, services_control
 from integrations.sandbox.services import Release
 from tests.integrations.clients import proxies
 from tests.integrations.recorder import Recorder
@@ -205,21 +205,18 @@ def test_a_folder_that_changes_while_it_is_packed_is_not_kept(tmp_path: Path) ->
     assert not list((tmp_path / "archive").iterdir())
 
 
-def test_services_are_archived_by_the_platform_and_seen_to_be_gone(tmp_path: Path, new_context: Make) -> None:
+def test_services_are_archived_by_the_platform_seen_to_be_gone_and_can_be_brought_back(
+    tmp_path: Path, new_context: Make
+) -> None:
     folder, port = tmp_path / "services", free_port()
-    url, kept = f"http://127.0.0.1:{port}", tmp_path / "kept"
+    url, kept = f"http://127.0.0.1:{port}", folder / "archive"
     release = Release("old-app", [sys.executable, "-c", proxies.STACK, str(port), "old-app", "200"])
     with platform(folder) as settings:
         services_control.know(folder, "old-app", release.keep(folder), running=True)
         services_control.wait(folder)
         until(lambda: proxies.answers(url))
         http.ask(url, "/", timeout=2)  # the last visitor
-        program = tmp_path / "archive.sh"
-        program.write_text(
-            f'#!/bin/sh\nset -e\ncp -r {folder}/releases {kept}\n{settings["stop"].split()[0]} stop "$@"\n'
-        )
-        program.chmod(0o700)
-        engine = {**settings, "archive": f"{program} {{services}}"}
+        engine = {**settings, "archive": f"{services_archive.lay_out(folder)} archive {{services}}"}
         raw = {"platform": "engine", "services": ["old-app"], "quiet_minutes": 0.02, "watch_seconds": 2}
         values, report = bind(new_context, url, {"engine": engine}, **raw), Recorder()
         before = ACTION.before(values)
@@ -228,11 +225,17 @@ def test_services_are_archived_by_the_platform_and_seen_to_be_gone(tmp_path: Pat
         assert outcome.ok, outcome.summary
         assert report.facts["served"]["after"]["total"] == 1
         assert report.facts["still_there"] == []
-        assert list(kept.iterdir())
+        (place,) = kept.iterdir()
+        assert (place / "release.json").read_text() == release.text
+        assert (place / "log").is_file()
         assert not proxies.answers(url)
         assert ACTION.probe(values, before).seen == Seen.DONE
         with pytest.raises(Problem, match="knows no service"):
             ACTION.run(bind(new_context, url, {"engine": engine}, **{**raw, "services": ["x"]}), Recorder())
+        start = registry()["service.start"]
+        back = start.bind({"platform": "engine", "services": ["old-app"]}, new_context({"engine": engine}))
+        assert start.run(back, Recorder()).ok
+        until(lambda: proxies.answers(url))
 
 
 def test_the_preview_says_all_of_it_and_asks_nobody(tmp_path: Path, new_context: Make) -> None:

@@ -14,6 +14,8 @@ import yaml
 from integrations.actions import registry
 from integrations.actions.base import Context, Outcome, Seen
 from integrations.errors import Cancelled, Problem
+from integrations.sandbox import services_archive
+from integrations.sandbox.services import Release
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.engines import Engines
 
@@ -66,6 +68,9 @@ def test_a_command_in_the_compose_file_stands_before_the_images_own(
     outcome, facts = check(new_context, settings, {"api": API, "worker": WORKER})
     assert outcome.ok, outcome.summary
     assert {one["digest"] for one in facts["images"]} == {f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"}
+    hook = [{"command": ["npx", "prisma", "migrate", "deploy"]}]
+    settings = compose(tmp_path, worker={"image": WORKER, "post_start": hook})
+    assert "post_start" in check(new_context, settings, {"worker": WORKER})[0].summary
     settings = compose(tmp_path, worker={"image": WORKER, "entrypoint": MIGRATES})
     assert not check(new_context, settings, {"worker": WORKER})[0].ok
 
@@ -199,6 +204,8 @@ def test_deployments_of_the_cluster_keep_their_command_and_manifests_are_read(
     assert "migrates the database" in check(new_context, settings, {"backend": API})[0].summary
     stands(command=STARTS)
     assert check(new_context, settings, {"backend": API})[0].ok
+    stands(command=STARTS, lifecycle={"postStart": {"exec": {"command": MIGRATES}}})
+    assert "postStart" in check(new_context, settings, {"backend": API})[0].summary
     (tmp_path / "jobs.yaml").write_text(HOOK)
     outcome, _ = check(new_context, {**settings, "file": "jobs.yaml"}, {"backend": API})
     assert "jobs.yaml: Job migrate, container migrations" in outcome.summary
@@ -223,6 +230,17 @@ def test_a_platform_of_commands_tells_by_a_command_of_its_own(tmp_path: Path, ne
     )
     with pytest.raises(Problem, match="cannot be read"):
         check(new_context, described(tmp_path, []), {"api": API})
+
+
+def test_releases_of_the_sandboxs_platform_tell_their_start(tmp_path: Path, new_context: Make) -> None:
+    command = services_archive.lay_out(tmp_path)
+    settings = {"kind": "platform", "driver": "command", "describe": f"{command} describe {{images}}"}
+    starts = f"new-api@{Release('new-api', [sys.executable, '-m', 'api']).keep(tmp_path)}"
+    migrates = f"new-api@{Release('new-api', MIGRATES).keep(tmp_path)}"
+    assert check(new_context, settings, {"new-api": starts})[0].ok
+    assert "migrates the database" in check(new_context, settings, {"new-api": migrates})[0].summary
+    with pytest.raises(Problem, match="ended with code 1"):
+        check(new_context, settings, {"new-api": API})
 
 
 def test_the_preview_names_the_commands_and_runs_none(tmp_path: Path, new_context: Make) -> None:

@@ -17,7 +17,7 @@ HARMLESS = [
     "tini -- node dist/main.js",
     "env NODE_ENV=production node dist/main.js",
     "sh -c 'npx prisma migrate status; node dist/main.js'",
-    "python -m integrations.sandbox.new_api",
+    "/srv/church-migration/.venv/bin/python3.11 -m integrations.sandbox.new_api",
 ]
 MIGRATING = [
     "npx prisma migrate deploy",
@@ -29,6 +29,7 @@ MIGRATING = [
     "sh -c 'sh -c \"prisma migrate deploy\"'",
     "npx --yes prisma migrate --schema prisma/schema.prisma deploy",
     "node dist/migrate.js",
+    "node /app/dist/migrate.js",
     "sh -c 'prisma migrate status && prisma migrate deploy'",
     "sh -c 'echo a#b && npx prisma migrate deploy'",
     "sh -c 'X=$(npx prisma migrate deploy) node dist/main.js'",
@@ -45,6 +46,10 @@ UNSEEN = [
     "sh",
     "sh -c 'echo \"'",
     "pm2-runtime start npm",
+    "node '$(SCRIPT)'",
+    "sh -c 'node $SCRIPT'",
+    "sh -c 'npx prisma $WHAT'",
+    "sh -c '. ./start && node dist/main.js'",
 ]
 
 
