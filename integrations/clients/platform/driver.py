@@ -42,7 +42,7 @@ class Driver:
 
     def archive(self, names: Sequence[str]) -> list[list[str]]:
         """The template ``archive:``: keeps services where they can be had back, and takes them away."""
-        return [self._filled("archive", "{services}", names)]
+        return [self.filled("archive", "{services}", names)]
 
     def look(self) -> list[str]:
         """The command that says how the services stand."""
@@ -80,8 +80,15 @@ class Driver:
             )
         return folder or None
 
-    def _filled(self, setting: str, place: str, values: Sequence[str]) -> list[str]:
+    def filled(self, setting: str, place: str, values: Sequence[str]) -> list[str]:
+        """The command template of a setting, with words in place of ``place``. Raises `Problem` for none."""
         words = shlex.split(self.system[setting])
+        if not words:
+            raise Problem(
+                f"The system “{self.system.name}” has no command {setting}:.",
+                means="Nothing was started.",
+                next=f"Write it as {setting}: under systems: {self.system.name}:, or set its variable.",
+            )
         return [word for one in words for word in (values if one == place else [one])]
 
     def _flag(self, setting: str, flag: str) -> list[str]:
@@ -103,19 +110,19 @@ class Command(Driver):
 
     def apply(self, images: Mapping[str, str]) -> list[list[str]]:
         """The template ``apply:`` with the images in place of ``{images}``."""
-        return [self._filled("apply", "{images}", list(images.values()))]
+        return [self.filled("apply", "{images}", list(images.values()))]
 
     def start(self, names: Sequence[str]) -> list[list[str]]:
         """The template ``start:`` with the names in place of ``{services}``."""
-        return [self._filled("start", "{services}", names)]
+        return [self.filled("start", "{services}", names)]
 
     def stop(self, names: Sequence[str]) -> list[list[str]]:
         """The template ``stop:`` with the names in place of ``{services}``."""
-        return [self._filled("stop", "{services}", names)]
+        return [self.filled("stop", "{services}", names)]
 
     def look(self) -> list[str]:
         """The template ``status:``."""
-        return self._filled("status", "{services}", [])
+        return self.filled("status", "{services}", [])
 
     def read(self, text: str) -> dict[str, Standing]:
         """The JSON that `standing.of_command` describes."""

@@ -174,8 +174,7 @@ def _template(driver: Driver, images: Mapping[str, str]) -> list[str]:
 
 
 def _describe(driver: Driver, images: Mapping[str, str]) -> list[str]:
-    words = shlex.split(driver.system["describe"])
-    return [word for one in words for word in (images.values() if one == "{images}" else [one])]
+    return driver.filled("describe", "{images}", list(images.values()))
 
 
 def _inspect(driver: Driver, image: str) -> list[str]:

@@ -67,6 +67,15 @@ def test_a_command_template_is_split_into_words_and_no_shell_reads_it() -> None:
     assert driver.stop(["x; rm -rf /"]) == [["ctl", "--at", "a b", "stop", "x; rm -rf /"]]
 
 
+def test_a_command_that_is_not_given_is_named() -> None:
+    driver = driver_of(system("command", archive="", stop="ctl stop {services}"))
+    for names in (["api"], []):
+        with pytest.raises(Problem, match="no command archive:"):
+            driver.archive(names)
+    with pytest.raises(Problem, match="no setting “start”"):
+        driver.start(["api"])
+
+
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", '{"services": []}', '{"services": {"a": {"x": 1}}}'])
 def test_a_status_that_cannot_be_read_is_said_so(text: str) -> None:
     with pytest.raises(Problem, match="cannot be read"):
