@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from checklists.runbook.kinds import NAME_KEY, Field
 from checklists.runbook.notebook import Notebook, nearest
-from checklists.runbook.source import Node, item_nodes
+from checklists.runbook.source import Node, item_entries
 from integrations.systems import DRIVERS, KINDS, VARIABLE
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:(?!\$\{)[^/\s@]+@")
@@ -64,35 +64,35 @@ def _check_value(
     if _PASSWORD_IN_URL.search(node.value):
         what = f"{setting}: a password stands in the file, and so in every copy and in the record."
         notes.add(node.line, where, what, "Take the whole address from a variable: ${NAME}.")
-    _check_variables(setting, node, where, environ, notes)
+    _check_variables(setting, node.line, node.value, where, environ, notes)
 
 
 def check_params(root: Node, environ: Mapping[str, str] | None, notes: Notebook) -> None:
     """Notes the same of every variable that a parameter of an item takes its value from."""
-    for item in item_nodes(root):
-        params, key = item.value.get("params"), item.value.get("key")
+    for _, item in item_entries(root):
+        params, key = item.get("params"), item.get("key")
         for name, node in params.value.items() if params and isinstance(params.value, dict) else ():
-            for text in _texts(node):
+            for line, text in _texts(node):
                 where = f"item {key.value if key else ''}".rstrip()
-                _check_variables(f"parameter “{name}”", text, where, environ, notes)
+                _check_variables(f"parameter “{name}”", line, text, where, environ, notes)
 
 
-def _texts(node: Node) -> Iterator[Node]:
-    inner = node.value.values() if isinstance(node.value, dict) else node.value
-    if isinstance(inner, str):
-        yield node
+def _texts(node: Node) -> Iterator[tuple[int, str]]:
+    """Every text in a value, however deep, with its line."""
+    if isinstance(node.value, str):
+        yield node.line, node.value
     elif isinstance(node.value, dict | list):
-        for each in inner:
+        for each in node.value.values() if isinstance(node.value, dict) else node.value:
             yield from _texts(each)
 
 
 def _check_variables(
-    what_it_is: str, node: Node, where: str, environ: Mapping[str, str] | None, notes: Notebook
+    named: str, line: int, text: str, where: str, environ: Mapping[str, str] | None, notes: Notebook
 ) -> None:
-    if "${" in VARIABLE.sub("", node.value):
-        what = f"{what_it_is}: “${{” begins a variable that does not read like one."
-        notes.add(node.line, where, what, "Write ${NAME} or ${NAME:-default}, in capital letters.")
-    for name, default in (m.groups() for m in VARIABLE.finditer(node.value) if environ is not None):
+    if "${" in VARIABLE.sub("", text):
+        what = f"{named}: “${{” begins a variable that does not read like one."
+        notes.add(line, where, what, "Write ${NAME} or ${NAME:-default}, in capital letters.")
+    for name, default in (m.groups() for m in VARIABLE.finditer(text) if environ is not None):
         if default is None and not (environ or {}).get(name):
-            what = f"{what_it_is}: the variable {name} is not set."
-            notes.add(node.line, where, what, f"Set {name} in the environment.", stops=False)
+            what = f"{named}: the variable {name} is not set."
+            notes.add(line, where, what, f"Set {name} in the environment.", stops=False)

@@ -10,7 +10,7 @@ from typing import Any
 from checklists.runbook.document import Document, ItemSpec
 from checklists.runbook.notebook import Notebook, nearest
 from checklists.runbook.order import all_needs, cycles
-from checklists.runbook.source import Node, item_nodes
+from checklists.runbook.source import Node, item_entries
 from integrations.actions.base import Action, ActionForm, Context, EvidenceField
 from integrations.errors import Problem
 from integrations.systems import KINDS, Systems
@@ -21,7 +21,7 @@ def check_meaning(document: Document, root: Node, registry: Mapping[str, Action]
     items: dict[str, ItemSpec] = {}
     for item in document.items:
         items.setdefault(item.key, item)  # of twins, which are told elsewhere, the first counts
-    lines = {node.line: node.value for node in item_nodes(root)}
+    lines = dict(item_entries(root))
     checker = _Checker(document, items, registry, lines, notes)
     for item in document.items:
         checker.check(item)

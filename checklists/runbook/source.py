@@ -181,12 +181,13 @@ def _scalar(node: yaml.ScalarNode) -> bool | int | float | str | None:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def item_nodes(root: Node) -> Iterator[Node]:
-    """Every item of a runbook that has entries, with the line it stands in."""
+def item_entries(root: Node) -> Iterator[tuple[int, dict[str, Node]]]:
+    """Every item of a runbook that has entries, each with the line that it stands in."""
     phases = root.value.get("phases") if isinstance(root.value, dict) else None
     for phase in _children(phases):
-        items = phase.value.get("items") if isinstance(phase.value, dict) else None
-        yield from (item for item in _children(items) if isinstance(item.value, dict))
+        for item in _children(phase.value.get("items") if isinstance(phase.value, dict) else None):
+            if isinstance(item.value, dict):
+                yield item.line, item.value
 
 
 def _children(node: Node | None) -> list[Node]:

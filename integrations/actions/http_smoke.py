@@ -125,7 +125,7 @@ class HttpSmoke(Action):
 def _verdict(asked: list[Asked], reads: int, max_ms: int | None) -> tuple[State, str]:
     wrong = [a for a in asked if a.wrong]
     if wrong:
-        named = "; ".join(f"{a.path}: {a.wrong}" for a in wrong)
+        named = "; ".join(f"{a.path}: {a.wrong.rstrip('.')}" for a in wrong) + "."
         return (
             State.WRONG,
             f"The API says that it is ready, but {len(wrong)} of {reads} key reads fail. {named}",
