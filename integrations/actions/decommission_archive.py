@@ -30,6 +30,7 @@ from integrations.clients import packed, served
 from integrations.clients.http import Caller
 from integrations.clients.platform import driver_of
 from integrations.clients.served import Count
+from integrations.clients.traffic import is_from
 from integrations.errors import Problem, Unreachable
 
 WATCH = 60  # seconds it is watched, where the runbook does not say
@@ -222,8 +223,9 @@ def _left(params: Values, report: Report) -> str:
 
 
 def _answers(caller: Caller, params: Values) -> bool:
+    """Whether the old stack itself answers there: a load balancer's “nobody there” is silence, too."""
     try:
-        caller.ask(params.old["url"], params.old["requests"], timeout=5)
+        reply = caller.ask(params.old["url"], params.old["requests"], timeout=5)
     except Unreachable:
         return False
-    return True
+    return is_from(reply, params.old) if params.old.get("marker") else reply.ok

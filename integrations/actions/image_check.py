@@ -22,7 +22,7 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients.platform import driver_of
+from integrations.clients.platform import driver_of, engines
 from integrations.clients.platform.images import DIGEST, digest
 from integrations.clients.platform.start_command import Reader
 from integrations.clients.platform.starts import Start, commands, starts
@@ -70,7 +70,7 @@ class ImageCheck(Action):
         """Every container is a line. Green: all were seen through, by digest, and none migrates."""
         images = _named(params)
         wrong = _undigested(images)
-        found = starts(driver_of(params.platform), images, params.context.attempt) if not wrong else []
+        found = [] if wrong else _starts(params, images)
         rows = []
         for number, start in enumerate(found):
             report.raise_if_cancelled()
@@ -89,6 +89,13 @@ class ImageCheck(Action):
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
         """It leaves nothing."""
         return Finding(Seen.NOT_DONE, "This only looks.")
+
+
+def _starts(params: Values, images: Mapping[str, str]) -> list[Start]:
+    """What the release would start. Raises `Problem` for an engine that is not there."""
+    driver, attempt = driver_of(params.platform), params.context.attempt
+    engines.refuse_missing(driver, commands(driver, images)[:1], attempt)
+    return starts(driver, images, attempt)
 
 
 def _named(params: Values) -> dict[str, str]:

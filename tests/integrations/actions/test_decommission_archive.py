@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django import forms
 
-from integrations.actions import registry
+from integrations.actions import decommission_archive, registry
 from integrations.actions.base import Context, Seen
 from integrations.clients import http, packed
 from integrations.errors import Cancelled, Problem
@@ -236,6 +236,31 @@ def test_services_are_archived_by_the_platform_seen_to_be_gone_and_can_be_brough
         back = start.bind({"platform": "engine", "services": ["old-app"]}, new_context({"engine": engine}))
         assert start.run(back, Recorder()).ok
         until(lambda: proxies.answers(url))
+
+
+def test_an_archived_stack_that_still_answers_is_red(
+    counter: tuple[str, Path], tmp_path: Path, new_context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decommission_archive, "PATIENCE", 0.5)
+    status = tmp_path / "status.json"
+    status.write_text('{"services": {"old-app": {"state": "stopped", "replicas": 0, "ready": 0}}}')
+    engine = {"kind": "platform", "driver": "command", "archive": "true", "status": f"cat {status}"}
+    raw = {
+        "old": "old",
+        "quiet_minutes": 60,
+        "watch_seconds": 0.3,
+        "platform": "engine",
+        "services": ["old-app"],
+    }
+    counter[1].write_text(json.dumps({"total": 7, "last_at": ago(61)}))
+    for marker, ok in (("server: o", False), ("server: old-app", True)):
+        old = {"kind": "http", "url": counter[0], "requests": "/requests", "marker": marker}
+        values, report = ACTION.bind(raw, new_context({"old": old, "engine": engine})), Recorder()
+        outcome = ACTION.run(values, report)
+        assert outcome.ok is ok, outcome.summary
+    status.write_text('{"services": {"old-app": {"state": "running", "replicas": 1, "ready": 1}}}')
+    outcome = ACTION.run(values, Recorder())
+    assert "Archived, but old-app: running" in outcome.summary
 
 
 def test_the_preview_says_all_of_it_and_asks_nobody(tmp_path: Path, new_context: Make) -> None:
