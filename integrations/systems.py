@@ -119,7 +119,8 @@ class System:
     def variables(self) -> Iterator[str]:
         """Names of the environment variables the settings need, without those that have a default."""
         for text in self.settings.values():
-            yield from (name for name, default in VARIABLE.findall(text) if not default)
+            found = (match.groups() for match in VARIABLE.finditer(text))
+            yield from (name for name, default in found if default is None)
 
 
 class Systems(Mapping[str, System]):

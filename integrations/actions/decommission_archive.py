@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from integrations.actions.base import (
     Action,
     ActionForm,
     Effect,
+    EvidenceField,
     Finding,
     JSONValueField,
     Outcome,
@@ -48,12 +49,14 @@ class DecommissionArchive(Action):
 
     class Params(ActionForm):
         """``old``: the old stack with its counter; ``quiet_minutes``: the agreed time without a request;
-        ``watch_seconds``: how long it is watched before (60); ``platform`` and ``services``: archived by the
+        ``watch_seconds``: how long it is watched before (60); ``stopped``: the item that stopped it, whose
+        time counts where its counter is silent since; ``platform`` and ``services``: archived by the
         platform's ``archive:``; ``source`` and ``place``: a folder that is packed into another."""
 
         old = SystemField(kind="http")
         quiet_minutes = forms.FloatField(min_value=0.01)
         watch_seconds = forms.FloatField(min_value=0.1, required=False)
+        stopped = EvidenceField(action="service.stop", required=False)
         platform = SystemField(kind="platform", required=False)
         services = JSONValueField(kind=list, required=False)
         source = SystemField(kind="folder", required=False)
@@ -139,6 +142,8 @@ def _served(params: Values, report: Report) -> str:
     """What speaks against archiving (empty: nothing), with the counter at both ends as evidence."""
     caller, quiet = Caller.of(params.context.systems), timedelta(minutes=params.quiet_minutes)
     watch = params.watch_seconds or WATCH
+    if params.stopped and not _answers(caller, params):
+        return _stopped(caller, params, report, watch)
     start = served.count(caller, params.old)
     facts = {
         "quiet_minutes": params.quiet_minutes,
@@ -159,6 +164,33 @@ def _served(params: Values, report: Report) -> str:
     if end.total < start.total or end.since != start.since:
         return f"“{params.old.name}” was started anew while it was watched: its counter tells nothing."
     return "" if begun + quiet <= end.read_at else _too_early(end, begun + quiet, params)
+
+
+def _stopped(caller: Caller, params: Values, report: Report, watch: float) -> str:
+    """The same for a stack that was stopped before: it served nothing since, and stays silent."""
+    at = str(params.context.evidence.get(params.stopped, {}).get("looked_at") or "")
+    if not at:
+        return f"“{params.old.name}” is silent, and “{params.stopped}” has not stopped it: since when?"
+    since, began = datetime.fromisoformat(at), time.monotonic()
+    facts = {"quiet_minutes": params.quiet_minutes, "watched_seconds": watch, "stopped_at": at}
+    report.evidence(served={**facts, "seen_running": False})
+    report.log(
+        f"{params.old.name} is stopped since {at}; who still tried it stands in no counter of its own."
+    )
+    until = since + timedelta(minutes=params.quiet_minutes)
+    if until > datetime.now(UTC) + timedelta(seconds=watch):
+        return (
+            f"“{params.old.name}” was stopped at {since:%Y-%m-%d %H:%M:%S %Z}; {params.quiet_minutes:g} "
+            f"minutes of silence were agreed: come back after {until:%Y-%m-%d %H:%M:%S %Z}."
+        )
+    while (passed := time.monotonic() - began) < watch:
+        report.progress(passed, watch, "it stays silent")
+        report.raise_if_cancelled()
+        if _answers(caller, params):
+            report.evidence(served={**facts, "seen_running": True})
+            return f"“{params.old.name}” was started again while it was watched: find out by whom."
+        time.sleep(min(1.0, watch / 10))
+    return ""
 
 
 def _too_early(now: Count, until: Any, params: Values) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -82,7 +82,8 @@ class ServiceStop(Action):
         refuse_unknown(driver.standing(params.context.attempt), params.services)
         driver.do(driver.stop(params.services), report, params.context.attempt)
         left = wait_until(params, report, lambda one: one.is_down)
-        report.evidence(services=facts_of(driver.standing(), params.services))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        report.evidence(services=facts_of(driver.standing(), params.services), looked_at=now)
         if left:
             said = "; ".join(map(str, left))
             return Outcome(False, f"Not stopped after {PATIENCE:.0f} s: {said}. Stop them by hand.")

@@ -57,22 +57,26 @@ class Counted:
 
     def __init__(self, answering: Answering) -> None:
         self.answering, self.total, self.last_at, self.lock = answering, 0, "", threading.Lock()
+        self.since = _now()
 
     def __call__(self, asked: Asked) -> Answer:
         """The application's own answer, or the count."""
         if asked.path == "/requests":
-            return Answer(200, {"total": self.total, "last_at": self.last_at or None})
+            return Answer(200, {"total": self.total, "last_at": self.last_at or None, "since": self.since})
         if not asked.path.startswith("/health"):
             with self.lock:
                 self.total += 1
-                self.last_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+                self.last_at = _now()
         return self.answering(asked)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def say(line: str) -> None:
     """One line of a server's log, on standard error."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-    print(f"{now} {line}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"{_now()} {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def plain(value: Any) -> Any:

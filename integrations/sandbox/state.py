@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from integrations.errors import Problem
@@ -26,7 +26,10 @@ SECRETS = (
     "FLUTTERWAVE_SECRET_KEY",
 )
 #: who listens on loopback, in the order in which they get their ports
-LISTENERS = ("old-app", "new-api", "queue", "providers", "public", "front-door", "name-server")
+LISTENERS = (
+    *("old-app", "new-api", "queue", "providers", "public", "front-door", "name-server"),
+    *("staging-queue", "staging-api"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,22 @@ class State:
         """
         path = folder / "state.json"
         if path.exists():
-            try:
-                return cls(**json.loads(path.read_text()))
-            except TypeError:
-                raise Problem(
-                    f"{folder} holds a sandbox of an earlier version.",
-                    next="Begin anew: ./panel demo --fresh",
-                ) from None
+            return cls._kept(path)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         state = cls.new()
         write_private(path, json.dumps(asdict(state), indent=1))
         return state
+
+    @classmethod
+    def _kept(cls, path: Path) -> State:
+        known = json.loads(path.read_text())
+        if known.keys() != {field.name for field in fields(cls)} or known["ports"].keys() != set(LISTENERS):
+            raise Problem(
+                f"{path.parent} holds a sandbox of an earlier version.",
+                next="Begin anew: ./panel demo --fresh",
+            )
+        return cls(**known)
 
     @classmethod
     def new(cls) -> State:

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import front_door, services_control
+from integrations.sandbox import front_door, services_archive, services_control
 from integrations.sandbox.legacy import access, seed
 from integrations.sandbox.services import Release
+from integrations.sandbox.staging import Staging
 from integrations.sandbox.state import State, write_private
 
 DATABASE = "covenant"
@@ -54,6 +55,7 @@ class Sandbox:
         self.folder, self.admin_url, self.scratch_url = folder.absolute(), admin_url, scratch_url
         self.rows, self.seed, self.database = rows, seed, database
         self.state = State.of(self.folder)
+        self.staging = Staging(self.folder / "staging", self.state, scratch_url, f"{database}_staging")
 
     @property
     def project(self) -> Path:
@@ -88,6 +90,7 @@ class Sandbox:
         write_private(self.folder / "old.env", self._old_env())
         write_private(self.folder / "new.env", self._new_env())
         self._lay_out_platform()
+        self.staging.lay_out()
         self._lay_out_folders()
         say(f"the old estate is in {self.folder}")
 
@@ -130,6 +133,7 @@ class Sandbox:
         """Releases of the three applications; only the old one runs until somebody starts the others."""
         folder = self.folder / "platform"
         services_control.lay_out(folder)
+        services_archive.lay_out(folder)
         for name, release in self.releases().items():
             services_control.know(folder, name, release.keep(folder), running=name == "old-app")
 
@@ -212,11 +216,16 @@ class Sandbox:
         """What a supervisor runs: the queue, the platform with the applications, what lies outside."""
         state, folder = self.state, self.folder
         queue = [*MODULE, "integrations.sandbox.new_queue", str(folder / "queue"), str(state.ports["queue"])]
-        providers = {**state.keys, "PORT": str(state.ports["providers"])}
+        providers = {
+            **state.keys,
+            "PORT": str(state.ports["providers"]),
+            "STRIPE_WEBHOOK_ENDPOINTS": f"{self.listening('public')}/donations/webhooks/stripe",
+        }
         return [
             Process("new-queue", queue, {"QUEUE_PASSWORD": state.queue_password}),
             Process("providers", [*MODULE, "integrations.sandbox.providers"], providers),
             Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
+            Process("staging", [*MODULE, "integrations.sandbox.services", str(folder / "staging")]),
             Process(
                 "front-door",
                 [*MODULE, "integrations.sandbox.front_door", str(folder / "front-door")],
@@ -238,6 +247,7 @@ class Sandbox:
         """What the runbook's ``systems:`` take their addresses and credentials from."""
         releases = self.releases()
         services = shlex.quote(str(self.folder / "platform" / "bin" / "services"))
+        more = shlex.quote(str(self.folder / "platform" / "bin" / "services-archive"))
         return {
             **self.state.keys,
             **self._provider_addresses(),
@@ -267,12 +277,17 @@ class Sandbox:
             "SHIFT_SECONDS": "3",
             "DUALRUN_SECONDS": "12",
             "DUALRUN_EVERY": "2",
+            "QUIET_MINUTES": "0.05",
+            "QUIET_WATCH_SECONDS": "3",
             "CANARY_EMAIL": CANARY,
             "CANARY_PASSWORD": self.state.canary_password,
             "PLATFORM_APPLY": f"{services} apply {{images}}",
             "PLATFORM_START": f"{services} start {{services}}",
             "PLATFORM_STOP": f"{services} stop {{services}}",
             "PLATFORM_STATUS": f"{services} status",
+            "PLATFORM_DESCRIBE": f"{more} describe {{images}}",
+            "PLATFORM_ARCHIVE": f"{more} archive {{services}}",
+            **self.staging.variables(),
             "NEW_API_IMAGE": f"new-api@{releases['new-api'].digest}",
             "NEW_WORKER_IMAGE": f"new-worker@{releases['new-worker'].digest}",
             "SANDBOX_FOLDER": str(self.folder),

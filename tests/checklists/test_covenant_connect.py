@@ -183,6 +183,9 @@ ORDER = [
     ("unfreeze", "communicate-delay"),
 ]
 
+#: actions that stand in for `lb.shift` where an estate has a Kubernetes ingress
+ELSEWHERE = {"ingress.switch"}
+
 VARIABLES = [
     "LEGACY_DATABASE_URL",
     "TARGET_DATABASE_URL",
@@ -198,6 +201,9 @@ VARIABLES = [
     "PLATFORM_START",
     "PLATFORM_STOP",
     "PLATFORM_STATUS",
+    "STAGING_DATABASE_URL",
+    "STAGING_QUEUE_URL",
+    "STAGING_API_URL",
     "LEGACY_ENV_FILE",
     "NEW_ENV_FILE",
     "QUEUE_URL",
@@ -351,7 +357,8 @@ def test_going_back_never_waits_for_a_forward_gate(document):
 
 
 def test_every_action_of_the_product_has_its_item(document):
-    assert set(registry()) == {item.action for item in document.items if item.action}
+    used = {item.action for item in document.items if item.action}
+    assert set(registry()) - used == ELSEWHERE
 
 
 def test_every_item_tells_what_to_see_when_it_worked(document):

@@ -28,6 +28,12 @@ def test_a_parameter_without_its_variable_stops_with_its_name(name: str) -> None
     assert "parameter" in refused.value.means
 
 
+def test_an_empty_default_is_a_default() -> None:
+    systems = Systems({"it": {"kind": "platform", "driver": "helm", "file": "${FILE:-}"}}, {})
+    assert systems.unset_variables() == []
+    assert systems["it"]["file"] == ""
+
+
 def test_a_setting_names_its_system() -> None:
     systems = Systems({"store": {"kind": "http", "url": "${UNSET}"}}, ENVIRON)
     with pytest.raises(MissingVariable) as refused:

@@ -116,6 +116,25 @@ def test_what_served_lately_or_cannot_say_is_refused_and_nothing_is_archived(
     assert not list((tmp_path / "archive").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("stopped", "why"),
+    [(61, ""), (10, "come back after"), (None, "has not stopped it")],
+)
+def test_a_stack_that_was_stopped_before_counts_from_then(
+    tmp_path: Path, new_context: Make, stopped: float | None, why: str
+) -> None:
+    evidence = {} if stopped is None else {"stop": {"looked_at": ago(stopped)}}
+    context = new_context(
+        {"old": {**OLD, "url": f"http://127.0.0.1:{free_port()}"}, **folders(tmp_path)}, **evidence
+    )
+    raw = {"old": "old", "quiet_minutes": 60, "watch_seconds": 0.3, "stopped": "stop"}
+    values = ACTION.bind({**raw, "source": "source", "place": "place"}, context)
+    outcome = ACTION.run(values, Recorder())
+    assert outcome.ok == (not why), outcome.summary
+    assert why in outcome.summary
+    assert bool(list((tmp_path / "archive").iterdir())) == outcome.ok
+
+
 def test_a_counter_without_a_past_is_watched_for_the_whole_time(
     counter: tuple[str, Path], tmp_path: Path, new_context: Make
 ) -> None:
