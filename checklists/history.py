@@ -8,9 +8,11 @@ from typing import Any
 
 from checklists.gates import Board, ItemView
 from checklists.models import Attempt, AuditEntry, Cutover, Note
-from checklists.states import ItemKind
+from checklists.states import AttemptStatus, ItemKind
 from checklists.telling import told
 
+#: what came of these is not known yet; the attempt that asks for this story is one of them
+UNFINISHED = (AttemptStatus.QUEUED, AttemptStatus.CLAIMED, AttemptStatus.RUNNING)
 DECISIONS = frozenset(
     {"cutover.opened", "cutover.closed", "rollback.ordered", "gate.signed", "gate.passed"}
     | {"item.skipped", "item.unskipped", "attempt.reconciled"}
@@ -18,7 +20,7 @@ DECISIONS = frozenset(
 
 
 def history_of(cutover: Cutover) -> dict[str, Any]:
-    """JSON-ready: title, kind, times, ``items`` with their attempts and notes, ``gates`` with passes and
+    """JSON-ready: title, kind, times, ``items`` with their attempts that are over and notes, ``gates`` with passes and
     void signatures, ``decisions`` and ``events`` of the record, ``rollback`` (None without one).
 
     Times are ISO 8601 in UTC, lengths are seconds; what is not known is None.
@@ -41,7 +43,8 @@ def history_of(cutover: Cutover) -> dict[str, Any]:
 
 def _items(board: Board, cutover: Cutover) -> list[dict[str, Any]]:
     attempts: dict[int, list[Attempt]] = {}
-    for attempt in Attempt.objects.filter(cutover=cutover).select_related("requested_by").order_by("number"):
+    over = Attempt.objects.filter(cutover=cutover).exclude(status__in=UNFINISHED)
+    for attempt in over.select_related("requested_by").order_by("number"):
         attempts.setdefault(attempt.item_id, []).append(attempt)
     notes: dict[int, list[str]] = {}
     for note in Note.objects.filter(item__cutover=cutover).order_by("at"):

@@ -23,6 +23,7 @@ def test_planned_and_actual_waits_and_failures_stand_side_by_side():
         cutover, "look", AttemptStatus.ERRORED, problem={"what": "It broke.", "means": "", "next": "Mend it."}
     )
     ended(cutover, "look")
+    ended(cutover, "look", AttemptStatus.RUNNING)  # as the one that asks for the story does
     services.add_note(item=item_of(cutover, "look"), by=person("ama"), text="It was the cable.")
     look = story(cutover, "look")
     assert look["planned_seconds"] == 60
