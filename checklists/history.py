@@ -20,8 +20,8 @@ DECISIONS = frozenset(
 
 
 def history_of(cutover: Cutover) -> dict[str, Any]:
-    """JSON-ready: title, kind, times, ``items`` with their attempts that are over and notes, ``gates`` with passes and
-    void signatures, ``decisions`` and ``events`` of the record, ``rollback`` (None without one).
+    """JSON-ready: title, kind, times, ``items`` with their attempts that are over and notes, ``gates`` with
+    passes and void signatures, ``decisions`` and ``events`` of the record, ``rollback`` (None without one).
 
     Times are ISO 8601 in UTC, lengths are seconds; what is not known is None.
     """

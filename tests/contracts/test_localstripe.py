@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,11 +26,11 @@ KEY = "sk_test_only_for_this_machine"
 
 @pytest.fixture(scope="module")
 def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
+    port, folder = free_port(), tmp_path_factory.mktemp("localstripe")
     child = subprocess.Popen(
         [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],
-        cwd=tmp_path_factory.mktemp("localstripe"),
-        env={**os.environ, "HOME": str(Path.cwd())},
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},  # it keeps what it knows in a file there
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
