@@ -5,10 +5,10 @@ It knows neither checkout sessions nor the balance; what it shares with what we 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,16 +21,16 @@ from integrations.systems import Systems
 from tests.integrations.clients.proxies import answers
 from tests.integrations.sandbox.estates import until
 
+KEPT = Path("/tmp/localstripe.pickle")  # noqa: S108  # where it keeps what it knows, and nowhere else
 KEY = "sk_test_only_for_this_machine"
 
 
 @pytest.fixture(scope="module")
 def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port, folder = free_port(), tmp_path_factory.mktemp("localstripe")
+    port = free_port()
     child = subprocess.Popen(
         [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],
-        cwd=folder,
-        env={**os.environ, "TMPDIR": str(folder)},  # it keeps what it knows in a file there
+        cwd=tmp_path_factory.mktemp("localstripe"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -41,6 +41,7 @@ def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         child.terminate()
         child.wait(15)
+        KEPT.unlink(missing_ok=True)
 
 
 def ask(url: str, **form: Any) -> dict[str, Any]:
