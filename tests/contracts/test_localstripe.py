@@ -21,7 +21,7 @@ from integrations.systems import Systems
 from tests.integrations.clients.proxies import answers
 from tests.integrations.sandbox.estates import until
 
-KEPT = Path("/tmp/localstripe.pickle")  # noqa: S108  # where it keeps what it knows, and nowhere else
+KEPT = Path("/tmp/localstripe.pickle")  # where it keeps what it knows, and nowhere else
 KEY = "sk_test_only_for_this_machine"
 
 
