@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -58,8 +59,8 @@ def _flush_passes_append_only_tables() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def new_database(postgres_server: Postgres) -> Iterator[Callable[[], str]]:
+@contextmanager
+def databases(postgres_server: Postgres) -> Iterator[Callable[[], str]]:
     """A function that makes an empty database and gives its address; they are dropped afterwards."""
     names: list[str] = []
 
@@ -73,6 +74,20 @@ def new_database(postgres_server: Postgres) -> Iterator[Callable[[], str]]:
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         for name in names:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def new_database(postgres_server: Postgres) -> Iterator[Callable[[], str]]:
+    """Makes empty databases for one test."""
+    with databases(postgres_server) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: Postgres) -> Iterator[str]:
+    """The address of one that all tests of a file share."""
+    with databases(postgres_server) as make:
+        yield make()
 
 
 class QuickHasher(PBKDF2PasswordHasher):

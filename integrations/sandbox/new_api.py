@@ -21,6 +21,7 @@ import psycopg
 import redis
 from psycopg.rows import dict_row
 
+from integrations.sandbox.new_oauth import OAuth
 from integrations.sandbox.new_reads import READS
 from integrations.sandbox.new_webhooks import Webhooks
 from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
@@ -179,7 +180,7 @@ def failure(status: int, message: str, error: str) -> Answer:
 def main() -> None:
     """Serves until SIGTERM."""
     environ, database = os.environ, os.environ["DATABASE_URL"]
-    parts = [Webhooks(database, environ)]
+    parts: list[Part] = [Webhooks(database, environ), OAuth(database, environ)]
     api = Api(database, environ.get("REDIS_URL", ""), environ.get("MOOD_FILE", ""), parts)
     serve(int(os.environ["PORT"]), Counted(api), name="new-api")
 

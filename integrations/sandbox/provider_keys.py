@@ -1,4 +1,4 @@
-"""Keys of the sandbox's estates at the providers, shaped as their test keys are and made at random."""
+"""Keys and addresses of the sandbox's estates at the providers; keys are shaped as test keys, at random."""
 
 from __future__ import annotations
 
@@ -50,3 +50,19 @@ def apple_key() -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return pem.decode().strip().replace("\n", "\\n")
+
+
+def addresses(base: str) -> dict[str, str]:
+    """Where the stand-ins listen, below ``base``, by the names that the new estate's settings have."""
+    return {
+        "STRIPE_API_URL": f"{base}/stripe/v1",
+        "PAYSTACK_API_URL": f"{base}/paystack",
+        "FINCRA_API_URL": f"{base}/fincra",
+        "FLUTTERWAVE_API_URL": f"{base}/flutterwave/v3",
+        "GOOGLE_URL": f"{base}/google",
+        "GOOGLE_TOKEN_URL": f"{base}/google/token",
+        "FACEBOOK_URL": f"{base}/facebook",
+        "FACEBOOK_TOKEN_URL": f"{base}/facebook/oauth/access_token",
+        "APPLE_URL": f"{base}/apple",
+        "APPLE_TOKEN_URL": f"{base}/apple/auth/token",
+    }

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import front_door, services_archive, services_control
+from integrations.sandbox import front_door, provider_keys, services_archive, services_control
 from integrations.sandbox.legacy import access, seed
 from integrations.sandbox.services import Release
 from integrations.sandbox.staging import Staging
@@ -179,11 +179,12 @@ class Sandbox:
         """The old application, the new API and its worker: what the platform runs, stops and deploys."""
         new = {
             **self.state.keys,
-            **self._provider_addresses(),
+            **provider_keys.addresses(self.listening("providers")),
             "DATABASE_URL": self.url(access.API),
             "REDIS_URL": self.queue_url,
             "QUEUE_DRIVER": "redis",
             "PUBLIC_URL": self.listening("public"),
+            "OAUTH_REDIRECT_BASE": self._redirect_base(),
             "MOOD_FILE": str(self.folder / "new-api.mood"),
         }
         old = {"DATABASE_URL": self.url(access.APPLICATION), "PORT": str(self.state.ports["old-app"])}
@@ -199,18 +200,9 @@ class Sandbox:
             ),
         ]
 
-    def _provider_addresses(self) -> dict[str, str]:
-        """Where the stand-ins of the providers listen, by the names that the new estate's settings have."""
-        base = self.listening("providers")
-        return {
-            "STRIPE_API_URL": f"{base}/stripe/v1",
-            "PAYSTACK_API_URL": f"{base}/paystack",
-            "FINCRA_API_URL": f"{base}/fincra",
-            "FLUTTERWAVE_API_URL": f"{base}/flutterwave/v3",
-            "GOOGLE_URL": f"{base}/google",
-            "FACEBOOK_URL": f"{base}/facebook",
-            "APPLE_URL": f"{base}/apple",
-        }
+    def _redirect_base(self) -> str:
+        """The new API itself: before the switch the public address still leads to the old application."""
+        return f"{self.listening('new-api')}/auth/providers"
 
     def processes(self) -> list[Process]:
         """What a supervisor runs: the queue, the platform with the applications, what lies outside."""
@@ -219,6 +211,7 @@ class Sandbox:
         providers = {
             **state.keys,
             "PORT": str(state.ports["providers"]),
+            "OAUTH_REDIRECT_BASE": self._redirect_base(),
             "STRIPE_WEBHOOK_ENDPOINTS": f"{self.listening('public')}/donations/webhooks/stripe",
         }
         return [
@@ -250,7 +243,7 @@ class Sandbox:
         more = shlex.quote(str(self.folder / "platform" / "bin" / "services-archive"))
         return {
             **self.state.keys,
-            **self._provider_addresses(),
+            **provider_keys.addresses(self.listening("providers")),
             "LEGACY_DATABASE_URL": self.url(access.APPLICATION),
             "TARGET_DATABASE_URL": self.url(access.MIGRATOR),
             "API_DATABASE_URL": self.url(access.API),
@@ -288,6 +281,7 @@ class Sandbox:
             "PLATFORM_DESCRIBE": f"{more} describe {{images}}",
             "PLATFORM_ARCHIVE": f"{more} archive {{services}}",
             **self.staging.variables(),
+            "OAUTH_REDIRECT_BASE": self._redirect_base(),
             "NEW_API_IMAGE": f"new-api@{releases['new-api'].digest}",
             "NEW_WORKER_IMAGE": f"new-worker@{releases['new-worker'].digest}",
             "SANDBOX_FOLDER": str(self.folder),

@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from integrations.sandbox.providers.apple import Apple
+from integrations.sandbox.providers.facebook import Facebook
 from integrations.sandbox.providers.fincra import Fincra
 from integrations.sandbox.providers.flutterwave import Flutterwave
+from integrations.sandbox.providers.google import Google
 from integrations.sandbox.providers.moods import Providers
 from integrations.sandbox.providers.paystack import Paystack
 from integrations.sandbox.providers.stripe import Stripe
@@ -23,6 +26,9 @@ def standins(environ: Mapping[str, str]) -> dict[str, Answering]:
         "paystack": Paystack(environ),
         "fincra": Fincra(environ),
         "flutterwave": Flutterwave(environ),
+        "google": Google(environ),
+        "facebook": Facebook(environ),
+        "apple": Apple(environ),
     }
 
 

@@ -40,6 +40,18 @@ class World:
         }
         return {**settings, **changed}
 
+    def oauth(self, provider: str, base: str, **changed: str) -> dict[str, str]:
+        """The settings of a system of kind oauth, as the shipped runbook has them."""
+        given = {
+            name.removeprefix(f"{provider.upper()}_").lower(): value
+            for name, value in self.keys.items()
+            if name.startswith(f"{provider.upper()}_")
+        }
+        token = {"google": "/token", "facebook": "/oauth/access_token", "apple": "/auth/token"}[provider]
+        url = f"{self.url}/{provider}"
+        settings = {"kind": "oauth", "provider": provider, "url": url, "token_url": url + token}
+        return {**settings, "redirect": f"{base}/{provider}/callback", **given, **changed}
+
     @contextmanager
     def mood(self, provider: str, mood: str) -> Iterator[None]:
         """While the provider is in that mood."""
@@ -54,12 +66,12 @@ class World:
 
 
 @contextmanager
-def providers() -> Iterator[World]:
-    """All of them, while they run."""
+def providers(**more: str) -> Iterator[World]:
+    """All of them, while they run; ``more`` stands in their environment."""
     port, keys = free_port(), provider_keys.new()
     child = subprocess.Popen(
         [sys.executable, "-m", "integrations.sandbox.providers"],
-        env={**os.environ, **keys, "PORT": str(port)},
+        env={**os.environ, **keys, **more, "PORT": str(port)},
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
