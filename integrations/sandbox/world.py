@@ -16,6 +16,7 @@ from psycopg import sql
 
 from integrations.sandbox import front_door, provider_keys, services_archive, services_control
 from integrations.sandbox.legacy import access, seed
+from integrations.sandbox.names import PUBLIC_NAME, Names
 from integrations.sandbox.services import Release
 from integrations.sandbox.staging import Staging
 from integrations.sandbox.state import State, write_private
@@ -55,6 +56,7 @@ class Sandbox:
         self.folder, self.admin_url, self.scratch_url = folder.absolute(), admin_url, scratch_url
         self.rows, self.seed, self.database = rows, seed, database
         self.state = State.of(self.folder)
+        self.names = Names(self.folder / "names", self.state)
         self.staging = Staging(self.folder / "staging", self.state, scratch_url, f"{database}_staging")
 
     @property
@@ -220,6 +222,11 @@ class Sandbox:
             Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
             Process("staging", [*MODULE, "integrations.sandbox.services", str(folder / "staging")]),
             Process(
+                "name-server",
+                [*MODULE, "integrations.sandbox.name_server", str(self.names.folder)],
+                self.names.environment(),
+            ),
+            Process(
                 "front-door",
                 [*MODULE, "integrations.sandbox.front_door", str(folder / "front-door")],
                 {
@@ -232,7 +239,11 @@ class Sandbox:
             Process(
                 "visitors",
                 [*MODULE, "integrations.sandbox.visitors"],
-                {"PUBLIC_URL": self.listening("public")},
+                {
+                    "PUBLIC_URL": self.listening("public"),
+                    "PUBLIC_NAME": PUBLIC_NAME,
+                    "NAME_SERVER": self.names.server,
+                },
             ),
         ]
 
@@ -268,6 +279,7 @@ class Sandbox:
             "OLD_HOST": "flask.covenant.invalid",
             "QUEUE_SECONDS": "5",
             "SHIFT_SECONDS": "3",
+            **self.names.variables(),
             "DUALRUN_SECONDS": "12",
             "DUALRUN_EVERY": "2",
             "QUIET_MINUTES": "0.05",
