@@ -38,7 +38,7 @@ class Kubernetes(Proxy):
 
     def path(self) -> str:
         """Where the ingress is at the API server."""
-        namespace = self.system.get("namespace", "default")
+        namespace = self.system.get("namespace") or "default"
         return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{self.system['pool']}"
 
     def asked(self, method: str, change: Any = None) -> Reply:
