@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import traceback
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from types import FrameType
 from typing import Any
 
 from checklists.executor.child import Channel
+from checklists.executor.differing import KINDS, Bounds
 from checklists.executor.job import Job
 from checklists.executor.times import LOG_CAP
 from integrations.actions.base import Finding, Values
@@ -55,7 +58,7 @@ class PipeReport:
 
     def __init__(self, channel: Channel, stopping: Stopping, attempt: str) -> None:
         self.channel, self.stopping, self.attempt = channel, stopping, attempt
-        self.lines = 0
+        self.lines, self.bounds = 0, Bounds()
 
     def log(self, line: str) -> None:
         """Adds one line to the live log; more than one is split, an endless one is broken."""
@@ -77,6 +80,29 @@ class PipeReport:
     def measure(self, **values: float) -> None:
         """Adds a point to the curves."""
         self.channel.send(measure={name: float(value) for name, value in values.items()})
+
+    def part(
+        self, name: str, state: str, *, pages: int = 0, pages_done: int = 0, rows_done: int = 0,
+        seconds: float = 0, seconds_left: float | None = None, found: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Says how far one table is."""
+        numbers = {"pages": int(pages), "pages_done": int(pages_done), "rows_done": int(rows_done)}
+        left = None if seconds_left is None or not isfinite(seconds_left) else float(seconds_left)
+        times = {"seconds": float(seconds), "seconds_left": left}
+        self.channel.send(
+            part={"table": name, "state": state[:12], **numbers, **times, "found": dict(found or {})}
+        )
+
+    def difference(
+        self, part: str, kind: str, key: Mapping[str, Any], columns: Mapping[str, Sequence[Any]], *,
+        paths: Mapping[str, Sequence[str]] | None = None, personal: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Keeps a row that differs, within the bounds that the guard keeps, too."""
+        if kind not in KINDS:
+            raise ValueError(f"a row cannot be {kind!r}; there are: {', '.join(KINDS)}")
+        if self.bounds.admit(part, 0):
+            row = {"table": part, "kind": kind, "key": dict(key), "columns": dict(columns)}
+            self.channel.send(difference={**row, "paths": dict(paths or {}), "personal": list(personal)})
 
     def evidence(self, **facts: Any) -> None:
         """Leaves facts; a later call overrides a name."""

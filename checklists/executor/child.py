@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,23 +22,26 @@ GO = b"go"
 class Channel:
     """The child's end: messages up, one permission down.
 
-    ``sending`` is true while a message is on its way, so that a signal's handler does not tear it.
+    ``sending`` is true while a message is on its way, so that a signal's handler does not tear it; threads
+    of an action send one after the other.
     """
 
     def __init__(self, up: int, down: int) -> None:
         self.up, self.down = up, down
         self.sending = False
         self.after_sending: Callable[[], None] = lambda: None
+        self._turn = threading.Lock()
 
     def send(self, **message: Any) -> None:
         """One message; waits while the guard is busy."""
         data = json.dumps(message, default=str, allow_nan=False).encode() + b"\n"
-        self.sending = True
-        try:
-            while data:
-                data = data[os.write(self.up, data) :]
-        finally:
-            self.sending = False
+        with self._turn:
+            self.sending = True
+            try:
+                while data:
+                    data = data[os.write(self.up, data) :]
+            finally:
+                self.sending = False
         self.after_sending()
 
     def wait_for_permission(self) -> bool:

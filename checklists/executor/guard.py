@@ -20,6 +20,7 @@ from checklists.executor import acting, tree
 from checklists.executor.announcer import Announcer
 from checklists.executor.beginning import Refusal, begin_effect
 from checklists.executor.child import Child, Message
+from checklists.executor.comparing import Comparing
 from checklists.executor.concluding import conclude
 from checklists.executor.ending import Known, Stop, Why, ending_of, needs_a_look
 from checklists.executor.identity import identity
@@ -50,6 +51,7 @@ class Guard:
         self.log = Log(attempt.pk, attempt.fence, attempt.log_next, self.redactor, self.announcer)
         self.progress = Progress(attempt.pk, attempt.fence, self.redactor, self.announcer)
         self.measuring = Measuring(attempt.pk, attempt.fence, self.redactor, self.announcer)
+        self.comparing = Comparing(attempt.pk, attempt.fence, self.redactor, self.announcer)
         self.grace = 2.0
         self.child: Child | None = None
         self.told_at: float | None = None
@@ -82,7 +84,7 @@ class Guard:
         self.child = child = Child(partial(acting.act, self.job))
         while child.code is None:
             self._pulse()
-            if not self.log.is_behind or self.known.stop:
+            if not (self.log.is_behind or self.comparing.is_behind) or self.known.stop:
                 self._hear(child.read(0.1))
             else:
                 time.sleep(0.05)  # the pipe fills up, and the action waits with us
@@ -107,6 +109,7 @@ class Guard:
             if self.known.began:
                 self.progress.ship()
                 self.measuring.ship()
+                self.comparing.ship()
         except AWAY:
             connection.close()  # the next try opens a new one
 
@@ -123,6 +126,12 @@ class Guard:
 
     def _hear_measure(self, values: dict[str, float]) -> None:
         self.measuring.add(values)
+
+    def _hear_part(self, part: dict[str, Any]) -> None:
+        self.comparing.set(part)
+
+    def _hear_difference(self, row: dict[str, Any]) -> None:
+        self.comparing.add(row)
 
     def _hear_evidence(self, facts: dict[str, Any]) -> None:
         self.known.evidence.update(facts)
@@ -233,6 +242,7 @@ class Guard:
         if self.known.began:
             self._insist(lambda: self.progress.ship(everything=True))
             self._insist(self.measuring.ship)
+            self._insist(lambda: self.comparing.ship(everything=True))
         facts = self.redactor.value(self.known.evidence)
         self._insist(lambda: conclude(self.attempt, ending, facts=facts, finding=finding))
         self.announcer.say("changed")

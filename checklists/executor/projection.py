@@ -1,17 +1,20 @@
-"""Evidence that has a table of its own: backups, their verification, parity results."""
+"""Evidence that has a table of its own: backups, their verification, parity results and rows that differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import DataError, IntegrityError
+from django.db.models import Max
 from django.utils.dateparse import parse_datetime
 
 from checklists.canonical import digest_of
-from checklists.models import Attempt, Backup, Evidence, ParityResult
+from checklists.executor.differing import Bounds, kept_row
+from checklists.models import Attempt, Backup, Evidence, ParityResult, RowDifference
 from integrations.errors import Problem
+from integrations.redact import Redactor
 
 COLUMNS = (
     "table", "source_rows", "target_rows", "equal", "differing", "declared", "examples", "digest", "seconds",
@@ -80,6 +83,25 @@ def _parity(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
             **{name: table[name] if name not in PLAIN else table.get(name, PLAIN[name]) for name in COLUMNS},
         )
         for table in facts["tables"]
+    )
+    _rows_not_told(attempt, facts["tables"])
+
+
+def _rows_not_told(attempt: Attempt, tables: Sequence[Mapping[str, Any]]) -> None:
+    """Keeps the examples of tables of which no row was told while it ran, so that pages look at one place."""
+    told = RowDifference.objects.filter(attempt=attempt).order_by()
+    known = set(told.values_list("table", flat=True).distinct())
+    plain, room = Redactor(), Bounds()  # what comes here is masked already
+    rows = [
+        kept_row({"paths": {}, "personal": [], "table": table["table"], **example}, plain)
+        for table in tables
+        for example in table.get("examples", [])
+        if table["table"] not in known and "kind" in example
+    ]
+    kept = (row for row in rows if room.admit(row["table"], 0))
+    numbered = enumerate(kept, 1 + (told.aggregate(last=Max("number"))["last"] or 0))
+    RowDifference.objects.bulk_create(
+        (RowDifference(attempt=attempt, number=number, **row) for number, row in numbered), batch_size=500
     )
 
 

@@ -9,9 +9,11 @@ from checklists.models.item import GateEvidence, Item, Note, Phase
 from checklists.models.log import LogLine
 from checklists.models.measurement import Measurement
 from checklists.models.parity import ParityResult
+from checklists.models.row_difference import RowDifference
 from checklists.models.runbook import Runbook
 from checklists.models.service import ServiceBeat
 from checklists.models.sign_off import GatePass, SignOff
+from checklists.models.table_progress import TableProgress
 
 __all__ = [
     "Attempt",
@@ -29,7 +31,9 @@ __all__ = [
     "Note",
     "ParityResult",
     "Phase",
+    "RowDifference",
     "Runbook",
     "ServiceBeat",
     "SignOff",
+    "TableProgress",
 ]

@@ -8,7 +8,7 @@ the registry; nothing else is touched to add one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -85,6 +85,27 @@ class Report(Protocol):
 
         Names are words for people with ``_`` for blanks and the unit last (“new_errors_percent”); at most
         one point a second is kept.
+        """
+
+    def part(
+        self, name: str, state: str, *, pages: int = 0, pages_done: int = 0, rows_done: int = 0,
+        seconds: float = 0, seconds_left: float | None = None, found: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Says how far one table of a comparison is; what was said of it before is replaced.
+
+        ``state`` is waiting, reading, asking, done or failed; ``found`` are its counts (JSON) once they
+        are final. Written at most twice a second, whatever comes in between.
+        """
+
+    def difference(
+        self, part: str, kind: str, key: Mapping[str, Any], columns: Mapping[str, Sequence[Any]], *,
+        paths: Mapping[str, Sequence[str]] | None = None, personal: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Keeps a row of that table that differs, for the pages to show while the work goes on.
+
+        ``kind`` is changed, missing or extra, ``columns`` column → both values, ``paths`` column → paths
+        of its JSON that differ, ``personal`` the columns that are masked for who only watches. At most
+        10 000 rows of a table and 50 000 of an attempt are kept.
         """
 
     def secret(self, *values: str) -> None:

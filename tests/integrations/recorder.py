@@ -21,6 +21,8 @@ class Recorder:
         self.facts: dict[str, Any] = {}
         self.secrets: list[str] = []
         self.points: list[dict[str, float]] = []
+        self.parts: list[tuple[str, str, dict[str, Any]]] = []
+        self.differences: list[dict[str, Any]] = []
         self.attempt = attempt
         self.cancel_when = cancel_when
         self.cancelled = False
@@ -44,6 +46,12 @@ class Recorder:
 
     def evidence(self, **facts: Any) -> None:
         self.facts.update(facts)
+
+    def part(self, name: str, state: str, **how: Any) -> None:
+        self.parts.append((name, state, how))
+
+    def difference(self, part: str, kind: str, key: Any, columns: Any, **more: Any) -> None:
+        self.differences.append({"table": part, "kind": kind, "key": key, "columns": columns, **more})
 
     def secret(self, *values: str) -> None:
         self.secrets.extend(values)

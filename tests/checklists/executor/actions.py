@@ -42,6 +42,7 @@ class Play(Action):
         do = forms.CharField(initial="succeed", required=False)
         seconds = forms.FloatField(required=False, initial=0)
         lines = forms.IntegerField(required=False, initial=3)
+        rows = forms.IntegerField(required=False, initial=0)
         resource = forms.CharField(required=False)
         text = forms.CharField(required=False)
         sees = forms.CharField(required=False)
@@ -162,6 +163,22 @@ class Play(Action):
         table = {"table": "public.gift", "source_rows": 5, "target_rows": 5, "equal": False, "differing": 1}
         more = {"declared": 0, "unsound": ["x"], "examples": [{"key": 1}], "digest": "d" * 64, "seconds": 0.5}
         report.evidence(parity={"mode": "live", "tables": [{**table, **more}], "digest": "e" * 64})
+
+    def do_compare(self, params: Values, report: Report) -> None:
+        """Tells of two tables and so many rows while it runs, as a comparison does; ``text`` slips in."""
+        report.secret(params.text or "nothing to hide")
+        report.part("members", "reading", pages=100, pages_done=40, rows_done=400, seconds=2, seconds_left=3)
+        report.part("gifts", "waiting", pages=7)
+        for number in range(params.rows or 0):
+            columns = {"name": [f"old {number}", f"new {number} {params.text}"], "bio": [None, "a\rb"]}
+            report.difference("members", "changed", {"id": str(number)}, columns, personal=["name"])
+        time.sleep(params.seconds or 0)
+        found = {"equal": False, "differing": params.rows}
+        report.part("members", "done", pages=100, pages_done=100, rows_done=1000, seconds=5, found=found)
+
+    def do_compare_nonsense(self, params: Values, report: Report) -> None:
+        report.part("m" * 900, "a state that is far too long", pages=1 << 70, seconds_left=float("inf"))
+        report.difference("members", "moved", {"id": 1}, {})
 
     def do_misshapen(self, params: Values, report: Report) -> None:
         report.evidence(backup={"path": "somewhere"})
