@@ -14,7 +14,8 @@ from integrations.errors import Problem
 from integrations.sandbox import provider_keys
 from integrations.sandbox.legacy.access import ROLES
 
-FIRST_PORT, LAST_PORT = 18_100, 18_900  # below the ports that the kernel gives to outgoing connections
+#: below the ports that the kernel gives to outgoing connections; a sandbox takes one block of them
+FIRST_PORT, LAST_PORT, BLOCK = 18_100, 28_100, 20
 
 #: names of the old estate's settings, as covenant-connect.md lists them, that hold a secret
 SECRETS = (
@@ -84,24 +85,30 @@ class State:
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each of LISTENERS."""
-    ports: dict[str, int] = {}
-    for name in LISTENERS:
-        ports[name] = free_port(max(ports.values(), default=FIRST_PORT - 1) + 1)
-    return ports
+    """A port for each of LISTENERS, from a block of loopback's ports of which none is taken.
+
+    Some listeners start only hours later: a block in which anybody listens is another sandbox's, and
+    its quiet ports are not ours. Blocks are tried in random order, so that two that begin at the same
+    moment do not meet.
+    """
+    blocks = list(range(FIRST_PORT, LAST_PORT, BLOCK))
+    secrets.SystemRandom().shuffle(blocks)
+    for first in blocks:
+        ports = {name: first + place for place, name in enumerate(LISTENERS)}
+        if all(is_free(port) for port in range(first, first + BLOCK)):
+            return ports
+    raise OSError(f"every block of ports from {FIRST_PORT} to {LAST_PORT} on 127.0.0.1 is taken")
 
 
-def free_port(first: int) -> int:
-    """The first port of loopback from there on at which nobody listens now."""
-    for port in range(first, LAST_PORT):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"every port from {first} to {LAST_PORT} on 127.0.0.1 is taken")
+def is_free(port: int) -> bool:
+    """Whether nobody listens at this port of loopback now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def write_private(path: Path, text: str) -> None:
