@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from psycopg import sql
 
 from integrations.errors import Problem
 from integrations.parity.baseline import PROBE, Fingerprint
-from integrations.parity.declared import Declared, Rule
+from integrations.parity.declared import Declared
 from integrations.parity.differences import Tally, judge
 from integrations.parity.examples import show
 from integrations.parity.look import Look, Looked
+from integrations.parity.options import Options
 from integrations.parity.plan import TablePlan, make_plans
 from integrations.parity.result import Result, digest_of
 from integrations.parity.sequences import sequences_behind
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import Table, read_foreign_tables, read_tables
-from integrations.parity.totals import Total, ask_total, compare_total
+from integrations.parity.totals import ask_total, compare_total
 from integrations.parity.watch import Watch
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a comparison may be told; ``settle`` is seconds after which differing rows are asked again."""
-
-    rules: tuple[Rule, ...] = ()
-    totals: tuple[Total, ...] = ()
-    schemas: tuple[str, ...] = ()
-    settle: float = 0
-    longest: int = 1800  # seconds that one statement may take
+__all__ = ["Comparison", "Options", "compare_before", "compare_live"]
 
 
 def compare_live(source: Server, target: Server, options: Options, watch: Watch | None = None) -> Result:

@@ -1,0 +1,38 @@
+"""What a comparison may be told: rules, what is asked beside the rows, and how much load it may make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.parity.declared import Rule
+from integrations.parity.totals import Total
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that a comparison may be told; what is not said has a harmless value.
+
+    ``settle``: seconds after which rows that differ are asked again (0: never). ``longest``: seconds that one
+    statement may take. ``workers``: connections a side (0: as many as cores allow). ``page_rate``: 8 kB pages a
+    second and side (0: no bound). ``snapshot_age``: seconds that a snapshot may get old (0: no bound), ``largest``: pages
+    of the largest table that may be read (0: no bound); a table that would exceed them is refused with a
+    reason. ``sample``: percent of the rows to look at (0: all; a sample is never “equal”). ``keep``: differing
+    rows told a table. ``personal``: patterns ``table.column`` of columns whose values are personal.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    totals: tuple[Total, ...] = ()
+    schemas: tuple[str, ...] = ()
+    settle: float = 0
+    longest: int = 1800
+    workers: int = 0
+    page_rate: int = 0
+    snapshot_age: int = 3600
+    largest: int = 0
+    sample: float = 0
+    keep: int = 10_000
+    views: tuple[str, ...] = ()
+    checks: tuple[Any, ...] = ()
+    spots: tuple[Any, ...] = ()
+    personal: tuple[str, ...] = ()
