@@ -23,7 +23,6 @@ from integrations.parity.tables import Table, read_foreign_tables, read_tables
 from integrations.parity.totals import ask_total, compare_total
 from integrations.parity.watch import Watch
 
-
 __all__ = ["Comparison", "Options", "compare_before", "compare_live"]
 
 

@@ -13,12 +13,13 @@ from integrations.parity.totals import Total
 class Options:
     """All that a comparison may be told; what is not said has a harmless value.
 
-    ``settle``: seconds after which rows that differ are asked again (0: never). ``longest``: seconds that one
-    statement may take. ``workers``: connections a side (0: as many as cores allow). ``page_rate``: 8 kB pages a
-    second and side (0: no bound). ``snapshot_age``: seconds that a snapshot may get old (0: no bound), ``largest``: pages
-    of the largest table that may be read (0: no bound); a table that would exceed them is refused with a
-    reason. ``sample``: percent of the rows to look at (0: all; a sample is never “equal”). ``keep``: differing
-    rows told a table. ``personal``: patterns ``table.column`` of columns whose values are personal.
+    ``settle``: seconds after which rows that differ are asked again (0: never). ``longest``: seconds
+    that one statement may take. ``workers``: connections a side (0: as many as cores allow).
+    ``page_rate``: 8 kB pages a second and side. ``snapshot_age``: seconds that a snapshot may get
+    old. ``largest``: pages of the largest table that may be read. (0: no bound; a table that would
+    exceed one is refused with a reason.) ``sample``: percent of the rows to look at (0: all; a
+    sample is never “equal”). ``keep``: differing rows told a table. ``personal``: patterns
+    ``table.column`` of columns whose values are personal.
     """
 
     rules: tuple[Rule, ...] = ()

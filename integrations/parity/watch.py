@@ -16,8 +16,9 @@ def _nothing(*_: object) -> None:
 class TableProgress:
     """How far one table is.
 
-    ``state`` is ``waiting``, ``reading``, ``asking`` (for the rows that differ), ``done`` or ``failed``. ``pages`` are
-    the 8 kB pages of the bigger side, 0 when unknown; ``seconds_left`` is None while nothing can be said.
+    ``state`` is ``waiting``, ``reading``, ``asking`` (for the rows that differ), ``done`` or
+    ``failed``. ``pages`` are the 8 kB pages of the bigger side, 0 when unknown; ``seconds_left`` is
+    None while nothing can be said.
     """
 
     table: str
@@ -33,10 +34,10 @@ class TableProgress:
 class Watch:
     """What a comparison calls while it works; from worker threads too, and never two at a time.
 
-    ``progress(done, total, what)`` in pages of all tables, ``log(line)``, and ``check()``, which raises to stop the
-    work. ``table`` at each change of state and some times a second while reading, ``finished`` with a
-    table's result when it is final (again after rows were asked again), and ``difference(table, row)``
-    for each row that differs, up to ``Options.keep`` of them a table.
+    ``progress(done, total, what)`` in pages of all tables, ``log(line)``, and ``check()``, which
+    raises to stop the work. ``table`` at each change of state and some times a second while reading,
+    ``finished`` with a table's result when it is final (again after rows were asked again), and
+    ``difference(table, row)`` for each row that differs, up to ``Options.keep`` of them a table.
     """
 
     progress: Callable[[float, float, str], None] = _nothing
