@@ -162,6 +162,11 @@
       navigator.clipboard?.writeText(text).then(() => say(find("[data-log-copied]"), "Copied."));
     }
   });
+  document.addEventListener("click", (event) => {
+    const name = event.target.closest?.("[data-copy]")?.dataset.copy;
+    const text = name && document.getElementById(name)?.textContent;
+    if (text) navigator.clipboard?.writeText(text).then(() => say(find(`[data-copied="${name}"]`), "Copied."));
+  });
   document.addEventListener("keydown", (event) => { // j and k: next and previous item, as in a mail program
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input, textarea, select")) return;
     if (event.key !== "j" && event.key !== "k") return;

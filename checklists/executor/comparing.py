@@ -105,7 +105,8 @@ class Comparing:
     def _write(self, statement: str, told: list[dict[str, Any]]) -> None:
         with connection.cursor() as cursor:
             try:
-                cursor.execute(statement, {**self.keys, "told": Jsonb(told)})
+                values: dict[str, Any] = {"told": Jsonb(told)}
+                cursor.execute(statement, {**self.keys, **values})
             except (DataError, IntegrityError) as error:  # an action that tells nonsense ends nobody's guard
                 log.warning("attempt %s: %s told words were left out: %s", self.keys["id"], len(told), error)
                 return

@@ -218,26 +218,3 @@ def _json(place: str, name: str, value: Any) -> Laid:
 def since_then(then: datetime, now: datetime) -> timedelta:
     """How long ago that was, at a moment of the database's clock."""
     return max(now - then, timedelta())
-
-
-@dataclass(frozen=True)
-class Marked:
-    """Two versions of a value: what they begin and end with alike, and what differs in between."""
-
-    head: str
-    before: str
-    after: str
-    tail: str
-
-
-@register.filter
-def difference(pair: Sequence[str | None]) -> Marked:
-    """Where two texts differ; a NULL differs as a whole."""
-    before, after = (None if one is None else str(one) for one in pair)
-    if before is None or after is None:
-        return Marked("", before or "", after or "", "")
-    short = min(len(before), len(after))
-    head = next((n for n in range(short) if before[n] != after[n]), short)
-    tail = next((n for n in range(short - head) if before[-n - 1] != after[-n - 1]), short - head)
-    cut = len(before) - tail, len(after) - tail
-    return Marked(before[:head], before[head : cut[0]], after[head : cut[1]], before[cut[0] :])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -132,7 +132,7 @@ def button_for(view: ItemView, verbs: set[str]) -> Button | None:
 
 # ── commands ─────────────────────────────────────────────────────────────────
 
-Command = Callable[..., HttpResponse]
+Command = Callable[..., HttpResponseBase]
 
 
 def _command(service: Callable[..., object], *, form: type[forms.Form] | None = None, done: str) -> Command:

@@ -112,10 +112,10 @@ def ended(
     number = item.attempts.count() + 1
     began = None if status in (AttemptStatus.QUEUED, AttemptStatus.CLAIMED) else now
     attempt = Attempt.objects.create(
-        cutover=cutover, item=item, number=number, action=item.action, epoch=cutover.epoch,
+        cutover=cutover, item=item, number=number, epoch=cutover.epoch,
         direction=item.phase.direction, requested_by=person(by), status=status, queued_at=now, claimed_at=now,
         effect_started_at=began, ended_at=None if status in LIVE else now,
-        **{"effect": "PURE", "summary": f"saw it ({number})", **more},
+        **{"action": item.action, "effect": "PURE", "summary": f"saw it ({number})", **more},
     )  # fmt: skip
     if status in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED):
         facts = facts if facts is not None else {"seen": number}

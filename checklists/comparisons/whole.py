@@ -1,0 +1,180 @@
+"""One comparison as its page reads it: table by table while it runs, and the whole of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from checklists.models import Attempt, Evidence, ParityResult, TableProgress
+from checklists.models.audit import database_now
+from checklists.states import LIVE
+
+ACTION = "parity.compare"
+PAGE = 8192  # bytes of one of PostgreSQL's pages
+OVER = frozenset({"done", "failed"})
+
+
+@dataclass(frozen=True)
+class TableLine:
+    """One table on the page of the whole. ``state`` is how far it is; ``equal`` is None until that is known.
+
+    ``rate`` is in bytes a second, ``seconds_left`` None when it cannot be told.
+    """
+
+    table: str
+    state: str
+    equal: bool | None = None
+    differing: int = 0
+    at_least: bool = False
+    source_rows: int | None = None
+    target_rows: int | None = None
+    declared: int = 0
+    seconds: float = 0
+    pages: int = 0
+    pages_done: int = 0
+    rows_done: int = 0
+    seconds_left: float | None = None
+    sampled: bool = False
+    partial: str = ""
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second so far; None while nothing was read."""
+        return self.pages_done * PAGE / self.seconds if self.pages_done and self.seconds else None
+
+    @property
+    def is_over(self) -> bool:
+        """Is there nothing more to come of it?"""
+        return self.state in OVER
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One attempt that compares. ``facts`` is what the engine said of the whole, {} until it has."""
+
+    attempt: Attempt
+    lines: Sequence[TableLine]
+    facts: Mapping[str, Any]
+    has_result: bool
+
+    @property
+    def equal(self) -> bool:
+        """Is that the verdict? It is the engine's: an item may succeed that only had to tell."""
+        return self.has_result and bool(self.facts.get("equal", self.attempt.succeeded))
+
+    @property
+    def differing(self) -> int:
+        """Rows that differ, as far as is known."""
+        return sum(line.differing for line in self.lines)
+
+    @property
+    def at_least(self) -> bool:
+        """Is that only a lower bound?"""
+        return any(line.at_least for line in self.lines)
+
+    @property
+    def declared(self) -> int:
+        """Differences that the runbook declares."""
+        return sum(line.declared for line in self.lines)
+
+    @property
+    def unequal(self) -> int:
+        """Tables that are over and not equal."""
+        return sum(line.is_over and not line.equal for line in self.lines)
+
+    @property
+    def over(self) -> int:
+        """Tables of which nothing more is to come."""
+        return sum(line.is_over for line in self.lines)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the side before."""
+        return sum(line.source_rows or 0 for line in self.lines)
+
+    @property
+    def runs(self) -> bool:
+        """Is there more to come?"""
+        return self.attempt.is_live and not self.has_result
+
+    @property
+    def is_sample(self) -> bool:
+        """Was only a part of the rows looked at? Then nothing is proven equal."""
+        return self.facts.get("mode") == "sample" or any(line.sampled for line in self.lines)
+
+    @property
+    def left(self) -> timedelta | None:
+        """About how long it goes on; None before a twentieth is done."""
+        attempt = self.attempt
+        if not self.runs or not attempt.effect_started_at or not attempt.progress_total:
+            return None
+        part = attempt.progress_done / attempt.progress_total
+        if not 0.05 <= part < 1:
+            return None
+        so_far = (database_now() - attempt.effect_started_at).total_seconds()
+        return timedelta(seconds=so_far * (1 - part) / part)
+
+
+def comparisons(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    """Those that compared something, or are about to."""
+    has_result = Exists(ParityResult.objects.filter(attempt=OuterRef("pk")))
+    has_begun = Exists(TableProgress.objects.filter(attempt=OuterRef("pk")))
+    return attempts.filter(has_result | has_begun | Q(action=ACTION, status__in=LIVE))
+
+
+def comparison_of(attempt: Attempt) -> Comparison:
+    """The comparison as it stands; its tables those that differ first once it is over, in order before."""
+    evidence = Evidence.objects.filter(attempt=attempt).first()
+    facts = (evidence.facts.get("parity") or {}) if evidence else {}
+    progress = {one.table: one for one in TableProgress.objects.filter(attempt=attempt)}
+    results = list(attempt.parity_results.defer("examples"))
+    if results:
+        lines = [_of_result(one, progress.get(one.table)) for one in results]
+    else:
+        lines = [_of_progress(one) for one in progress.values()]
+        if not attempt.is_live:
+            lines.sort(key=lambda line: (line.equal is not False, line.equal is True))
+    whole = {name: value for name, value in facts.items() if name != "tables"}
+    return Comparison(attempt, lines, whole, bool(results))
+
+
+def _of_result(one: ParityResult, progress: TableProgress | None) -> TableLine:
+    return TableLine(
+        one.table,
+        "done",
+        one.equal,
+        one.differing,
+        bool(one.facts.get("at_least")),
+        one.source_rows,
+        one.target_rows,
+        one.declared,
+        one.seconds,
+        pages=one.facts.get("pages") or (progress.pages if progress else 0),
+        sampled=one.facts.get("mode") == "sample",
+        partial=one.facts.get("partial") or "",
+    )
+
+
+def _of_progress(one: TableProgress) -> TableLine:
+    found = one.found
+    return TableLine(
+        one.table,
+        one.state,
+        found.get("equal"),
+        found.get("differing", 0),
+        bool(found.get("at_least")),
+        found.get("source_rows"),
+        found.get("target_rows"),
+        found.get("declared", 0),
+        one.seconds,
+        one.pages,
+        one.pages_done,
+        one.rows_done,
+        one.seconds_left,
+        found.get("mode") == "sample",
+        found.get("partial", ""),
+    )
