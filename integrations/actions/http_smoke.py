@@ -24,8 +24,9 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients import http
+from integrations.clients import http, traffic
 from integrations.errors import Problem
+from integrations.systems import System
 
 LIVE, READY = "/health/live", "/health/ready"
 KEY_READS = [
@@ -65,10 +66,13 @@ class HttpSmoke(Action):
     deadline = timedelta(minutes=5)
 
     class Params(ActionForm):
-        """``api``: the new API. ``reads``: paths that have to answer 2xx with JSON. ``max_ms``: the
+        """``api``: the new API. ``served_by``: whose marker its answers must carry, where that is another
+        system (a public address leads to one stack or the other); default: ``api``, when it has a marker.
+        ``reads``: paths that have to answer 2xx with JSON. ``max_ms``: the
         longest that one may take, in milliseconds; without it latency is recorded and not judged."""
 
         api = SystemField(kind="http")
+        served_by = SystemField(kind="http", required=False)
         reads = JSONValueField(kind=list, required=False, initial=KEY_READS)
         max_ms = forms.IntegerField(min_value=1, max_value=10_000, required=False)
 
@@ -89,6 +93,7 @@ class HttpSmoke(Action):
     def run(self, params: Values, report: Report) -> Outcome:
         """Asks in this order and stops at the first state that makes the rest pointless."""
         base, asked = params.api["url"], list[Asked]()
+        behind = params.served_by or params.api
 
         def ended(state: State, summary: str) -> Outcome:
             times = [a.ms for a in asked if a.ms is not None]
@@ -102,7 +107,7 @@ class HttpSmoke(Action):
             )
             return Outcome(state is State.WELL, summary)
 
-        live = _asked(base, LIVE, report)
+        live = _asked(base, LIVE, report, behind)
         asked.append(live)
         if live.wrong:
             what = "did not start" if live.status is None else "does not live"
@@ -114,7 +119,7 @@ class HttpSmoke(Action):
         for number, path in enumerate(params.reads):
             report.raise_if_cancelled()
             report.progress(number, len(params.reads), path)
-            asked.append(_asked(base, path, report))
+            asked.append(_asked(base, path, report, behind))
         return ended(*_verdict(asked, len(params.reads), params.max_ms))
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
@@ -138,8 +143,8 @@ def _verdict(asked: list[Asked], reads: int, max_ms: int | None) -> tuple[State,
     return State.WELL, f"Live, ready, and {reads} key reads answer; the slowest in {slowest:.0f} ms."
 
 
-def _asked(base: str, path: str, report: Report) -> Asked:
-    """Asks and judges a path: 2xx with JSON is right."""
+def _asked(base: str, path: str, report: Report, behind: System) -> Asked:
+    """Asks and judges a path: 2xx with JSON is right, with the marker of the stack that is meant."""
     try:
         reply = http.ask(base, path)
     except Problem as problem:
@@ -153,6 +158,8 @@ def _asked(base: str, path: str, report: Report) -> Asked:
         wrong = f"answers {reply.status} with {reply.kind or 'something'} that is no JSON."
     if not reply.ok:
         wrong = f"answers {reply.status} “{reply.says()}”.{_hint(reply)}"
+    elif behind.get("marker") and not traffic.is_from(reply, behind):
+        wrong = f"something else answers there: what comes from “{behind.name}” carries “{behind['marker']}”."
     report.log(f"GET {path}: {reply.status} in {reply.ms:.0f} ms{f' — {wrong}' if wrong else ''}")
     return Asked(path, reply.status, reply.ms, len(reply.body), rows, wrong)
 

@@ -34,8 +34,12 @@ def migrated(estate: Estate) -> str:
 
 @pytest.fixture
 def bind(new_context: Callable[..., Context]) -> Callable[..., Values]:
-    def bound(url: str, **params: Any) -> Values:
-        return ACTION.bind({"api": "api", **params}, new_context({"api": {"kind": "http", "url": url}}))
+    def bound(url: str, marker: str = "server: new-api", **params: Any) -> Values:
+        systems = {
+            "api": {"kind": "http", "url": url, "marker": marker} if marker else {"kind": "http", "url": url},
+            "meant": {"kind": "http", "url": url, "marker": "server: new-api"},
+        }
+        return ACTION.bind({"api": "api", **params}, new_context(systems))
 
     return bound
 
@@ -109,10 +113,16 @@ def test_not_ready_is_read_from_the_details(estate: Estate, api: Any, bind: Any,
 
 
 def test_something_else_at_the_address_is_not_taken_for_the_api(estate: Estate, bind: Any) -> None:
+    """The old application lives, too: only the marker tells the two apart."""
     with running(estate.process("old-app", WRITES_PER_SECOND="0.01")) as base:
-        outcome, facts, _ = smoke(bind(base))
-    assert (outcome.ok, facts["state"]) == (False, "down")
-    assert "does not live: answers 404" in outcome.summary
+        own, facts, _ = smoke(bind(base))
+        public, public_facts, _ = smoke(bind(base, marker="", served_by="meant"))
+        unmarked, unmarked_facts, _ = smoke(bind(base, marker=""))
+    assert (own.ok, facts["state"]) == (False, "down")
+    assert "something else answers there" in own.summary
+    assert (public.ok, public_facts["state"]) == (False, "down")
+    assert "“meant” carries “server: new-api”" in public.summary
+    assert (unmarked.ok, unmarked_facts["state"]) == (False, "not_ready")
 
 
 def test_slow_answers_are_a_verdict_only_when_a_bound_is_given(api: Any, bind: Any, migrated: str) -> None:
