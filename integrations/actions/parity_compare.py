@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,8 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.actions.parity_fingerprint import (
-    DeclaredField,
-    SchemasField,
-    TotalsField,
-    server,
-    watch,
-)
+from integrations.actions.parity_fields import ColumnsField, DeclaredField, NamesField, TotalsField, server
+from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity import baseline
@@ -65,7 +60,12 @@ class ParityCompare(Action):
         ``totals``: sums that must agree; with ``before`` those of the fingerprint hold, and may not
         be said again. ``settle``: seconds after which rows that differ are asked
         again, because on a live system a difference may be on its way. ``only_tell``: differences are the
-        answer and no fault: it succeeds once everything was compared."""
+        answer and no fault: it succeeds once everything was compared.
+
+        How much load it may make: ``workers``, ``page_rate``, ``snapshot_age``, ``largest``; a table that
+        would exceed a bound is refused with a reason, and then nothing is called equal. ``sample``: a first
+        look at a part of the rows, which never proves them equal. ``views``: views that are compared like
+        tables. ``personal``: columns whose values only those see who work on the cutover."""
 
         source = SystemField(kind="postgres", required=False)
         target = SystemField(kind="postgres", required=False)
@@ -75,9 +75,31 @@ class ParityCompare(Action):
         scratch = SystemField(kind="postgres", required=False)
         declared = DeclaredField()
         totals = TotalsField()
-        schemas = SchemasField()
+        schemas = NamesField()
         settle = forms.FloatField(min_value=0, max_value=600, required=False)
         only_tell = forms.BooleanField(required=False)
+        workers = forms.IntegerField(
+            min_value=1,
+            max_value=16,
+            required=False,
+            help_text="Connections a side that read at once; none: as many as the processors allow.",
+        )
+        page_rate = forms.IntegerField(
+            min_value=1, required=False, help_text="Pages of 8 kB a second that a side may be asked to read."
+        )
+        snapshot_age = forms.IntegerField(
+            min_value=1,
+            required=False,
+            help_text="Seconds that a snapshot may get old, because it holds up VACUUM; none: an hour.",
+        )
+        largest = forms.IntegerField(
+            min_value=1, required=False, help_text="Pages of 8 kB of the largest table that may be read."
+        )
+        sample = forms.FloatField(
+            min_value=0.001, max_value=99, required=False, help_text="Percent of the rows to look at."
+        )
+        views = NamesField(help_text="Names of views, with their schema unless it is public.")
+        personal = ColumnsField(help_text="Columns as table.column; each part may hold *.")
 
         def clean(self) -> dict[str, Any]:
             """Exactly one way to compare."""
@@ -106,29 +128,59 @@ class ParityCompare(Action):
         lines += [f"Declared: {rule.words}." for rule in _rules(params)]
         if params.settle:
             lines.append(f"Ask rows that differ again after {params.settle:g} s.")
+        lines += _bounds(params)
         return Preview(lines, where=target.address)
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Compares; ``ok`` only when everything was compared and nothing undeclared differs."""
         result = self._compare(params, report)
-        report.evidence(parity=result.as_facts())
+        report.evidence(parity={**result.as_facts(), "personal": list(params.personal)})
         if params.only_tell and not result.equal and result.sound:
             return Outcome(True, f"{result.summary} Told, not judged.")
         return Outcome(result.equal, result.summary)
 
     def _compare(self, params: Values, report: Report) -> Result:
+        telling = Telling(report, params.personal)
         backup = _backup(params) if params.backup else None
         if params.before:
             kept = baseline.read(*_fingerprint(params))
-            options = Options(kept.rules, kept.asked, tuple(kept.schemas), params.settle or 0)
-            return compare_before(kept, _target(params), options, watch(report), backup=backup)
-        options = Options(params.declared, params.totals, params.schemas, params.settle or 0)
-        source = backup or server(params.source["url"], params.context)
-        return compare_live(source, _target(params), options, watch(report))
+            options = _options(params, rules=kept.rules, totals=kept.asked, schemas=tuple(kept.schemas))
+            result = compare_before(kept, _target(params), options, telling.watch, backup=backup)
+        else:
+            options = _options(params, rules=params.declared, totals=params.totals, schemas=params.schemas)
+            source = backup or server(params.source["url"], params.context)
+            result = compare_live(source, _target(params), options, telling.watch)
+        telling.rest(result.tables)
+        return result
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
         """A comparison whose attempt was lost is made again."""
         return Finding(Seen.NOT_DONE, "It only reads; a comparison that did not end has no result.")
+
+
+#: parameters that bound the load or the look: what is not said keeps the engine's own value
+BOUNDS = ("settle", "workers", "page_rate", "snapshot_age", "largest", "sample")
+
+
+def _options(params: Values, **asked: Any) -> Options:
+    given = {name: value for name in BOUNDS if (value := getattr(params, name)) is not None}
+    return Options(**asked, **given, views=params.views, personal=params.personal)
+
+
+def _bounds(params: Values) -> Iterator[str]:
+    """The lines of a preview that say how gently it goes."""
+    if params.sample:
+        yield f"Look at {params.sample:g} % of the rows only: it can prove a difference, and never equality."
+    if params.workers:
+        yield f"Read with {params.workers} connections a side at most."
+    if params.page_rate:
+        yield f"Read {params.page_rate} pages (8 kB) a second and side at most."
+    if params.snapshot_age:
+        yield f"Keep no snapshot longer than {params.snapshot_age} s; what takes longer is refused."
+    if params.largest:
+        yield f"Refuse tables of more than {params.largest} pages (8 kB)."
+    if params.personal:
+        yield f"Hide from who only watches: {', '.join(params.personal)}."
 
 
 def _target(params: Values) -> Server:

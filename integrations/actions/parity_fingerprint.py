@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django import forms
-
 from integrations.actions import register
 from integrations.actions.base import (
     Action,
     ActionForm,
-    Context,
     Effect,
     Finding,
-    JSONValueField,
     Outcome,
     Preview,
     Report,
@@ -23,66 +19,12 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
+from integrations.actions.parity_fields import DeclaredField, NamesField, TotalsField, server
+from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.parity import baseline
-from integrations.parity.declared import Misdeclared, read_rules
-from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import read_tables
-from integrations.parity.totals import read_totals
-from integrations.parity.watch import Watch
-
-
-class DeclaredField(JSONValueField):
-    """A list of declared differences; cleans to rules."""
-
-    def __init__(self) -> None:
-        super().__init__(kind=list, required=False)
-
-    def clean(self, value: Any) -> Any:
-        """The rules; a mistake is named by its place in the list."""
-        try:
-            return read_rules(super().clean(value))
-        except Misdeclared as error:
-            raise forms.ValidationError(f"{error}.") from None
-
-
-class TotalsField(JSONValueField):
-    """A list of ``{table, sum, by: []}``; cleans to totals."""
-
-    def __init__(self) -> None:
-        super().__init__(kind=list, required=False)
-
-    def clean(self, value: Any) -> Any:
-        """The totals; a mistake is named by its place in the list."""
-        try:
-            return read_totals(super().clean(value))
-        except ValueError as error:
-            raise forms.ValidationError(f"{error}.") from None
-
-
-class SchemasField(JSONValueField):
-    """A list of names of schemas; none means all but the system's own."""
-
-    def __init__(self) -> None:
-        super().__init__(kind=list, required=False)
-
-    def clean(self, value: Any) -> Any:
-        """The names."""
-        names = super().clean(value)
-        if not all(isinstance(name, str) for name in names):
-            raise forms.ValidationError("must be a list of names.")
-        return tuple(names)
-
-
-def server(url: str, context: Context) -> Server:
-    """One side, whose sessions carry the attempt's name."""
-    attempt = context.attempt
-    return Server(lambda: postgres.connect(url, attempt=attempt, readonly=True), postgres.address(url))
-
-
-def watch(report: Report) -> Watch:
-    """The engine's ear and mouth."""
-    return Watch(report.progress, report.log, report.raise_if_cancelled)
 
 
 @register
@@ -100,7 +42,7 @@ class ParityFingerprint(Action):
         database = SystemField(kind="postgres")
         declared = DeclaredField()
         totals = TotalsField()
-        schemas = SchemasField()
+        schemas = NamesField()
 
     def preview(self, params: Values) -> Preview:
         """The tables that would be read."""
@@ -118,7 +60,9 @@ class ParityFingerprint(Action):
         """Takes it; a table that cannot be read makes it a failure that names the table."""
         context = params.context
         with Snapshot(server(params.database["url"], context)) as snapshot:
-            taken = baseline.take(snapshot, params.declared, params.totals, params.schemas, watch(report))
+            taken = baseline.take(
+                snapshot, params.declared, params.totals, params.schemas, Telling(report).watch
+            )
         context.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = context.folder / f"fingerprint-{context.attempt}.json"
         sha256 = baseline.write(taken, path)

@@ -156,6 +156,68 @@ def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_
     assert "parity" not in stopped.facts
 
 
+def test_each_table_and_each_row_that_differs_is_told_while_it_works(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    app_database.execute("update members set name = 'Other' where id in (7, 8)")
+    app_database.execute("delete from donations where id = 5")
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    report = Recorder()
+    raw = {"source": "old", "target": "new", "personal": ["members.name", "*.amount"]}
+    _, facts = run(raw, context, report)
+    last = {name: (state, how["found"]) for name, state, how in report.parts}
+    assert {state for state, _ in last.values()} == {"done"}
+    assert last["empty_one"][1]["equal"] is True
+    assert (last["members"][1]["differing"], last["donations"][1]["missing"]) == (2, 1)
+    told = {(row["table"], row["kind"], row["key"]["id"], *row["personal"]) for row in report.differences}
+    assert told == {
+        ("members", "changed", "7", "name"),
+        ("members", "changed", "8", "name"),
+        ("donations", "missing", "5", "amount"),
+    }
+    assert facts["personal"] == ["members.name", "*.amount"]
+    assert "Other" not in report.text  # no value of a row is in the log
+
+
+def test_the_preview_says_how_gently_it_goes_and_what_is_hidden(
+    app_database: AppDatabase, new_context: Make
+) -> None:
+    urls = systems(database=app_database.admin_url)
+    bounds = {"workers": 2, "page_rate": 500, "snapshot_age": 600, "largest": 9_000, "sample": 0.5}
+    raw = {"source": "database", "target": "database", **bounds, "personal": ["users.email"]}
+    assert ACTION.preview(ACTION.bind(raw, new_context(urls))).lines[2:] == [
+        "Look at 0.5 % of the rows only: it can prove a difference, and never equality.",
+        "Read with 2 connections a side at most.",
+        "Read 500 pages (8 kB) a second and side at most.",
+        "Keep no snapshot longer than 600 s; what takes longer is refused.",
+        "Refuse tables of more than 9000 pages (8 kB).",
+        "Hide from who only watches: users.email.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({"personal": ["email"]}, "“email” is no table.column, such as users.email or *.phone."),
+        ({"personal": "users.email"}, "must be a list, not str."),
+        ({"views": [7]}, "must be a list of names."),
+        ({"workers": 0}, "greater than or equal to 1"),
+        ({"sample": 100}, "less than or equal to 99"),
+        ({"page_rate": "fast"}, "Enter a whole number."),
+        ({"largets": 5}, "parity.compare has no parameter “largets”"),
+    ],
+)
+def test_a_bound_that_makes_no_sense_is_named(
+    app_database: AppDatabase, new_context: Make, raw: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ACTION.bind(
+            {"source": "one", "target": "one", **raw}, new_context(systems(one=app_database.admin_url))
+        )
+    (name,) = raw
+    assert said in raised.value.message_dict[name][0]
+
+
 def test_where_differences_are_the_answer_they_are_told_and_not_judged(
     app_database: AppDatabase, restored: AppDatabase, new_context: Make
 ) -> None:
