@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from checklists.comparisons.marking import Part, marked, marked_quickly
+from integrations.parity.marking import Part, marked, marked_quickly
 
 
 def shown(parts: list[Part]) -> str:
