@@ -14,7 +14,8 @@ from cutover.embedded import Postgres, WillNotStart
 from cutover.processes import first_free_port
 from integrations.sandbox import Sandbox
 
-FIRST_PORT = 15432
+#: where a new demo looks for its two first, anywhere in here: two that begin together do not meet
+PORTS = range(15_432, 17_432, 2)
 ROWS, SEED = 200_000, 20250922
 
 
@@ -39,7 +40,8 @@ class Plan:
 
         Raises `WillNotStart` when another number of rows is asked for than the old database has.
         """
-        old = cls.kept(folder) or cls(secrets.token_urlsafe(18), FIRST_PORT, FIRST_PORT + 1, rows or ROWS)
+        first = secrets.choice(PORTS)
+        old = cls.kept(folder) or cls(secrets.token_urlsafe(18), first, first + 1, rows or ROWS)
         if rows not in (None, old.rows):
             raise WillNotStart(f"The old database has {old.rows:,} rows. For {rows:,} begin anew: --fresh")
         estate = first_free_port("127.0.0.1", old.estate_port)
