@@ -13,14 +13,18 @@ from checklists.comparisons.sight import Cell, State, Value
 from checklists.templatetags.cutover_tags import size
 
 register = template.Library()
+#: Characters of a text that is looked at word by word also in a list of many rows.
+SHORT = 160
 
 
 @register.filter
 def versions(cell: Cell, how: str = "") -> Marked:
-    """Both versions in pieces. ``how`` is “words” for the page of one row, where each word is looked at."""
-    if cell.before.state == cell.after.state == State.VALUE:
-        mark = marked if how == "words" else marked_quickly
-        return mark(cell.before.text, cell.after.text)
+    """Both versions in pieces. ``how`` is “words” for the page of one row, where each word is looked at
+    however long the text is."""
+    before, after = cell.before, cell.after
+    if before.state == after.state == State.VALUE:
+        short = max(len(before.text), len(after.text)) <= SHORT
+        return (marked if how == "words" or short else marked_quickly)(before.text, after.text)
     alone = State.NO_ROW not in (cell.before.state, cell.after.state)  # against NULL it differs as a whole
     return Marked(_whole(cell.before, differs=alone), _whole(cell.after, differs=alone))
 

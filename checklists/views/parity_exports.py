@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from checklists.models import Attempt
 from checklists.views.access import enter, signed_in
 from checklists.views.parity import attempt_of, sight_for, whole_of
 
+#: They lie in a file of the panel, which a page that was taken away has not got.
+ICONS = re.compile(r"<svg class=\"icon .*?</svg>", re.DOTALL)
 ROWS_IN_REPORT = 100  # of one table; all that are kept are in the CSV
 TABLES_IN_REPORT = 50  # whose rows are shown
 
@@ -73,7 +76,8 @@ def report(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponseBas
         "panel": panel,
     }
     name = f"{visit.cutover.slug}-{attempt.item.key}-{attempt.number}.html"
-    return _as_file(HttpResponse(render_to_string("parity_report.html", context)), name)
+    page = ICONS.sub("", render_to_string("parity_report.html", context))
+    return _as_file(HttpResponse(page), name)
 
 
 def _rows_by_table(shown: dict[str, Any], sight: Sight) -> list[dict[str, Any]]:

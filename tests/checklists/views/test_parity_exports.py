@@ -125,6 +125,7 @@ def test_the_report_is_a_page_that_needs_nothing_else(browser_of, attempt: Attem
     assert answer["Content-Disposition"].endswith('.html"')
     assert "<script" not in page
     assert "<link" not in page
+    assert "sprite" not in page
     assert '<base href="http://testserver/">' in page
     assert "REHEARSAL" in page
     assert "120 rows differ</span> in 1 of 2 tables" in page
