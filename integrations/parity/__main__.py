@@ -7,100 +7,76 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import yaml
 
 from integrations.errors import Problem
 from integrations.parity import baseline
+from integrations.parity.arguments import arguments, options, server
 from integrations.parity.compare import Options, compare_before, compare_live
-from integrations.parity.declared import Misdeclared, read_rules
+from integrations.parity.declared import Misdeclared
+from integrations.parity.page import page
+from integrations.parity.personal import Personal
+from integrations.parity.report import COULD_NOT, DIFFERENT, EQUAL, Kept, facts_of, verdict
 from integrations.parity.result import Result
-from integrations.parity.snapshot import Server, Snapshot
-from integrations.parity.totals import read_totals
+from integrations.parity.snapshot import Snapshot
+from integrations.parity.terminal import Live, text
 from integrations.parity.watch import Watch
+from integrations.redact import Redactor
 
-EQUAL, DIFFERENT, COULD_NOT = 0, 1, 2
-
-
-def arguments() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m integrations.parity", description=__doc__)
-    parser.add_argument("source", metavar="SOURCE", help="URL of a database, or file of a fingerprint")
-    parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="URL of a database")
-    parser.add_argument("--take", metavar="FILE", help="only take a fingerprint of SOURCE into FILE")
-    parser.add_argument("--backup", metavar="URL", help="restored backup, to name rows of a fingerprint")
-    parser.add_argument("--declared", metavar="FILE", help="YAML with declared: and totals:")
-    parser.add_argument("--schema", action="append", default=[], help="only this schema (may be repeated)")
-    parser.add_argument("--settle", type=float, default=0, help="ask rows that differ again after SECONDS")
-    parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
-    return parser
+__all__ = ["COULD_NOT", "DIFFERENT", "EQUAL", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compares and prints; the exit code is the verdict."""
+    """Compares and tells; the exit code is the verdict."""
     parser = arguments()
     asked = parser.parse_args(argv)
     if bool(asked.take) == bool(asked.target):
         parser.error("give TARGET, or --take FILE")
     try:
-        options = _options(asked)
-        if asked.take:
-            return _take(asked, options)
-        result = _compare(asked, options)
+        chosen = options(asked)
+        return _take(asked, chosen) if asked.take else _compare_and_tell(asked, chosen)
     except (Problem, Misdeclared, ValueError, OSError, psycopg.Error, yaml.YAMLError) as error:
-        sys.stderr.write(f"Could not compare: {error}\n")
+        sys.stderr.write(f"Could not compare: {Redactor().text(str(error))}\n")
         return COULD_NOT
-    sys.stdout.write(json.dumps(result.as_facts(), indent=1) + "\n" if asked.json else text(result))
-    return verdict(result)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: the sessions on the servers are ended, and there is no result.\n")
+        return COULD_NOT
 
 
-def verdict(result: Result) -> int:
-    """What could not be compared is neither equal nor, by itself, different."""
-    if result.equal:
-        return EQUAL
-    unsound = bool(result.unsound) or any(table.unsound for table in result.tables)
-    proven = any(table.differing for table in result.tables) or len(result.problems) > unsound
-    return DIFFERENT if proven else COULD_NOT
-
-
-def _options(asked: argparse.Namespace) -> Options:
-    given: Any = yaml.safe_load(Path(asked.declared).read_text()) if asked.declared else []
-    parts = given if isinstance(given, dict) else {"declared": given or []}
-    rules, totals = read_rules(parts.get("declared", [])), read_totals(parts.get("totals", []))
-    return Options(rules, totals, tuple(asked.schema), asked.settle)
-
-
-def _take(asked: argparse.Namespace, options: Options) -> int:
-    with Snapshot(Server.at(asked.source)) as snapshot:
-        taken = baseline.take(snapshot, options.rules, options.totals, options.schemas)
+def _take(asked: argparse.Namespace, chosen: Options) -> int:
+    with Snapshot(server(asked.source), longest=chosen.longest) as snapshot:
+        taken = baseline.take(snapshot, chosen.rules, chosen.totals, chosen.schemas)
     sha256 = baseline.write(taken, Path(asked.take))
     numbers = f"{len(taken.tables)} tables, {taken.rows} rows"
     sys.stdout.write(f"{numbers}, digest {taken.digest}, SHA-256 {sha256}\n")
-    return EQUAL if not any(kept.failed for kept in taken.tables) else COULD_NOT
+    failed = [kept for kept in taken.tables if kept.failed]
+    for kept in failed:
+        sys.stderr.write(f"{kept.table.label} is not in it: {kept.failed}\n")
+    return COULD_NOT if failed else EQUAL
 
 
-def _compare(asked: argparse.Namespace, options: Options) -> Result:
-    said = Watch(log=lambda line: None if asked.json else print(line, file=sys.stderr))  # noqa: T201
-    target = Server.at(asked.target)
+def _compare_and_tell(asked: argparse.Namespace, chosen: Options) -> int:
+    live, kept = Live(sys.stderr, lines=not (asked.quiet or asked.json)), Kept(chosen.keep)
+    watch = Watch(progress=live.progress, log=live.log, table=live.table, difference=kept.add)
+    try:
+        result = _compare(asked, chosen, watch)
+    finally:
+        live.clear()
+    facts = facts_of(result, kept.rows, Personal(chosen.personal), chosen.keep)
+    if asked.html:
+        Path(asked.html).write_text(page(facts), encoding="utf-8")
+    sys.stdout.write(json.dumps(facts, indent=1) + "\n" if asked.json else text(facts))
+    return verdict(result)
+
+
+def _compare(asked: argparse.Namespace, chosen: Options, watch: Watch) -> Result:
+    target = server(asked.target)
     if Path(asked.source).is_file():
-        backup = Server.at(asked.backup) if asked.backup else None
-        return compare_before(baseline.read(Path(asked.source)), target, options, said, backup=backup)
-    return compare_live(Server.at(asked.source), target, options, said)
-
-
-def text(result: Result) -> str:
-    """The result for a terminal: the verdict, then what stands against it."""
-    lines = [result.summary]
-    for table in result.tables:
-        lines += [f"  {table.table}: {reason}" for reason in table.unsound]
-        lines += [f"  {table.table}: differs in {place}" for place in table.places]
-        for example in table.examples:
-            key = ", ".join(f"{name}={value}" for name, value in example.key.items())
-            what = ", ".join(f"{name}: {pair[0]!r} → {pair[1]!r}" for name, pair in example.columns.items())
-            lines.append(f"  {table.table} [{key}] {example.kind}: {what}")
-    return "\n".join(lines) + "\n"
+        backup = server(asked.backup) if asked.backup else None
+        return compare_before(baseline.read(Path(asked.source)), target, chosen, watch, backup=backup)
+    return compare_live(server(asked.source), target, chosen, watch)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,30 @@
+"""HTML from Python, in which every text is escaped unless it is markup already."""
+
+from __future__ import annotations
+
+from html import escape
+
+
+class Html(str):
+    """Text that is markup: it is put into other markup as it is."""
+
+    __slots__ = ()
+
+
+def text(*inside: object) -> Html:
+    """All of it, one after the other; what is no markup is escaped, None and “” leave no trace."""
+    return Html(
+        "".join(part if isinstance(part, Html) else escape(str(part)) for part in inside if part is not None)
+    )
+
+
+def tag(name: str, *inside: object, **attributes: str | bool) -> Html:
+    """An element. ``class_`` stands for class; True is an attribute without a value, False none."""
+    written = "".join(_attribute(key.rstrip("_"), value) for key, value in attributes.items())
+    return Html(f"<{name}{written}>{text(*inside)}</{name}>")
+
+
+def _attribute(name: str, value: str | bool) -> str:
+    if isinstance(value, bool):
+        return f" {name}" if value else ""
+    return f' {name}="{escape(value)}"'

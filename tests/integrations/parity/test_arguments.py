@@ -1,0 +1,98 @@
+"""The command line takes every option, and never says a password again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integrations.errors import MissingVariable
+from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
+from integrations.parity.arguments import arguments, options, url_of
+from integrations.parity.options import Options
+from tests.integrations.parity.conftest import Pair
+
+SECRET = "correct-horse-battery"
+
+
+def chosen(*given: str) -> Options:
+    return options(arguments().parse_args(["a", "b", *given]))
+
+
+def test_every_option_reaches_the_comparison() -> None:
+    said = chosen(
+        "--workers", "4", "--page-rate", "500", "--snapshot-age", "60", "--largest", "7", "--longest", "9",
+        "--sample", "2.5", "--keep", "3", "--settle", "1.5", "--schema", "a", "--schema", "b",
+        "--view", "v", "--personal", "users.*",
+    )  # fmt: skip
+    assert said == Options(
+        workers=4, page_rate=500, snapshot_age=60, largest=7, longest=9, sample=2.5, keep=3, settle=1.5,
+        schemas=("a", "b"), views=("v",), personal=("users.*",),
+    )  # fmt: skip
+
+
+def test_what_is_not_said_has_the_value_of_the_library(tmp_path: Path) -> None:
+    assert chosen() == Options(keep=1000)
+
+
+def test_the_file_says_rules_totals_and_what_is_personal(tmp_path: Path) -> None:
+    file = tmp_path / "declared.yaml"
+    file.write_text(
+        "declared: [{kind: new_table, table: audit}]\n"
+        "totals: [{table: donations, sum: amount}]\n"
+        "personal: [donors.email]\n"
+    )
+    said = chosen("--declared", str(file), "--personal", "*.phone")
+    assert [rule.table for rule in said.rules] == ["audit"]
+    assert [total.name for total in said.totals] == ["donations: sum of amount by nothing"]
+    assert said.personal == ("*.phone", "donors.email")
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [("totls: []", "totls"), ("personal: donors.email", "personal"), ("7", "declared must be a list")],
+)
+def test_a_slip_in_the_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str, named: str
+) -> None:
+    file = tmp_path / "declared.yaml"
+    file.write_text(written)
+    assert main(["a", "b", "--declared", str(file)]) == COULD_NOT
+    assert named in capsys.readouterr().err
+
+
+def test_an_address_comes_from_the_environment(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair.both("create table t (id int primary key)", "insert into t values (1)")
+    monkeypatch.setenv("OLD_DATABASE", pair.source.url)
+    monkeypatch.setenv("NEW_DATABASE", pair.target.url)
+    assert main(["env:OLD_DATABASE", "env:NEW_DATABASE"]) == EQUAL
+    assert capsys.readouterr().out.startswith("Equal: 1 table, 1 row: all equal.")
+    pair.source.run("insert into t values (2)")
+    assert main(["env:OLD_DATABASE", "env:NEW_DATABASE"]) == DIFFERENT
+    with pytest.raises(MissingVariable, match="NO_SUCH_DATABASE"):
+        url_of("env:NO_SUCH_DATABASE")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["postgresql://user:{}@127.0.0.1:1/db", "postgresql://user:{}@127.0.0.1:1/other"],
+        ["postgresql://user:{}@127.0.0.1:1/db", "b", "postgresql://user:{}@127.0.0.1/third"],
+        ["a", "b", "--workers", "postgresql://user:{}@127.0.0.1/db"],
+        ["host=127.0.0.1 port=1 password={}", "host=127.0.0.1 port=1 password={}"],
+        ["postgresql://user:{}@[broken/db", "b"],
+        ["postgresql://user:{}@127.0.0.1/db"],
+        ["a", "b", "--declared", "postgresql://user:{}@127.0.0.1/db"],
+    ],
+)
+def test_no_password_is_ever_said(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main([one.format(SECRET) for one in given])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    said = capsys.readouterr()
+    assert code == COULD_NOT
+    assert said.err
+    assert SECRET not in said.out + said.err

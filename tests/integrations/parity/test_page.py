@@ -1,0 +1,104 @@
+"""The HTML report is one file that reads by itself, and shows rows side by side."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from integrations.parity.__main__ import DIFFERENT, main
+from integrations.parity.page import page
+from integrations.parity.personal import Personal
+from integrations.parity.report import facts_of
+from integrations.parity.result import Example, Result, TableResult
+from tests.integrations.parity.conftest import Pair
+
+VOID = {"meta"}
+
+
+class Reader(HTMLParser):
+    """Fails on markup that is not closed in order, and keeps what is marked and what is linked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.marks: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "mark":
+            self.marks.append(data)
+
+
+def written(*tables: TableResult) -> str:
+    result = Result("live", {"address": "old"}, {"address": "new"}, tables=list(tables))
+    return page(facts_of(result, {}, Personal(), 100))
+
+
+def test_it_needs_no_script_and_no_other_file() -> None:
+    read = Reader(written(TableResult("t", changed=1, examples=[Example({"id": "1"}, "changed", {})])))
+    assert not read.tags & {"script", "link", "img", "iframe", "object"}
+    assert {value for name, value in read.attributes if name in ("href", "src")} == {"#table-1"}
+    assert "url(" not in written()
+
+
+def test_values_are_escaped() -> None:
+    evil = "<script>alert(1)</script>"
+    row = Example({evil: evil}, "changed", {evil: [evil, "x"]})
+    text = written(TableResult(evil, changed=1, examples=[row], unsound=[evil], notes=[evil]))
+    assert "<script" not in text
+    assert "script" not in Reader(text).tags
+
+
+def test_tables_that_differ_come_first_and_lead_to_their_rows() -> None:
+    row = Example({"id": "1"}, "missing", {"id": ["1", None]})
+    text = written(TableResult("apple"), TableResult("zebra", missing=1, examples=[row]))
+    assert text.index("zebra") < text.index("apple")
+    read = Reader(text)
+    assert ("href", "#table-1") in read.attributes
+    assert ("id", "table-1") in read.attributes
+
+
+def test_only_the_part_that_changed_is_marked() -> None:
+    row = Example({"id": "1"}, "changed", {
+        "street": ["Ikorodu Road 12", "Ikorodu Road 21"],
+        "meta": ['{"a": 1, "tags": ["x", "y"]}', '{"a": 1, "tags": ["x", "z"]}'],
+        "notes": ["words", None],
+    })  # fmt: skip
+    text = written(TableResult("t", changed=1, examples=[row]))
+    assert Reader(text).marks == ["12", "21", "y", "z", "words"]
+    assert ">NULL<" in text
+
+
+def test_a_row_that_one_side_lacks_says_so() -> None:
+    rows = [Example({"id": "1"}, "missing", {"v": ["", None]}), Example({}, "extra", {"v": [None, "x"]})]
+    text = written(TableResult("t", missing=1, extra=1, examples=rows))
+    assert text.count(">no row<") == 2
+    assert ">empty text<" in text
+    assert "A row without a key" in text
+    assert not Reader(text).marks
+
+
+@pytest.mark.slow
+def test_the_command_line_writes_it(pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair.both("create table t (id int primary key, v text)", "insert into t values (1, 'one two'), (2, 'x')")
+    pair.both("create table same (id int primary key)", "insert into same values (1)")
+    pair.target.run("update t set v = 'one three' where id = 1")
+    file = tmp_path / "report.html"
+    assert main([pair.source.url, pair.target.url, "--html", str(file)]) == DIFFERENT
+    read = Reader(file.read_text())
+    assert read.marks == ["wo", "hree"] or read.marks == ["two", "three"]
+    assert "1 row differs in 1 table" in file.read_text()
