@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,9 @@ class TableLine:
     state: str
     equal: bool | None = None
     differing: int = 0
+    changed: int = 0
+    missing: int = 0
+    extra: int = 0
     at_least: bool = False
     source_rows: int | None = None
     target_rows: int | None = None
@@ -40,6 +44,12 @@ class TableLine:
     seconds_left: float | None = None
     sampled: bool = False
     partial: str = ""
+
+    @property
+    def kinds(self) -> str:
+        """“38 changed, 3 missing after”; “” when it is not known, or nothing differs."""
+        kinds = ((self.changed, "changed"), (self.missing, "missing after"), (self.extra, "only after"))
+        return ", ".join(f"{number:,} {word}".replace(",", "\u202f") for number, word in kinds if number)
 
     @property
     def rate(self) -> float | None:
@@ -60,6 +70,7 @@ class Comparison:
     lines: Sequence[TableLine]
     facts: Mapping[str, Any]
     has_result: bool
+    declared_by: Mapping[str, int]  # declared rule → differences in all tables, the most first
 
     @property
     def equal(self) -> bool:
@@ -139,7 +150,10 @@ def comparison_of(attempt: Attempt) -> Comparison:
         if not attempt.is_live:
             lines.sort(key=lambda line: (line.equal is not False, line.equal is True))
     whole = {name: value for name, value in facts.items() if name != "tables"}
-    return Comparison(attempt, lines, whole, bool(results))
+    rules: Counter[str] = Counter()
+    for one in results:
+        rules.update(one.facts.get("declared_by") or {})
+    return Comparison(attempt, lines, whole, bool(results), dict(rules.most_common()))
 
 
 def _of_result(one: ParityResult, progress: TableProgress | None) -> TableLine:
@@ -148,6 +162,9 @@ def _of_result(one: ParityResult, progress: TableProgress | None) -> TableLine:
         "done",
         one.equal,
         one.differing,
+        one.facts.get("changed", 0),
+        one.facts.get("missing", 0),
+        one.facts.get("extra", 0),
         bool(one.facts.get("at_least")),
         one.source_rows,
         one.target_rows,
@@ -166,6 +183,9 @@ def _of_progress(one: TableProgress) -> TableLine:
         one.state,
         found.get("equal"),
         found.get("differing", 0),
+        found.get("changed", 0),
+        found.get("missing", 0),
+        found.get("extra", 0),
         bool(found.get("at_least")),
         found.get("source_rows"),
         found.get("target_rows"),

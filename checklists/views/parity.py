@@ -97,11 +97,11 @@ def parity_table(request: HttpRequest, slug: str, attempt_id: UUID, table: str) 
         rows=page_of(
             attempt, wanted, sight, after=_number(request, "after"), before=_number(request, "before")
         ),
-        **_of_the_table(attempt, line),
+        **_of_the_table(attempt, line, sight),
     )
 
 
-def _of_the_table(attempt: Attempt, line: TableLine) -> dict[str, Any]:
+def _of_the_table(attempt: Attempt, line: TableLine, sight: Sight) -> dict[str, Any]:
     """What was said of it once it was over, and what of its rows is kept."""
     result = ParityResult.objects.filter(attempt=attempt, table=line.table).defer("examples").first()
     facts = result.facts if result else _told(attempt, line.table)
@@ -112,10 +112,13 @@ def _of_the_table(attempt: Attempt, line: TableLine) -> dict[str, Any]:
         "kinds": [(kind, word, facts.get(kind, kept.get(kind, 0))) for kind, word in KINDS.items()],
         "columns": _most_first(facts.get("by_column") or changed_columns(attempt, line.table)),
         "unlisted": line.differing - sum(kept.values()),
-        "others": {name: value for name, value in facts.items() if value and name not in SAID}
-        if result
-        else {},
+        "others": _others(facts) if result and not sight.is_narrowed else {},
     }
+
+
+def _others(facts: dict[str, Any]) -> dict[str, Any]:
+    """What has no place of its own, for those who may see values: nobody knows what may be in it."""
+    return {name: value for name, value in facts.items() if value and name not in SAID}
 
 
 def _told(attempt: Attempt, table: str) -> dict[str, Any]:
