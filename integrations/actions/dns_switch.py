@@ -148,6 +148,12 @@ def _too_early(params: Values, now: RecordSet) -> str:
     moment = facts.get("switch_not_before")
     if not moment:
         return f"“{params.lowered}” has not lowered the TTL yet."
+    lowered_to = (facts.get("after") or {}).get("ttl", SHORT)
+    if now.ttl > lowered_to:
+        return (
+            f"{now.name} has a TTL of {now.ttl} s again, and “{params.lowered}” had lowered it to "
+            f"{lowered_to} s: carry that out once more, and find out who raised it."
+        )
     left = (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
     if left <= 0:
         return ""

@@ -42,8 +42,9 @@ class IngressSwitch(Action):
     class Params(ActionForm):
         """``proxy``: the ingress (driver kubernetes; its old and new are services); ``public``: the address
         that people use; ``old``, ``new``: both stacks, with marker and counter; ``path``: what is asked;
-        ``seconds``: how long one look at who answers takes (default 20); ``back_to``: instead of
-        switching, the routes that were there before that item."""
+        ``seconds``: how long one look at who answers takes (default 20); ``share``: percent of people's
+        requests that may still reach the old stack then (default 0); ``back_to``: instead of switching,
+        the routes that were there before that item."""
 
         proxy = SystemField(kind="proxy")
         public = SystemField(kind="http")
@@ -51,6 +52,7 @@ class IngressSwitch(Action):
         new = SystemField(kind="http")
         path = forms.CharField(max_length=200, required=False)
         seconds = forms.FloatField(min_value=0, max_value=600, required=False)
+        share = forms.FloatField(min_value=0, max_value=100, required=False)
         back_to = EvidenceField(action="ingress.switch", required=False)
 
     def resource(self, params: Values) -> str:

@@ -51,7 +51,8 @@ def bind(
         }
         evidence: dict[str, Any] = {}
         if moment:
-            evidence["lower"] = {"lowered": {"switch_not_before": moment.isoformat()}}
+            lowered = {"switch_not_before": moment.isoformat(), "after": FIRST.as_facts()}
+            evidence["lower"] = {"lowered": lowered}
             raw["lowered"] = "lower"
         context = Context(**{**vars(new_context(systems, **evidence)), "traces": traces or {}})
         return ACTION.bind({"zone": "zone", "name": "www", "patience": 5, **raw}, context)
@@ -113,6 +114,17 @@ def test_a_long_ttl_that_was_never_lowered_is_refused(bind: Any, served: Setting
     zone.replace(zone.read("www", "A"), FIRST.with_ttl(3600))
     with pytest.raises(Problem, match="so long people would be split"):
         ACTION.run(bind(to=NEW), Recorder())
+
+
+def test_a_ttl_that_was_raised_again_after_it_was_lowered_is_refused(bind: Any, served: Settings) -> None:
+    """The moment that the lowering left behind says nothing of what caches learned since."""
+    systems = Systems({"zone": served}, {})
+    zone = zone_of(systems["zone"], systems)
+    zone.replace(zone.read("www", "A"), FIRST.with_ttl(3600))
+    values = bind(moment=past(), to=NEW)
+    with pytest.raises(Problem, match="has a TTL of 3600 s again, and “lower” had lowered it to 300 s"):
+        ACTION.run(values, Recorder())
+    assert ACTION.preview(values).warnings
 
 
 def test_it_is_done_when_nobody_reaches_the_old_stack(bind: Any, stacks: Stacks) -> None:

@@ -91,6 +91,29 @@ def test_a_pilot_slice_reaches_both(bind: Any) -> None:
     assert seen["old"] > seen["new"] > 0
 
 
+class Straggler(Recorder):
+    """Somebody asks the old stack by its own address whenever we ask the public one."""
+
+    def __init__(self, old: str) -> None:
+        super().__init__()
+        self.old = old
+
+    def progress(self, done: float, total: float, what: str = "") -> None:
+        if done % 10 == 0:
+            http.ask(self.old, "/")
+
+
+def test_whoever_still_reaches_the_old_stack_by_another_way_keeps_it_red(bind: Any, stacks: Stacks) -> None:
+    report = Straggler(stacks.old)
+    outcome = ACTION.run(bind(to=100, seconds=0.1), report)
+    assert not outcome.ok
+    assert "of people's requests still reach old" in outcome.summary
+    assert report.facts["shift"]["seen"]["old"] == 0, "none of our own questions was answered by it"
+    assert report.facts["shift"]["seen"]["old_percent_of_people"] > 0
+    borne = ACTION.run(bind(to=100, seconds=0.1, share=60), Straggler(stacks.old))
+    assert borne.ok, borne.summary
+
+
 def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, systems: dict[str, dict[str, str]]) -> None:
     known = Systems(systems, {})
     proxy = proxy_of(known["door"], known)
