@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from checklists.models import Attempt, Evidence, RowDifference
+from integrations.parity.personal import MASK, Personal
 
-MASK = "•••"
+#: What is said of a table beside its rows that holds no value of a row: counts, names and reasons.
+PLAIN = frozenset({
+    "changed", "missing", "extra", "at_least", "places", "declared_by", "unsound", "not_compared", "settled",
+    "notes", "key", "examples_cut", "by_column", "partial", "mode", "pages", "unlisted", "equal", "differing",
+})  # fmt: skip
 
 
 class State(StrEnum):
@@ -63,8 +67,7 @@ class Sight:
 
     def hides(self, table: str, column: str) -> bool:
         """Are values of this column kept from this person?"""
-        name = f"{table}.{column}"
-        return not self.everything and any(fnmatchcase(name, pattern) for pattern in self.patterns)
+        return not self.everything and self._personal.hides(table, column)
 
     @property
     def is_narrowed(self) -> bool:
@@ -97,48 +100,25 @@ class Sight:
             told |= Q(personal_text__icontains=words)
         return rows.filter(told)
 
-    def totals(self, totals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Totals, without the names of groups and the sums that are personal."""
-        return [self._total(dict(total)) for total in totals]
+    def whole(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """What was said of the comparison as a whole, without its tables; totals, rules in SQL and rows
+        that were looked at by name without what is personal."""
+        plain = {name: value for name, value in facts.items() if name != "tables"}
+        return plain if self.everything else self._personal.masked({**plain, "tables": []})
 
-    def _total(self, total: dict[str, Any]) -> dict[str, Any]:
-        by = [self.hides(total["table"], name) for name in total.get("by", [])]
-        if any(by):
-            named = [[MASK if gone else part for gone, part in zip(by, group["group"], strict=False)]
-                     for group in total["groups"]]  # fmt: skip
-            total["groups"] = [
-                {**group, "group": name} for group, name in zip(total["groups"], named, strict=True)
-            ]
-        if self.hides(total["table"], total["sum"]):
-            total["groups"] = [
-                {**group, **{side: group[side] and [group[side][0], MASK] for side in ("source", "target")}}
-                for group in total["groups"]
-            ]
-        return total
-
-    def checks(self, checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rules in SQL. What they answer may hold anything: where something is personal, only whether both
-        sides gave the same answer is left."""
+    def of_table(self, table: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """What was said of one table. Where anything is personal no SQL that holds values is left, nothing
+        that has no name here, and no place in the table by a personal key."""
         if not self.is_narrowed:
-            return [dict(check) for check in checks]
-        return [{**check, "source": None, "target": None, "hidden": True} for check in checks]
+            return dict(facts)
+        shown = {name: value for name, value in facts.items() if name in PLAIN}
+        if any(self.hides(table, name) for name in facts.get("key", ())):
+            shown.pop("places", None)
+        return shown
 
-    def spots(self, spots: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rows that were looked at by name, without values that are personal."""
-        return [self._spot(dict(spot)) for spot in spots]
-
-    def _spot(self, spot: dict[str, Any]) -> dict[str, Any]:
-        for part in ("key", "columns"):
-            values = spot.get(part)
-            if isinstance(values, Mapping):
-                spot[part] = {
-                    name: self._masked(value) if self.hides(spot.get("table", ""), name) else value
-                    for name, value in values.items()
-                }
-        return spot
-
-    def _masked(self, value: Any) -> Any:
-        return [MASK for _ in value] if isinstance(value, list) else MASK
+    @property
+    def _personal(self) -> Personal:
+        return Personal(self.patterns)
 
 
 def sight_of(attempt: Attempt, *, everything: bool) -> Sight:

@@ -20,7 +20,8 @@ from checklists.views.access import Visit, enter, page, signed_in
 #: Facts of a table that its page says in sentences, or has a place of their own for.
 SAID = frozenset({
     "changed", "missing", "extra", "at_least", "places", "declared_by", "unsound", "not_compared", "settled",
-    "notes", "key", "examples_cut", "by_column", "repair", "partial", "mode", "pages",
+    "notes", "key", "examples_cut", "by_column", "repair", "partial", "mode", "pages", "equal", "differing",
+    "source_rows", "target_rows", "declared",
 })  # fmt: skip
 #: A number of a row, and no row has a higher one.
 HIGHEST = 2**31 - 1
@@ -62,16 +63,8 @@ def parity_attempt(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpRes
 def whole_of(attempt: Attempt, sight: Sight) -> dict[str, Any]:
     """What the page of a comparison and its report show, as far as this person may see it."""
     comparison = comparison_of(attempt)
-    whole = comparison.facts
-    return {
-        "attempt": attempt,
-        "comparison": comparison,
-        "whole": whole,
-        "sight": sight,
-        "totals": sight.totals(whole.get("totals", [])),
-        "checks": sight.checks(whole.get("checks", [])),
-        "spots": sight.spots(whole.get("spots", [])),
-    }
+    whole = sight.whole(comparison.facts)
+    return {"attempt": attempt, "comparison": comparison, "whole": whole, "sight": sight}
 
 
 @signed_in
@@ -104,7 +97,7 @@ def parity_table(request: HttpRequest, slug: str, attempt_id: UUID, table: str) 
 def _of_the_table(attempt: Attempt, line: TableLine, sight: Sight) -> dict[str, Any]:
     """What was said of it once it was over, and what of its rows is kept."""
     result = ParityResult.objects.filter(attempt=attempt, table=line.table).defer("examples").first()
-    facts = result.facts if result else _told(attempt, line.table)
+    facts = sight.of_table(line.table, result.facts if result else _told(attempt, line.table))
     kept = kinds_of(attempt, line.table)
     return {
         "facts": facts,
@@ -112,13 +105,8 @@ def _of_the_table(attempt: Attempt, line: TableLine, sight: Sight) -> dict[str, 
         "kinds": [(kind, word, facts.get(kind, kept.get(kind, 0))) for kind, word in KINDS.items()],
         "columns": _most_first(facts.get("by_column") or changed_columns(attempt, line.table)),
         "unlisted": line.differing - sum(kept.values()),
-        "others": _others(facts) if result and not sight.is_narrowed else {},
+        "others": {name: value for name, value in facts.items() if value and name not in SAID},
     }
-
-
-def _others(facts: dict[str, Any]) -> dict[str, Any]:
-    """What has no place of its own, for those who may see values: nobody knows what may be in it."""
-    return {name: value for name, value in facts.items() if value and name not in SAID}
 
 
 def _told(attempt: Attempt, table: str) -> dict[str, Any]:

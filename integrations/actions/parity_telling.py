@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from integrations.actions.base import Report
+from integrations.parity.personal import Personal
 from integrations.parity.result import Example, TableResult
 from integrations.parity.watch import TableProgress, Watch
 
@@ -22,7 +22,7 @@ class Telling:
     """The engine's mouth. ``personal`` are patterns “table.column” of what is masked for who only watches."""
 
     def __init__(self, report: Report, personal: Iterable[str] = ()) -> None:
-        self.report, self.personal = report, tuple(personal)
+        self.report, self.personal = report, Personal(tuple(personal))
         self.latest: dict[str, TableProgress] = {}
         self.told: set[str] = set()  # tables of which a row was told
         self.over: set[str] = set()  # tables whose result was told
@@ -68,12 +68,8 @@ class Telling:
         )  # fmt: skip
 
     def _personal(self, table: str, row: Example) -> set[str]:
-        mine = {name for name in (*row.key, *row.columns) if self.is_personal(table, name)}
+        mine = {name for name in (*row.key, *row.columns) if self.personal.hides(table, name)}
         return mine | set(getattr(row, "personal", ()))
-
-    def is_personal(self, table: str, column: str) -> bool:
-        """Is that column declared personal?"""
-        return any(fnmatchcase(f"{table}.{column}", pattern) for pattern in self.personal)
 
     def rest(self, tables: Iterable[TableResult]) -> None:
         """What the engine has not told while it worked: results, and examples of tables without rows."""

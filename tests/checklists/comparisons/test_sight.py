@@ -47,29 +47,41 @@ def test_where_there_is_no_row_that_is_said_and_not_null(kind: str, before: Stat
     assert (row.cells[0].before.state, row.cells[0].after.state) == (before, after)
 
 
-def test_totals_by_or_of_a_personal_column_lose_names_and_sums() -> None:
-    groups = [{"group": ["a@example.org", "GHS"], "source": [1, "5.00"], "target": None}]
-    total = {"table": "members", "sum": "gift", "by": ["email", "currency"], "groups": groups}
-    (shown,) = NARROW.totals([total])
-    assert shown["groups"] == [{"group": [MASK, "GHS"], "source": [1, "5.00"], "target": None}]
-    (of_phones,) = NARROW.totals([{**total, "table": "gifts", "sum": "phone"}])
-    assert of_phones["groups"] == [{**groups[0], "source": [1, MASK]}]
-    assert ALL.totals([total]) == [total]
+WHOLE = {
+    "digest": "d",
+    "totals": [{"table": "members", "sum": "gift", "by": ["email", "currency"],
+                "groups": [{"group": ["a@example.org", "GHS"], "source": [1, "5.00"], "target": None}]}],
+    "checks": [{"name": "n", "sql": "select 1", "equal": False, "source": [["a@example.org"]], "target": []}],
+    "spots": [{"table": "members", "key": {"email": "a@example.org"}, "columns": {"bio": ["x", "y"]}}],
+    "tables": [{"table": "members", "examples": ["a@example.org"]}],
+}  # fmt: skip
 
 
-def test_rules_in_sql_may_answer_anything_so_their_answers_are_hidden() -> None:
-    check = {"name": "n", "sql": "select email from members", "equal": False, "source": [["a"]], "target": []}
-    (shown,) = NARROW.checks([check])
-    assert (shown["source"], shown["target"], shown["equal"]) == (None, None, False)
-    assert ALL.checks([check]) == [check]
-    assert Sight(everything=False).checks([check]) == [check]  # nothing is declared personal
+def test_beside_the_rows_what_is_personal_is_hidden_too() -> None:
+    shown = NARROW.whole(WHOLE)
+    assert "a@example.org" not in str(shown)
+    assert shown["digest"] == "d"
+    assert shown["totals"][0]["groups"][0]["group"] == [MASK, "GHS"]
+    assert shown["checks"][0]["equal"] is False
+    assert shown["spots"][0]["columns"] == {"bio": ["x", "y"]}
 
 
-def test_rows_looked_at_by_name_lose_what_is_personal() -> None:
-    spot = {"table": "members", "key": {"email": "a"}, "columns": {"email": ["a", "b"], "bio": ["x", "y"]}}
-    (shown,) = NARROW.spots([spot])
-    assert shown["key"] == {"email": MASK}
-    assert shown["columns"] == {"email": [MASK, MASK], "bio": ["x", "y"]}
+@pytest.mark.parametrize("sight", [ALL, Sight(everything=False)])
+def test_who_works_on_it_or_where_nothing_is_personal_all_is_there_but_the_tables(sight: Sight) -> None:
+    assert sight.whole(WHOLE) | {"tables": []} == {**WHOLE, "tables": []}
+
+
+def test_of_a_table_only_counts_and_reasons_are_left_where_something_is_personal() -> None:
+    facts = {
+        "changed": 3,
+        "places": ["a@example.org to z"],
+        "key": ["email"],
+        "repair": ["UPDATE"],
+        "new": "x",
+    }
+    assert NARROW.of_table("members", facts) == {"changed": 3, "key": ["email"]}
+    assert NARROW.of_table("gifts", facts)["places"] == facts["places"]  # another table's key is not personal
+    assert ALL.of_table("members", facts) == facts
 
 
 @pytest.mark.django_db
