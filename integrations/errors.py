@@ -40,6 +40,10 @@ class Unreachable(Problem):
     """A system did not answer: refused, timed out, unknown host."""
 
 
+class Silent(Unreachable):
+    """Nothing listens at an address, or its name is unknown: nothing runs there, as far as we see."""
+
+
 class Cancelled(Exception):
     """A person asked this attempt to stop. Raised by ``report.raise_if_cancelled()`` and programs."""
 

@@ -22,11 +22,14 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients import bullmq, freeze, http, postgres, traffic
-from integrations.clients.http import Caller
-from integrations.errors import Problem, Unreachable
+from integrations.clients import bullmq, http, postgres, traffic, writing
+from integrations.clients.http import Caller, Reply
+from integrations.clients.writing import Ability
+from integrations.errors import Silent, Unreachable
+from integrations.systems import System
 
 WEBHOOK = "/donations/webhooks/stripe"
+SAID = {True: "CAN write", False: "cannot write", None: "NOT KNOWN"}
 NAMES = {"old": "the old stack", "new": "the new stack", "none": "nobody"}
 
 
@@ -36,7 +39,7 @@ class Writer:
 
     name: str
     stack: str  # old · new
-    can_write: bool
+    can_write: bool | None  # None: that cannot be told now
     why: str
 
 
@@ -66,7 +69,7 @@ class WritersCheck(Action):
         """The probes."""
         lines = [
             "A test write by each stack's own login, rolled back.",
-            f"Does anybody answer at {params.old['url']} and {params.new['url']}?",
+            f"Does anybody answer at {params.old['url']} and {params.new['url']}, or hold a session?",
         ]
         if params.redis:
             lines.append(f"Is a worker of {params.queue} connected?")
@@ -77,16 +80,14 @@ class WritersCheck(Action):
         return Preview(lines, where=postgres.address(params.application["url"]))
 
     def run(self, params: Values, report: Report) -> Outcome:
-        """Red with two writers; red with none, or another than expected."""
+        """Red with two writers; red with none, or another than expected; red where it cannot be told."""
         found = []
         for probe in (_old_app, _new_api, _worker, _webhooks):
             report.raise_if_cancelled()
             writer = probe(params)
             if writer is not None:
                 found.append(writer)
-                report.log(
-                    f"{writer.name}: {'CAN write' if writer.can_write else 'cannot write'}; {writer.why}"
-                )
+                report.log(f"{writer.name}: {SAID[writer.can_write]}; {writer.why}")
         report.evidence(expected=params.expected, writers=[asdict(writer) for writer in found])
         return _verdict(params.expected, found)
 
@@ -98,11 +99,15 @@ class WritersCheck(Action):
 def _verdict(expected: str, found: list[Writer]) -> Outcome:
     stacks = {writer.stack for writer in found if writer.can_write}
     names = ", ".join(writer.name for writer in found if writer.can_write)
+    unknown = [f"{writer.name} ({writer.why})" for writer in found if writer.can_write is None]
     if len(stacks) > 1:
         return Outcome(
             False,
             f"Two stacks can write: {names}. The truth would be split: stop or freeze one of them at once.",
         )
+    if unknown:
+        said = f"Whether it can write is not known of: {'; '.join(unknown)}"
+        return Outcome(False, f"{said}. Not known is not no: find out, then look again.")
     if not stacks and expected != "none":
         return Outcome(
             False, f"Nobody can write, and {NAMES[expected]} should: an outage that was not announced."
@@ -116,17 +121,11 @@ def _verdict(expected: str, found: list[Writer]) -> Outcome:
 
 
 def _old_app(params: Values) -> Writer:
-    may, why = _test_write(params.application["url"], params)
-    if may:
-        may, why = _is_there(params, params.old["url"], why)
-    return Writer("old application", "old", may, why)
+    return Writer("old application", "old", *_at_work(params, params.old, _old_login(params)))
 
 
 def _new_api(params: Values) -> Writer:
-    may, why = _test_write(params.new_login["url"], params)
-    if may:
-        may, why = _is_there(params, params.new["url"], why)
-    return Writer("new API", "new", may, why)
+    return Writer("new API", "new", *_at_work(params, params.new, _new_login(params)))
 
 
 def _worker(params: Values) -> Writer | None:
@@ -134,43 +133,60 @@ def _worker(params: Values) -> Writer | None:
         return None
     with bullmq.connected(params.redis["url"]) as client:
         count = bullmq.Queue(client, params.queue, params.redis.get("prefix", "bull")).workers()
-    may, why = _test_write(params.new_login["url"], params)
     if not count:
         return Writer("new worker", "new", False, "no worker is connected to the queue")
-    return Writer("new worker", "new", may, f"{count} worker(s) connected; {why}")
+    login = _new_login(params)
+    return Writer("new worker", "new", login.may, f"{count} worker(s) connected; {login.why}")
 
 
 def _webhooks(params: Values) -> Writer | None:
+    """Whoever answers them writes what they tell, if its login may."""
     if not params.public:
         return None
     caller = Caller.of(params.context.systems)
     try:
         reply = caller.ask(params.public["url"], WEBHOOK, body=b"{}", timeout=5)
-    except Unreachable:
+    except Silent:
         return Writer("webhooks", "new", False, "nobody answers at the public address")
+    except Unreachable as problem:
+        return Writer("webhooks", "new", None, problem.what)
     if reply.status == 404:
         return Writer("webhooks", "new", False, "the public address has no such route (404)")
-    if traffic.is_from(reply, params.new) and reply.status < 500:
-        may, why = _test_write(params.new_login["url"], params)
-        return Writer("webhooks", "new", may, f"the new API answers them ({reply.status}); {why}")
-    return Writer("webhooks", "new", False, f"another than the new API answers ({reply.status})")
+    for stack, system, login in (("new", params.new, _new_login), ("old", params.old, _old_login)):
+        if traffic.is_from(reply, system) and reply.status < 500:
+            found = login(params)
+            why = f"the {stack} stack answers them ({reply.status}); {found.why}"
+            return Writer("webhooks", stack, found.may, why)
+    return Writer("webhooks", "new", False, f"neither stack answers them ({reply.status})")
 
 
-def _test_write(url: str, params: Values) -> tuple[bool, str]:
+def _old_login(params: Values) -> Ability:
+    return writing.ability(params.application["url"], params.new_login["url"], params.context.attempt)
+
+
+def _new_login(params: Values) -> Ability:
+    return writing.ability(params.new_login["url"], params.application["url"], params.context.attempt)
+
+
+def _at_work(params: Values, stack: System, login: Ability) -> tuple[bool | None, str]:
+    """A login that may write is no writer while nothing runs that uses it: no server at its address, and no
+    session in the database, which is how a worker or a job without an address shows."""
+    if not login.may:
+        return login.may, login.why
     try:
-        with postgres.in_words(url):
-            proof = freeze.try_write(url, params.context.attempt)
-    except Problem as problem:
-        return False, f"its login gets no connection: {problem.means or problem.what}"
-    if proof.accepted:
-        return True, "a test write of its login was accepted (and rolled back)"
-    return False, f"its login is refused: {proof.sqlstate} {proof.message}"
+        runs = _answers(Caller.of(params.context.systems).ask(stack["url"], "/", timeout=5), stack)
+    except Silent:
+        runs = False
+    except Unreachable as problem:
+        return None, f"{login.why}, and {problem.what}"
+    if runs:
+        return True, login.why
+    where = f"nothing runs at {http.address(stack['url'])}"
+    if login.sessions:
+        return True, f"{login.why}; {where}, but {login.sessions} session(s) of its login are open"
+    return False, f"{login.why}, but {where}"
 
 
-def _is_there(params: Values, url: str, why: str) -> tuple[bool, str]:
-    """A login that may write is no writer while nothing runs that uses it."""
-    try:
-        Caller.of(params.context.systems).ask(url, "/", timeout=5)
-    except Unreachable:
-        return False, f"{why}, but nothing runs at {http.address(url)}"
-    return True, why
+def _answers(reply: Reply, stack: System) -> bool:
+    """Whether the stack itself answers: a load balancer's “nobody there” is silence, too."""
+    return reply.status < 500 or not stack.get("marker") or traffic.is_from(reply, stack)

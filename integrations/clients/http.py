@@ -180,7 +180,13 @@ def _in_words(url: str, error: requests.RequestException, timeout: float) -> Pro
             next="Check certificate and name; for an own authority, put it into the worker's trust store.",
         )
     if isinstance(error, requests.ConnectionError):
-        return pinned.silent(where, "Nobody listens there, or it hung up.")
+        if pinned.never_connected(error):
+            return pinned.silent(where, "Nobody listens there.")
+        return Unreachable(
+            f"{where} hung up without an answer.",
+            means="Something listens there, and it is stopping, overloaded, or speaks another protocol.",
+            next="Look at its log; then try again.",
+        )
     return _no_address(url, f": {type(error).__name__}")
 
 

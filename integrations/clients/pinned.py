@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from integrations.errors import Unreachable
+from integrations.errors import Silent
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Place:
 
 
 def resolved(parts: SplitResult) -> Place:
-    """Where the host of an address is now. Raises `Unreachable` for an unknown name."""
+    """Where the host of an address is now. Raises `Silent` for an unknown name."""
     host = parts.hostname or ""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -43,9 +43,9 @@ def resolved(parts: SplitResult) -> Place:
     return Place(host, tuple(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)))
 
 
-def silent(where: str, why: str) -> Unreachable:
+def silent(where: str, why: str) -> Silent:
     """What is said of an address that nobody answers at."""
-    return Unreachable(
+    return Silent(
         f"{where} cannot be reached.",
         means=why,
         next="Check that it was started (its own log says why it stopped), and the address.",
@@ -80,7 +80,7 @@ def asking(place: Place, method: str, url: str, **question: Any) -> Iterator[req
                     method, _at(url, address), allow_redirects=False, stream=True, **question
                 )
             except requests.ConnectionError as error:
-                if number < len(place.addresses) and _never_connected(error):
+                if number < len(place.addresses) and never_connected(error):
                     continue
                 raise
             break
@@ -88,7 +88,8 @@ def asking(place: Place, method: str, url: str, **question: Any) -> Iterator[req
             yield answer
 
 
-def _never_connected(error: requests.ConnectionError) -> bool:
+def never_connected(error: requests.ConnectionError) -> bool:
+    """Whether nothing took the connection; one that hung up is there."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
 

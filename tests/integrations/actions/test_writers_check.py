@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
 from cutover.embedded import free_port
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
+from integrations.clients import postgres
 from integrations.errors import Cancelled
 from tests.integrations.clients import proxies
 from tests.integrations.conftest import AppDatabase, as_role
@@ -130,6 +133,82 @@ def test_a_login_that_is_gone_cannot_write(check: Any, app_database: AppDatabase
     finally:
         app_database.execute(f"alter role {app_database.role} login")
     assert "may not log in" in report.facts["writers"][0]["why"]
+
+
+def test_a_worker_of_the_old_stack_without_a_server_is_a_writer_too(
+    check: Any, app_database: AppDatabase, addresses: dict[str, str]
+) -> None:
+    with psycopg.connect(app_database.app_url, application_name="rq"):
+        outcome = check("none", old=addresses["nothing"], new=addresses["nothing"])
+    assert not outcome.ok
+    assert outcome.summary.startswith("The old stack can write (old application)")
+    assert check("none", old=addresses["nothing"], new=addresses["nothing"]).ok
+
+
+def test_a_locked_login_still_writes_through_the_sessions_that_it_had(
+    check: Any, app_database: AppDatabase
+) -> None:
+    report = Recorder()
+    with psycopg.connect(app_database.app_url, application_name="rq"):
+        app_database.execute(f"alter role {app_database.role} nologin")
+        try:
+            outcome = check("new", report)
+        finally:
+            app_database.execute(f"alter role {app_database.role} login")
+    assert outcome.summary.startswith("Two stacks can write: old application")
+    assert "1 session(s) that it opened before are still there" in report.facts["writers"][0]["why"]
+
+
+def test_a_server_that_hangs_is_not_taken_for_one_that_is_stopped(
+    check: Any, addresses: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        report = Recorder()
+        outcome = check("new", report, old=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+    assert not outcome.ok
+    assert "not known of: old application" in outcome.summary
+    assert report.facts["writers"][0]["can_write"] is None
+    assert "old application: NOT KNOWN" in report.text
+
+
+def test_a_load_balancer_that_says_nobody_is_there_is_silence(check: Any) -> None:
+    with proxies.stack("balancer", 503) as balancer:
+        outcome = check("new", old=balancer)
+    assert outcome.ok, outcome.summary
+
+
+def test_a_login_that_only_we_cannot_use_proves_nothing(
+    check: Any, app_database: AppDatabase, addresses: dict[str, str]
+) -> None:
+    """The application may have another password than the one that we were given."""
+    role = app_database.role
+    app_database.execute(f"alter role {role} password 'another'")
+    try:
+        outcome = check("new")
+    finally:
+        password = postgres.settings(app_database.app_url)["password"]
+        app_database.execute(f"alter role {role} password '{password}'")
+    assert not outcome.ok
+    assert "The login is refused." in outcome.summary
+    assert "Not known is not no" in outcome.summary
+
+
+def test_a_test_write_that_waits_for_a_lock_was_not_refused(check: Any, app_database: AppDatabase) -> None:
+    with psycopg.connect(app_database.admin_url) as held:
+        tables = held.execute("select format('%I.%I', schemaname, tablename) from pg_tables"
+                              " where schemaname !~ '^(pg_|information_schema)'").fetchall()  # fmt: skip
+        held.execute(f"lock table {', '.join(row[0] for row in tables)} in exclusive mode")
+        outcome = check("old")
+    assert not outcome.ok
+    assert "which is no refusal: 55P03" in outcome.summary
+
+
+def test_webhooks_that_the_old_stack_answers_are_its_own(check: Any, addresses: dict[str, str]) -> None:
+    report = Recorder()
+    outcome = check("old", report, new=addresses["nothing"], public=addresses["old"])
+    assert outcome.ok, outcome.summary
+    assert report.facts["writers"][-1]["stack"] == "old"
+    assert "webhooks" in outcome.summary
 
 
 def test_it_leaves_nothing_and_can_be_cancelled(check: Any, app_database: AppDatabase) -> None:

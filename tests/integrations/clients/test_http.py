@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from cutover.embedded import free_port
 from integrations.clients import http
-from integrations.errors import Problem, Unreachable
+from integrations.errors import Problem, Silent, Unreachable
 
 
 class Peer(BaseHTTPRequestHandler):
@@ -119,13 +120,21 @@ def test_a_slow_answer_is_not_waited_for(peer: str, path: str) -> None:
 
 
 def test_a_closed_port_and_an_unknown_host_are_said_without_the_password() -> None:
-    with pytest.raises(Unreachable, match="Nobody listens") as closed:
+    with pytest.raises(Silent, match="Nobody listens") as closed:
         http.ask(f"http://me:hidden@127.0.0.1:{free_port()}", "/")
     with pytest.raises(Unreachable, match="name is unknown") as unknown:
         http.ask("http://me:hidden@nobody.invalid", "/")
     with pytest.raises(Problem, match="https://host") as broken:
         http.ask("ftp://me:hidden@somewhere", "/")
     assert "hidden" not in f"{closed.value}{unknown.value}{broken.value}"
+
+
+def test_one_that_hangs_up_is_there_and_not_silent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+        with pytest.raises(Unreachable, match="hung up without an answer") as gone:
+            http.ask(f"http://127.0.0.1:{server.getsockname()[1]}", "/")
+    assert not isinstance(gone.value, Silent)
 
 
 def test_an_address_is_shown_without_login_and_query() -> None:
