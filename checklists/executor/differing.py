@@ -67,7 +67,7 @@ def _masked(row: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
         "paths": {str(name): [str(path) for path in paths] for name, paths in row["paths"].items()},
         "personal": [str(name) for name in row["personal"]],
     }
-    whole = "\n".join(_strings(shaped))
+    whole = "\t".join(_strings(shaped))  # one line of text is looked at faster than many
     return shaped if redactor.text(whole) == whole else _each(shaped, redactor)
 
 
