@@ -14,16 +14,19 @@ import psycopg
 from psycopg import sql
 
 from integrations.errors import Problem
+from integrations.parity.buckets import choose_buckets
 from integrations.parity.declared import Declared, Rule, read_rules
 from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
-from integrations.parity.questions import Questions, Sum, choose_buckets
+from integrations.parity.questions import Questions
 from integrations.parity.result import digest_of
+from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Snapshot
+from integrations.parity.sums import Sums
 from integrations.parity.tables import Table, read_tables
 from integrations.parity.totals import Groups, Total, ask_total, read_totals
 from integrations.parity.watch import Watch
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass
@@ -33,32 +36,28 @@ class KeptTable:
     table: Table
     recipe: list[str]
     buckets: Buckets
-    sums: dict[int, Sum]
+    sums: Sums
     failed: str = ""
 
     @property
     def rows(self) -> int:
         """Rows there were."""
-        return sum(bucket.rows for bucket in self.sums.values())
+        return self.sums.rows
 
     @property
     def digest(self) -> str:
         """SHA-256 over recipe and sums."""
-        return digest_of([self.table.label, self.recipe, sums_digest(self.sums), self.failed])
+        return digest_of([self.table.label, self.recipe, self.sums.digest, self.failed])
 
     def as_facts(self) -> dict[str, Any]:
         """JSON values."""
-        sums = [[bucket, *found] for bucket, found in sorted(self.sums.items())]
         named = {"recipe": self.recipe, "buckets": asdict(self.buckets), "failed": self.failed}
-        return {"table": self.table.as_facts(), **named, "sums": sums}
+        return {"table": self.table.as_facts(), **named, "sums": self.sums.as_facts()}
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> KeptTable:
         """The way back from `as_facts`."""
-        sums = {
-            bucket: Sum(rows, total, tuple((count, value) for count, value in tracks))
-            for bucket, rows, total, tracks in facts["sums"]
-        }
+        sums = Sums.from_facts(facts["sums"])
         table, buckets = Table.from_facts(facts["table"]), Buckets(**facts["buckets"])
         return cls(table, facts["recipe"], buckets, sums, facts["failed"])
 
@@ -103,14 +102,6 @@ class Fingerprint:
         return {**vars(self), **more}
 
 
-def sums_digest(sums: Mapping[int, Sum]) -> str:
-    """SHA-256 over bucket sums in the order of buckets."""
-    known = hashlib.sha256()
-    for bucket, found in sorted(sums.items()):
-        known.update(repr((bucket, tuple(found))).encode())
-    return known.hexdigest()
-
-
 PROBE = sql.SQL(
     "SELECT concat_ws(' ', current_setting('server_encoding'),"
     " hashtextextended('probe' COLLATE \"C\", 1), hashcharextended('p', 1), hashfloat8extended(0.1, 1),"
@@ -128,12 +119,13 @@ def take(
     """The fingerprint of what this snapshot sees. The rules of the later comparison must be the same."""
     watch = watch or Watch()
     tables = list(read_tables(snapshot, schemas).values())
-    declared, kept = Declared(rules), []
+    declared, kept, pages = Declared(rules), [], pages_of(snapshot, tables)
     for number, table in enumerate(tables):
         watch.progress(number, len(tables), table.label)
         watch.check()
         if not declared.find("not_compared", table.label):
-            kept.append(_keep(snapshot, plan_table(table, table, declared, SchemaDifference())))
+            plan = plan_table(table, table, declared, SchemaDifference())
+            kept.append(_keep(snapshot, plan, pages.get((table.schema, table.name), 0)))
     found = {total.name: ask_total(snapshot, tables, total) for total in totals}
     moment = snapshot.value(sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'))
     probe = snapshot.value(PROBE)
@@ -141,17 +133,17 @@ def take(
     return Fingerprint(address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals))
 
 
-def _keep(snapshot: Snapshot, plan: TablePlan) -> KeptTable:
+def _keep(snapshot: Snapshot, plan: TablePlan, pages: int) -> KeptTable:
     try:
         with snapshot.attempt():
-            buckets = choose_buckets(snapshot, plan.source, plan.key)
+            buckets = choose_buckets(snapshot, plan.source, plan.key, pages)
             sums = Questions(snapshot, plan, "source", buckets).sums()
     except psycopg.DataError as error:
         if (less := plan.without_json()) is not None:
-            return _keep(snapshot, less)
-        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), {}, str(error))
+            return _keep(snapshot, less, pages)
+        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
     except psycopg.Error as error:
-        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), {}, str(error))
+        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
     return KeptTable(plan.source, plan.recipe, buckets, sums)
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
 from psycopg import sql
 
-from integrations.errors import Problem
+from integrations.errors import Problem, Unreachable
 from integrations.parity.baseline import PROBE, Fingerprint
+from integrations.parity.beside import Beside
 from integrations.parity.declared import Declared
 from integrations.parity.differences import Tally, judge
 from integrations.parity.examples import show
 from integrations.parity.look import Look, Looked
 from integrations.parity.options import Options
 from integrations.parity.plan import TablePlan, make_plans
-from integrations.parity.result import Result, digest_of
-from integrations.parity.sequences import sequences_behind
+from integrations.parity.repair import repair
+from integrations.parity.result import EXAMPLES, Example, Result, digest_of
+from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import Table, read_foreign_tables, read_tables
-from integrations.parity.totals import ask_total, compare_total
-from integrations.parity.watch import Watch
+from integrations.parity.tour import Tour
+from integrations.parity.watch import Watch, one_at_a_time, wants_rows
 
 __all__ = ["Comparison", "Options", "compare_before", "compare_live"]
 
@@ -51,6 +55,9 @@ def compare_before(
         return Comparison(first, second, before, options, watch or Watch()).run()
 
 
+TOLD_AT_ONCE = 1000  # rows that differ whose values are asked for with one question
+
+
 class Comparison:
     """One comparison under way. ``source`` may be None only where there is a fingerprint."""
 
@@ -59,26 +66,55 @@ class Comparison:
         watch: Watch,
     ) -> None:  # fmt: skip
         self.source, self.target, self.before = source, target, before
-        self.options, self.watch = options, watch
+        self.options, self.watch = options, one_at_a_time(watch)
         self.declared = Declared(options.rules)
         self.kept = {(one.table.schema, one.table.name): one for one in before.tables} if before else {}
-        self.look = Look(source, target, self.kept, self.declared)
+        self.look = Look(source, target, self.kept, self.declared, options, self.watch)
+        self.tour = Tour(self.look, self._finish)
 
     def run(self) -> Result:
         """Everything, in order; the digest of the result is of what is found at its end."""
+        started = time.monotonic()
         self._require_same_hashes()
         result = self._empty_result()
         plans, schema, result.not_compared = make_plans(self._source_tables(), self._tables, self.declared)
-        looked = self._look_at_all(plans)
-        self._settle(looked)
-        for one in looked:
-            self._finish(one)
-        result.tables = [one.result for one in looked]
         result.schema = schema.as_facts()
-        self._beside_the_rows(result)
+        with self.look.reader:
+            looked = self.tour.run(plans, self._sizes(plans))
+        result.tables = [one.result for one in looked]
+        try:
+            self._after_the_tables(result, looked)
+        except Unreachable as lost:
+            result.partial = result.partial or f"{lost} What is beside the rows was not looked at."
+        result.unsound += [result.partial] if result.partial else []
         result.unmet_rules = self.declared.unmet
-        result.finished = self._now()
+        result.cost = {"pages_read": self.look.reader.pages, "seconds": round(time.monotonic() - started, 3)}
         return result
+
+    def _after_the_tables(self, result: Result, looked: list[Looked]) -> None:
+        result.partial = self.tour.gone
+        if self.tour.gone:
+            return
+        self._settle(looked)
+        plans = [one.plan for one in looked]
+        Beside(self.source, self.target, self.before, self.options, self.declared).look(
+            result, plans, self._tables
+        )
+        result.finished = self._now()
+
+    def _sizes(self, plans: list[TablePlan]) -> dict[str, dict[str, int]]:
+        """Pages of each table on each side that is read."""
+        sides = {"target": (self.target, [plan.target for plan in plans])}
+        if self.source:
+            sides["source"] = (self.source, [plan.source for plan in plans])
+        pages = {name: pages_of(snapshot, tables) for name, (snapshot, tables) in sides.items()}
+        return {
+            plan.label: {
+                side: found.get((plan.table(side).schema, plan.table(side).name), 0)
+                for side, found in pages.items()
+            }
+            for plan in plans
+        }
 
     def _require_same_hashes(self) -> None:
         probes = {self.target.value(PROBE)}
@@ -122,18 +158,6 @@ class Comparison:
         assert self.source is not None
         return read_tables(self.source, self.options.schemas)
 
-    def _look_at_all(self, plans: list[TablePlan]) -> list[Looked]:
-        whole = sum(max(plan.source.estimate, 1) for plan in plans)
-        done, looked = 0, []
-        for plan in plans:
-            self.watch.progress(done, whole, plan.label)
-            self.watch.check()
-            looked.append(self.look.look(plan))
-            self.watch.log(_line(looked[-1]))
-            done += max(plan.source.estimate, 1)
-        self.watch.progress(whole, whole, "")
-        return looked
-
     def _settle(self, looked: list[Looked]) -> None:
         """Asks rows that differ again after a while: on a live system “not yet” is not “wrong”."""
         again = [one for one in looked if one.tally.keys and one.source and one.target]
@@ -148,8 +172,11 @@ class Comparison:
             snapshot.renew()
         for one in again:
             self._ask_again(one)
+            self._finish(one)
+            self.watch.finished(one.result)
 
     def _ask_again(self, one: Looked) -> None:
+        one.asked_again = True
         if one.tally.overflow:
             one.result.notes.append("too many rows differ to ask them again: these are of the first look")
             return
@@ -170,28 +197,23 @@ class Comparison:
         if tally.new_rows and (rule := self.declared.find("new_rows", one.plan.label)):
             result.declared_by[rule.words] = tally.new_rows
         result.declared = sum(result.declared_by.values())
-        if one.source and one.target and tally.keys:
-            declared = self.look.extra_declared(one.plan)
-            result.examples = show(one.plan, one.source, one.target, tally.keys, declared)
-        facts = replace(result, seconds=0, examples=[]).as_facts()
+        result.examples = next(self._shown(one, EXAMPLES), [])
+        result.by_column = dict(
+            Counter(name for row in result.examples if row.kind == "changed" for name in row.columns)
+        )
+        result.repair = repair(self.target, one.plan, result.examples) if result.examples else []
+        facts = replace(result, seconds=0, examples=[], pages=0, notes=[], repair=[]).as_facts()
         result.digest = digest_of(facts)
+        if wants_rows(self.watch) and (one.asked_again or not self.options.settle):
+            for examples in self._shown(one, TOLD_AT_ONCE):
+                for example in examples:
+                    self.watch.difference(one.plan.label, example)
 
-    def _beside_the_rows(self, result: Result) -> None:
-        result.sequences = [vars(one) for one in sequences_behind(self.target, self.options.schemas)]
-        for total in self.options.totals:
-            after = ask_total(self.target, self._tables.values(), total)
-            if self.before and total.name in self.before.totals:
-                before = self.before.totals[total.name]
-            elif self.source is not None:
-                tables = read_tables(self.source, self.options.schemas).values()
-                before = ask_total(self.source, tables, total)
-            else:
-                before = "the fingerprint was taken without this total"
-            result.totals.append(compare_total(total, before, after))
-
-
-def _line(one: Looked) -> str:
-    rows = f"{one.result.source_rows:,} rows"
-    verdict = f"{one.tally.differing} differ" if one.tally.differing else "equal"
-    said = "; ".join([verdict if not one.result.unsound else "not proven", *one.result.unsound])
-    return f"{one.plan.label}: {rows}, {said}, {one.result.seconds:.2f} s"
+    def _shown(self, one: Looked, at_once: int) -> Iterator[list[Example]]:
+        """The kept rows that differ, with both values, so many at once."""
+        if not one.source or not one.target:
+            return
+        declared = self.look.extra_declared(one.plan)
+        for start in range(0, len(one.tally.keys), at_once):
+            keys = one.tally.keys[start : start + at_once]
+            yield show(one.plan, one.source, one.target, keys, declared, at_once)

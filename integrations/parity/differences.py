@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from integrations.parity.plan import TablePlan, Track
-from integrations.parity.questions import Hashed, Key, Sum
+from integrations.parity.questions import Hashed, Key
+from integrations.parity.sums import Sum, Sums
 
 KEPT_KEYS = 10_000  # differing keys remembered a table, to ask again and to show
 
@@ -31,17 +31,18 @@ class Tally:
         return self.changed + self.missing + self.extra
 
 
-def suspicious(
-    plan: TablePlan, source: Mapping[int, Sum], target: Mapping[int, Sum], tally: Tally
-) -> set[int]:
-    """The buckets whose rows have to be looked at; declared differences of the others are counted."""
+def suspicious(plan: TablePlan, source: Sums, target: Sums, tally: Tally) -> dict[int, int]:
+    """The buckets whose rows have to be looked at, each with the rows it has on the larger side.
+
+    Declared differences of the others are counted.
+    """
     nothing = Sum(0, 0, ((0, 0),) * len(plan.tracks))
-    bad = set()
-    for bucket in source.keys() | target.keys():
-        one, other = source.get(bucket, nothing), target.get(bucket, nothing)
+    bad = {}
+    for bucket, found, there in source.unlike(target):
+        one, other = found or nothing, there or nothing
         counts = _declared_counts(plan.tracks, one, other) if one[:2] == other[:2] else None
         if counts is None:
-            bad.add(bucket)
+            bad[bucket] = max(one.rows, other.rows)
         else:
             tally.rules.update(counts)
     return bad
@@ -62,35 +63,6 @@ def _declared_counts(tracks: Sequence[Track], source: Sum, target: Sum) -> Count
             return None
         counts[track.rule.words] += loose[0]
     return counts
-
-
-def compare_rows(
-    plan: TablePlan,
-    source: Iterable[tuple[int, Key, Hashed]],
-    target: Iterable[tuple[int, Key, Hashed]],
-    tally: Tally,
-    extra_declared: bool,
-) -> None:
-    """Goes through the rows of both sides bucket by bucket (both ordered by bucket) and tallies them."""
-    for one, other in _side_by_side(source, target):
-        for key in sorted(one.keys() | other.keys(), key=_order):
-            judge(plan, key, one.get(key, []), other.get(key, []), tally, extra_declared)
-
-
-def _side_by_side(
-    source: Iterable[tuple[int, Key, Hashed]], target: Iterable[tuple[int, Key, Hashed]]
-) -> Iterator[tuple[dict[Key, list[Hashed]], dict[Key, list[Hashed]]]]:
-    sides = [groupby(rows, key=lambda row: row[0]) for rows in (source, target)]
-    heads = [next(side, None) for side in sides]
-    while any(heads):
-        bucket = min(head[0] for head in heads if head)
-        pair: list[dict[Key, list[Hashed]]] = [{}, {}]
-        for place, head in enumerate(heads):
-            if head and head[0] == bucket:
-                for _, key, hashed in head[1]:
-                    pair[place].setdefault(key, []).append(hashed)
-                heads[place] = next(sides[place], None)
-        yield pair[0], pair[1]
 
 
 def judge(
@@ -116,11 +88,6 @@ def judge(
     tally.extra += extra
     if both + missing + extra:
         _keep(key, tally)
-
-
-def _order(key: Key) -> list[tuple[int, str]]:
-    """Keys in an order that is the same each time, and for numbers the natural one."""
-    return [(len(value or ""), value or "") for value in key]
 
 
 def _keep(key: Key, tally: Tally) -> None:

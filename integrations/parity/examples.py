@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from integrations.parity.differences import same
+from integrations.parity.json_paths import differing_paths
 from integrations.parity.plan import Cell, TablePlan
 from integrations.parity.questions import Key, Questions, Shown
 from integrations.parity.result import EXAMPLES, Example
 
 
 def show(
-    plan: TablePlan, source: Questions, target: Questions, keys: Collection[Key], extra_declared: bool
-) -> list[Example]:
-    """At most `EXAMPLES` rows of these keys with what differs in them."""
-    wanted = list(keys)[:EXAMPLES]
+    plan: TablePlan, source: Questions, target: Questions, keys: Collection[Key], extra_declared: bool,
+    most: int = EXAMPLES,
+) -> list[Example]:  # fmt: skip
+    """At most that many rows of these keys with what differs in them."""
+    wanted = list(keys)[:most]
     if not wanted:
         return []
     before, after = source.values_at(wanted), target.values_at(wanted)
     found: list[Example] = []
     for key in wanted:
         found += _examples(plan, key, before[key], after[key], extra_declared)
-    return found[:EXAMPLES]
+    return found[:most]
 
 
 def _examples(
@@ -34,7 +36,8 @@ def _examples(
             after.remove(twin)
     name = dict(zip(plan.key, key, strict=True)) if plan.key else {}
     while plan.key and before and after:
-        yield Example(name, "changed", _changed(plan, before.pop(0), after.pop(0)))
+        columns = _changed(plan, before.pop(0), after.pop(0))
+        yield Example(name, "changed", columns, _paths(plan, columns))
     for one in before:
         yield Example(name, "missing", {column: [text, None] for column, text in one.values.items()})
     for other in () if extra_declared else after:
@@ -48,6 +51,13 @@ def _changed(plan: TablePlan, before: Shown, after: Shown) -> dict[str, list[str
         for cell in plan.cells
         if cell.name in bent or _differs(cell, before, after)
     }
+
+
+def _paths(plan: TablePlan, columns: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
+    """Of each column of JSON, the paths at which its two values differ."""
+    kinds = {cell.name: cell.form.name for cell in plan.cells}
+    found = {name: differing_paths(*pair) for name, pair in columns.items() if kinds[name] == "json"}
+    return {name: paths for name, paths in found.items() if paths}
 
 
 def _differs(cell: Cell, before: Shown, after: Shown) -> bool:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import psycopg
 
-from integrations.parity.baseline import KeptTable, sums_digest
+from integrations.parity.baseline import KeptTable
+from integrations.parity.buckets import choose_buckets
 from integrations.parity.declared import Declared
-from integrations.parity.differences import Tally, compare_rows, suspicious
+from integrations.parity.differences import Tally, suspicious
+from integrations.parity.drill import Drill
+from integrations.parity.options import Options
 from integrations.parity.plan import TablePlan
-from integrations.parity.questions import OF_NULL, Hashed, Key, Questions, Sum, choose_buckets
+from integrations.parity.progress import Meter
+from integrations.parity.questions import OF_NULL, Questions
+from integrations.parity.reading import Exceeded, Reader
 from integrations.parity.result import TableResult, digest_of
-from integrations.parity.snapshot import Snapshot, at_once
+from integrations.parity.snapshot import Snapshot
+from integrations.parity.sums import Sum, Sums
+from integrations.parity.watch import Watch
 
 NEEDS_BACKUP = "only the restored backup can tell more: give it to the comparison"
 PLACES = 20  # differing parts named of a table whose rows cannot be asked
@@ -27,29 +34,31 @@ class Looked:
 
     plan: TablePlan
     result: TableResult
+    meter: Meter
     tally: Tally = field(default_factory=Tally)
     source: Questions | None = None
     target: Questions | None = None
+    asked_again: bool = False
 
 
 class Look:
     """Looks at tables on two sides, or on one side and in a fingerprint (``kept``) of the other."""
 
     def __init__(
-        self,
-        source: Snapshot | None,
-        target: Snapshot,
-        kept: Mapping[tuple[str, str], KeptTable],
-        declared: Declared,
-    ) -> None:
+        self, source: Snapshot | None, target: Snapshot, kept: Mapping[tuple[str, str], KeptTable],
+        declared: Declared, options: Options, watch: Watch,
+    ) -> None:  # fmt: skip
         self.source, self.target, self.kept, self.declared = source, target, kept, declared
+        self.options, self.watch = options, watch
+        self.reader = Reader(options, watch)
 
-    def look(self, plan: TablePlan) -> Looked:
+    def look(self, plan: TablePlan, meter: Meter) -> Looked:
         """One table; what goes wrong with it alone is said in its result and ends nothing else."""
         started = time.monotonic()
-        one = Looked(plan, TableResult(plan.label, key=list(plan.key)))
+        one = Looked(plan, TableResult(plan.label, key=list(plan.key), pages=meter.pages), meter)
         one.result.unsound += plan.unsound
         one.result.not_compared += plan.left_out
+        meter.tell("reading")
         try:
             with ExitStack() as savepoints:
                 for snapshot in filter(None, (self.source, self.target)):
@@ -57,10 +66,13 @@ class Look:
                 self._pass(one)
         except psycopg.DataError as error:
             if (less := plan.without_json()) is not None:
-                return self.look(less)
+                return self.look(less, meter.again())
             one.result.unsound.append(_reason(error))
         except psycopg.Error as error:
             one.result.unsound.append(_reason(error))
+        except Exceeded as bound:
+            one.result.partial = f"not read, or not to its end: {bound}"
+            one.result.unsound.append(one.result.partial)
         one.result.seconds = time.monotonic() - started
         return one
 
@@ -80,41 +92,50 @@ class Look:
             one.result.unsound.append(f"the fingerprint cannot be used ({reason}); {NEEDS_BACKUP}")
 
     def _pass_live(self, one: Looked, source: Snapshot) -> None:
-        buckets = choose_buckets(source, one.plan.source, one.plan.key)
+        buckets = choose_buckets(source, one.plan.source, one.plan.key, one.meter.pages)
         one.source = Questions(source, one.plan, "source", buckets)
         one.target = Questions(self.target, one.plan, "target", buckets)
-        before, after = at_once(source, one.source.sums, self.target, one.target.sums)
-        bad = self._weigh(one, before, after)
-        if bad:
-            rows = one.source.rows_of(bad, len(before))
-            self._drill(one, rows, one.target.rows_of(bad, len(after)))
+        before, after = self.reader.both(one.source, one.target, one.meter)
+        if bad := self._weigh(one, before, after):
+            self._drill(one, bad)
 
     def _pass_kept(self, one: Looked, kept: KeptTable) -> None:
         one.target = Questions(self.target, one.plan, "target", kept.buckets)
-        bad = self._weigh(one, kept.sums, after := one.target.sums())
+        bad = self._weigh(one, kept.sums, after := self.reader.one(one.target, one.meter))
         if bad and self.source is not None:
             one.source = Questions(self.source, one.plan, "source", kept.buckets)
-            rows = _proven(one, kept, one.source.rows_of(bad, len(kept.sums)), bad)
-            self._drill(one, rows, one.target.rows_of(bad, len(after)))
+            self._prove(one, kept, bad)
+            self._drill(one, bad)
         elif bad:
             self._tell_places(one, kept, after, bad)
 
-    def _weigh(self, one: Looked, before: Mapping[int, Sum], after: Mapping[int, Sum]) -> set[int]:
-        one.result.source_rows = sum(bucket.rows for bucket in before.values())
-        one.result.target_rows = sum(bucket.rows for bucket in after.values())
-        one.result.digest = digest_of([one.plan.recipe, sums_digest(before), sums_digest(after)])
+    def _weigh(self, one: Looked, before: Sums, after: Sums) -> dict[int, int]:
+        one.result.source_rows, one.result.target_rows = before.rows, after.rows
+        one.result.digest = digest_of([one.plan.recipe, before.digest, after.digest])
         return suspicious(one.plan, before, after, one.tally)
 
-    def _drill(
-        self, one: Looked, before: Iterable[tuple[int, Key, Hashed]], after: Iterable[tuple[int, Key, Hashed]]
-    ) -> None:
-        compare_rows(one.plan, before, after, one.tally, self.extra_declared(one.plan))
+    def _prove(self, one: Looked, kept: KeptTable, bad: Collection[int]) -> None:
+        """Says so when the restored backup is not the state of the fingerprint, where rows are asked for."""
+        assert one.source is not None
+        if kept.sums.replaced(bad, one.source.sums_of(bad)) != kept.sums:
+            one.result.unsound.append(
+                "the restored backup is not the state of which the fingerprint was taken"
+            )
+
+    def _drill(self, one: Looked, bad: Mapping[int, int]) -> None:
+        assert one.source is not None
+        assert one.target is not None
+        one.meter.tell("asking")
+        extra = self.extra_declared(one.plan)
+        Drill(one.plan, one.source, one.target, one.tally, extra, self.options.keep, self.watch.check).run(
+            bad
+        )
 
     def extra_declared(self, plan: TablePlan) -> bool:
         """Whether rows that only the target has are declared."""
         return self.declared.find("new_rows", plan.label) is not None
 
-    def _tell_places(self, one: Looked, kept: KeptTable, after: Mapping[int, Sum], bad: set[int]) -> None:
+    def _tell_places(self, one: Looked, kept: KeptTable, after: Sums, bad: Collection[int]) -> None:
         """Without the rows of before: how many differ at least, and where."""
         nothing = Sum(0, 0, ())
         open_questions = 0
@@ -136,20 +157,6 @@ class Look:
             )
 
 
-def _proven(
-    one: Looked, kept: KeptTable, rows: Iterable[tuple[int, Key, Hashed]], bad: set[int]
-) -> Iterator[tuple[int, Key, Hashed]]:
-    """Passes the backup's rows on, and says so when they are not those of the fingerprint."""
-    found: dict[int, list[int]] = {bucket: [0, 0] for bucket in bad}
-    for bucket, key, hashed in rows:
-        found[bucket][0] += 1
-        found[bucket][1] += hashed.row
-        yield bucket, key, hashed
-    nothing = Sum(0, 0, ())
-    if any(tuple(seen) != kept.sums.get(bucket, nothing)[:2] for bucket, seen in found.items()):
-        one.result.unsound.append("the restored backup is not the state of which the fingerprint was taken")
-
-
 def _place(plan: TablePlan, kept: KeptTable, bucket: int) -> str:
     bits = kept.buckets.bits
     if kept.buckets.how == "range" and bucket != OF_NULL:
@@ -158,8 +165,22 @@ def _place(plan: TablePlan, kept: KeptTable, bucket: int) -> str:
 
 
 def _reason(error: psycopg.Error) -> str:
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"it could not be read: {error.diag.message_primary}; grant SELECT to the role that compares"
-    if isinstance(error, psycopg.errors.LockNotAvailable):
-        return "it could not be read: another session holds a lock on it (a migration?)"
-    return f"it could not be read: {error.diag.message_primary or error}"
+    known = next(
+        (words for kind, words in REASONS.items() if isinstance(error, kind)), "it could not be read: {}"
+    )
+    return known.format(error.diag.message_primary or error)
+
+
+#: the first that fits
+REASONS: dict[type[psycopg.Error], str] = {
+    psycopg.errors.InsufficientPrivilege: "it could not be read: {}; grant SELECT to the role that compares",
+    psycopg.errors.LockNotAvailable: "it could not be read: another session"
+    " holds a lock on it (a migration?)",
+    psycopg.errors.UndefinedColumn: "it changed while the comparison ran: {}; compare again",
+    psycopg.errors.UndefinedTable: "it changed while the comparison ran: {}; compare again",
+    psycopg.errors.SnapshotTooOld: "its rows of then are gone: {}; raise old_snapshot_threshold there, or"
+    " compare at a quieter time",
+    psycopg.errors.SerializationFailure: "the standby gave way to its primary: {}; raise"
+    " max_standby_streaming_delay there, or compare with the primary",
+    psycopg.errors.QueryCanceled: "it was stopped: {}; where it was too slow, allow statements more time",
+}

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from psycopg import sql
 
 from integrations.parity.plan import Buckets, Cell, TablePlan
+from integrations.parity.records import Packed, place
 from integrations.parity.rowhash import Side
 from integrations.parity.snapshot import Row, Snapshot
-from integrations.parity.tables import Table
+from integrations.parity.sums import Sum, Sums, packed
 
-ROWS_A_BUCKET = 10  # as a power of two: 1024
-BYTES_A_ROW = 500  # to guess rows from bytes: too few buckets are only slower to drill into
-SPARSE = 16  # integer keys spread over more than this times the rows go into hash buckets
+__all__ = ["OF_NULL", "Hashed", "Key", "Questions", "Shown", "Sum"]
+
 OF_NULL = 1 << 62  # the bucket of rows whose integer key is NULL, which one side may not forbid
 CUT = 500  # characters shown of a value
+AT_ONCE = 2000  # rows asked for by their place with one statement
+MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
 Key = tuple[str | None, ...]
-
-
-class Sum(NamedTuple):
-    """What is known of a bucket: rows, sum of row hashes, and (count, sum) of each track's tokens."""
-
-    rows: int
-    sum: int
-    tracks: tuple[tuple[int, int], ...]
 
 
 class Hashed(NamedTuple):
@@ -46,31 +40,6 @@ class Shown:
     hashes: Mapping[str, int | None]
 
 
-def choose_buckets(snapshot: Snapshot, table: Table, key: Sequence[str]) -> Buckets:
-    """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash."""
-    column = table.column(key[0]) if len(key) == 1 else None
-    rows = max(table.estimate, _size(snapshot, table) // BYTES_A_ROW)
-    many = (rows >> ROWS_A_BUCKET).bit_length()
-    if column is None or column.family != "integer":
-        return Buckets("hash", many)
-    name = sql.Identifier("r", column.name)
-    question = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.source)
-    low, high = snapshot.rows(question)[0]
-    if low is not None and high - low > SPARSE * max(rows, 1024):
-        return Buckets("hash", many)
-    return Buckets("range", ROWS_A_BUCKET)
-
-
-def _size(snapshot: Snapshot, table: Table) -> int:
-    """Bytes of the table, or of its partitions: right where statistics were never made."""
-    name = sql.Literal(sql.Identifier(table.schema, table.name).as_string(snapshot.connection))
-    question = sql.SQL(
-        "SELECT greatest(pg_relation_size({0}::regclass), sum(pg_relation_size(relid)))::bigint"
-        " FROM pg_partition_tree({0}::regclass)"
-    )
-    return int(snapshot.value(question.format(name)) or 0)
-
-
 class Questions:
     """All questions about one table to one side's snapshot."""
 
@@ -78,8 +47,13 @@ class Questions:
         self.snapshot, self.plan, self.buckets = snapshot, plan, buckets
         self.side = Side(plan, side)
 
+    def through(self, snapshot: Snapshot) -> Questions:
+        """The same questions to another session that sees the same."""
+        return Questions(snapshot, self.plan, self.side.side, self.buckets)
+
     @property
-    def _bucket(self) -> sql.Composable:
+    def bucket(self) -> sql.Composable:
+        """The number of a row's bucket."""
         bits = self.buckets.bits
         if self.buckets.how == "range":
             bucket = sql.SQL("coalesce({}::bigint >> {}, {})")
@@ -90,42 +64,112 @@ class Questions:
     def _key_column(self) -> sql.Composable:
         return self.side.column(self.plan.key_cells[0])
 
-    def sums(self) -> dict[int, Sum]:
-        """One pass over the table: each bucket's sums. This is the expensive question."""
-        tracks = [sql.SQL("count({0}), sum({0})").format(token) for token in self.side.tokens]
-        columns = [self._bucket, sql.SQL("count(*)"), sql.SQL("sum({})").format(self.side.row_hash), *tracks]
-        question = sql.SQL("SELECT {} FROM {} GROUP BY 1").format(sql.SQL(", ").join(columns), self.side.rows)
-        return {row[0]: Sum(row[1], int(row[2]), _pairs(row[3:])) for row in self.snapshot.stream(question)}
-
-    def rows_of(self, buckets: Collection[int], of: int) -> Iterator[tuple[int, Key, Hashed]]:
-        """Key and hashes of every row in these of all ``of`` buckets, in the order of buckets."""
-        source: sql.Composable = self.side.rows
-        condition: sql.Composable = sql.SQL("true")
-        if self.buckets.how == "range" and OF_NULL not in buckets:
-            source = self._ranges(buckets)
-        elif len(buckets) * 2 < of:
-            condition = sql.SQL("{} = ANY({})").format(self._bucket, sql.Literal(sorted(buckets)))
-        question = sql.SQL("SELECT {}, {}, {}, {} FROM {} WHERE {} ORDER BY 1").format(
-            self._bucket, self.side.key_texts, self.side.row_hash, self._tokens, source, condition
+    def sums(self, part: sql.Composable | None = None) -> Sums:
+        """Each bucket's sums, of all rows or of those that meet a condition: the expensive question."""
+        columns = [
+            sql.SQL("{} AS b, count(*) AS n, sum({}) AS s").format(self.bucket, self.side.row_hash),
+            *(
+                sql.SQL("count({0}) AS {1}, sum({0}) AS {2}").format(
+                    token, sql.Identifier(f"c{number}"), sql.Identifier(f"t{number}")
+                )
+                for number, token in enumerate(self.side.tokens)
+            ),
+        ]
+        fine = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
+            sql.SQL(", ").join(columns), self.side.rows, part or sql.SQL("true")
         )
-        for bucket, key, row, tokens in self.snapshot.stream(question):
-            if bucket in buckets:
-                yield bucket, tuple(key), Hashed(row, tuple(tokens))
+        tracks = len(self.plan.tracks)
+        return Sums(dict(self.snapshot.rows(packed(fine, tracks), binary=True)), tracks)
+
+    def sums_of(self, buckets: Collection[int]) -> Sums:
+        """The sums of these buckets only."""
+        return self.sums(self.among(buckets))
+
+    def records_of(self, buckets: Collection[int]) -> dict[int, Packed]:
+        """The rows of these buckets as packed records."""
+        row = self.side.row_hash
+        if self.plan.tracks:
+            row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
+        question = sql.SQL(
+            "SELECT {} AS b, string_agg(int8send({}) || int8send({}), ''::bytea), string_agg({}, ''::bytea)"
+            " FROM {} WHERE {} GROUP BY 1"
+        ).format(
+            self.bucket, self._key_identity, row, self._place, self.side.rows, self.among(buckets)
+        )  # fmt: skip
+        return {row[0]: Packed(*row[1:]) for row in self.snapshot.rows(question, binary=True)}
+
+    @property
+    def _place(self) -> sql.Composable:
+        table = self.plan.table(self.side.side)
+        if table.is_view:
+            return sql.SQL("''::bytea")
+        return sql.SQL("oidsend(r.tableoid) || tidsend(r.ctid)" if table.partitioned else "tidsend(r.ctid)")
+
+    @property
+    def _key_identity(self) -> sql.Composable:
+        """The hash of the key; other for NULL than for what stands in for it there."""
+        nulls = [
+            sql.SQL("({} IS NULL)::int::bigint << {}").format(self.side.column(cell), sql.Literal(bit % 60))
+            for bit, cell in enumerate(self.plan.key_cells)
+        ]
+        words = [sql.SQL("({})").format(part) for part in (self.side.key_hash, *nulls)]
+        return sql.SQL("({})").format(sql.SQL(" # ").join(words))
+
+    def keys_by(self, records: Collection[bytes]) -> Iterator[Key]:
+        """The keys of the rows of these records of the same snapshot."""
+        for condition in self._places(records):
+            question = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+                self.side.key_texts, self.side.rows, condition
+            )
+            for (key,) in self.snapshot.rows(question):
+                yield tuple(key)
+
+    def rows_by(self, records: Collection[bytes]) -> Iterator[tuple[Key, Hashed]]:
+        """Key and hashes of the rows of these records of the same snapshot."""
+        for condition in self._places(records):
+            question = sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
+                self.side.key_texts, self.side.row_hash, self._tokens, self.side.rows, condition
+            )
+            for key, row, tokens in self.snapshot.rows(question):
+                yield tuple(key), Hashed(row, tuple(tokens))
+
+    def _places(self, records: Collection[bytes]) -> Iterator[sql.Composable]:
+        if self.plan.table(self.side.side).is_view:  # its rows have no place: read it whole for those hashes
+            wanted = sorted({int.from_bytes(record[:8], signed=True) for record in records})
+            yield sql.SQL("{} = ANY({}::bigint[])").format(self._key_identity, sql.Literal(wanted))
+            return
+        by_table: dict[int, list[str]] = {}
+        for table, line in map(place, records):
+            by_table.setdefault(table, []).append(line)
+        for table, lines in by_table.items():
+            of_table = (
+                sql.SQL(" AND r.tableoid = {}::oid").format(sql.Literal(table)) if table else sql.SQL("")
+            )
+            for start in range(0, len(lines), AT_ONCE):
+                some = sql.Literal(lines[start : start + AT_ONCE])
+                yield sql.SQL("r.ctid = ANY({}::tid[])").format(some) + of_table
+
+    def among(self, buckets: Collection[int]) -> sql.Composable:
+        """The condition that a row is in one of these buckets; an index helps with ranges of keys."""
+        wanted = sorted(buckets)
+        if self.buckets.how != "range" or OF_NULL in buckets or not wanted:
+            return self._listed(wanted)
+        ranges = _ranges(wanted)
+        if len(ranges) > MOST_RANGES:
+            return sql.SQL("{} AND {}").format(self._within(wanted[0], wanted[-1]), self._listed(wanted))
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(self._within(*bounds) for bounds in ranges))
+
+    def _listed(self, buckets: Sequence[int]) -> sql.Composable:
+        return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(self.bucket, sql.Literal(list(buckets)))
+
+    def _within(self, low: int, high: int) -> sql.Composable:
+        bits = self.buckets.bits
+        bounds = sql.Literal(low << bits), sql.Literal((high + 1 << bits) - 1)
+        return sql.SQL("{} BETWEEN {} AND {}").format(self._key_column, *bounds)
 
     @property
     def _tokens(self) -> sql.Composable:
         return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(self.side.tokens))
-
-    def _ranges(self, buckets: Collection[int]) -> sql.Composable:
-        """A join with the ranges, so that an index on the key finds their rows."""
-        bits = self.buckets.bits
-        low = [bucket << bits for bucket in sorted(buckets)]
-        high = [(bucket + 1 << bits) - 1 for bucket in sorted(buckets)]
-        source = sql.SQL(
-            "unnest({}::bigint[], {}::bigint[]) AS v(low, high) JOIN {} ON {} BETWEEN v.low AND v.high"
-        )
-        lists = sql.Literal(low), sql.Literal(high)
-        return source.format(*lists, self.side.rows, self._key_column)
 
     def rows_at(self, keys: Collection[Key]) -> dict[Key, list[Hashed]]:
         """The rows that have these keys now; a key may have several where nothing keeps it unique."""
@@ -141,7 +185,7 @@ class Questions:
     def values_at(self, keys: Collection[Key]) -> dict[Key, list[Shown]]:
         """The values of these rows, column by column."""
         cells = self.plan.cells
-        texts = [_shown(self.side.column(cell)) for cell in cells]
+        texts = [shown(self.side.column(cell)) for cell in cells]
         hashes = [self.side.hash(cell, self.side.canonical(cell), sql.SQL("3::bigint")) for cell in cells]
         columns = sql.SQL(", ").join([self.side.key_texts, self.side.row_hash, self._tokens, *texts, *hashes])
         question = sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, self.side.rows, self._match(keys))
@@ -177,16 +221,23 @@ class Questions:
         return sql.SQL('{}::text COLLATE "C"').format(self.side.canonical(cell)), value
 
 
-def _pairs(numbers: Sequence[Any]) -> tuple[tuple[int, int], ...]:
-    return tuple((count, int(total or 0)) for count, total in zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _shown(column: sql.Composable) -> sql.Composable:
+def shown(column: sql.Composable) -> sql.Composable:
     """A value as text, cut with a word on how long it is."""
     return sql.SQL(
         "CASE WHEN length({0}::text) > {1} THEN left({0}::text, {1}) || '… (' || length({0}::text)"
         " || ' characters)' ELSE {0}::text END"
     ).format(column, sql.Literal(CUT))
+
+
+def _ranges(buckets: Iterable[int]) -> list[tuple[int, int]]:
+    """Runs of neighbours among ordered numbers, as (first, last)."""
+    runs: list[tuple[int, int]] = []
+    for bucket in buckets:
+        if runs and bucket == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], bucket)
+        else:
+            runs.append((bucket, bucket))
+    return runs
 
 
 def _row(cells: Sequence[Cell], row: Row) -> Shown:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.parity.structure import undeclared
+
 LIMIT = 380_000  # bytes of JSON that a result may have
 EXAMPLES = 100  # rows shown of a table
 
@@ -25,6 +27,7 @@ class Example:
     key: Mapping[str, str | None]
     kind: str
     columns: Mapping[str, list[str | None]]  # column → [source, target]
+    paths: Mapping[str, list[str]] = field(default_factory=dict)  # column of JSON → paths that differ
 
 
 @dataclass
@@ -56,6 +59,11 @@ class TableResult:
     examples: list[Example] = field(default_factory=list)
     digest: str = ""
     seconds: float = 0.0
+    mode: str = "full"  # full · recheck · sample
+    partial: str = ""  # why it is not whole; said in `unsound`, too
+    pages: int = 0  # 8 kB pages of the bigger side
+    by_column: dict[str, int] = field(default_factory=dict)  # changed rows of the examples, by column
+    repair: list[str] = field(default_factory=list)  # SQL that would repair the examples; never run
 
     @property
     def differing(self) -> int:
@@ -92,6 +100,12 @@ class Result:
     unsound: list[str] = field(default_factory=list)
     declared: list[dict[str, Any]] = field(default_factory=list)
     unmet_rules: list[str] = field(default_factory=list)
+    partial: str = ""  # why not every table was compared
+    cost: dict[str, Any] = field(default_factory=dict)  # pages_read, seconds
+    structure: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # kind → what is not the same
+    structure_judged: bool = False  # whether undeclared differences of structure stand against “equal”
+    checks: list[dict[str, Any]] = field(default_factory=list)  # rules in SQL, with both answers
+    spots: list[dict[str, Any]] = field(default_factory=list)  # named entities, side by side
 
     @property
     def problems(self) -> list[str]:
@@ -115,6 +129,12 @@ class Result:
             found.append(f"{_count(len(unread), 'sequence')} could not be read ({_some(unread)})")
         if wrong := [total["table"] for total in self.totals if not total["equal"]]:
             found.append(f"{_count(len(wrong), 'total')} not the same ({_some(wrong)})")
+        if rules := [check["name"] for check in self.checks if not check["equal"]]:
+            found.append(f"{_count(len(rules), 'rule')} answered differently ({_some(rules)})")
+        if spots := [spot["table"] for spot in self.spots if not spot["equal"]]:
+            found.append(f"{_count(len(spots), 'spot check')} not the same ({_some(spots)})")
+        if self.structure_judged and (other := undeclared(self.structure)):
+            found.append(f"{_count(len(other), 'part')} of the structure not the same ({_some(other)})")
         return found
 
     @property
@@ -149,7 +169,7 @@ class Result:
         tables = [(table.table, table.digest) for table in self.tables]
         return digest_of([
             self.mode, tables, self.schema, self.sequences, self.totals, self.not_compared, self.unsound,
-            self.declared,
+            self.declared, self.structure, self.structure_judged, self.checks, self.spots,
         ])  # fmt: skip
 
     def as_facts(self) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import conninfo, sql
+from psycopg import conninfo, pq, sql
 
 from integrations.errors import Problem, Unreachable
 
@@ -20,6 +21,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 OLDEST = 130000  # trim_scale() came with PostgreSQL 13
+INTRANS, INERROR = pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR
+POLL = 0.5  # seconds between two questions whether to stop
 
 #: the text of a value must not depend on whose session asks for it
 PINNED = {
@@ -29,7 +32,9 @@ PINNED = {
     "standard_conforming_strings": "on",
     "row_security": "off",  # an error instead of rows that are silently left out
     "enable_sort": "off",  # the planner takes each row for a bucket of its own, and would sort on disk
-    "work_mem": "64MB", "jit": "off", "lock_timeout": "10s",
+    "work_mem": "64MB", "hash_mem_multiplier": "2", "jit": "off", "lock_timeout": "10s",
+    "cursor_tuple_fraction": "1",  # every row of an answer is read
+    "max_parallel_workers_per_gather": "0",  # as many connections as were asked for, and no more processes
 }  # fmt: skip
 
 
@@ -71,6 +76,10 @@ class Snapshot:
         self._cursors = count(1)
 
     def __enter__(self) -> Snapshot:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         self.connection = self.server.open()
         try:
             self._pin()
@@ -78,7 +87,6 @@ class Snapshot:
         except BaseException:
             self.connection.close()
             raise
-        return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
@@ -102,17 +110,36 @@ class Snapshot:
         self.connection.execute("begin isolation level repeatable read, read only")
         if self.exported:
             self.connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported)))
+        self._began = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was taken."""
+        return time.monotonic() - self._began
+
+    def export(self) -> str:
+        """A name by which other sessions of that server can see what this one sees."""
+        return self.exported or str(self.value(sql.SQL("SELECT pg_export_snapshot()")))
 
     def renew(self) -> None:
-        """Lets go of this instant and takes the present one."""
-        self.connection.execute("rollback")
-        self.exported = ""
-        self._begin()
+        """Lets go of this instant and takes the present one, through a new connection where it was lost.
 
-    def rows(self, query: sql.Composable) -> list[Row]:
+        Raises `Unreachable` when there is none to be had.
+        """
+        self.exported = ""
+        if self.connection.closed:
+            self._open()
+            return
+        try:
+            self.connection.execute("rollback")
+            self._begin()
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from None
+
+    def rows(self, query: sql.Composable, *, binary: bool = False) -> list[Row]:
         """All rows of the answer. Queries carry no parameters: values are in them as literals."""
         try:
-            return list(self.connection.execute(sql.Composed([query])))
+            return list(self.connection.execute(sql.Composed([query]), binary=binary))
         except psycopg.OperationalError as error:
             raise self._lost(error) from None
 
@@ -135,10 +162,11 @@ class Snapshot:
         try:
             self.connection.execute("savepoint attempt")
             yield
-        except psycopg.Error as error:
-            if self.connection.closed:
+        except Exception as error:
+            if self.connection.closed and isinstance(error, psycopg.Error):
                 raise self._lost(error) from None
-            self.connection.execute("rollback to savepoint attempt")
+            if self.connection.info.transaction_status in (INTRANS, INERROR):  # not where a signal broke in
+                self.connection.execute("rollback to savepoint attempt")
             raise
 
     def cancel(self) -> None:
@@ -156,12 +184,16 @@ class Snapshot:
         )
 
 
-def at_once(first: Snapshot, a: Callable[[], A], second: Snapshot, b: Callable[[], B]) -> tuple[A, B]:
-    """Both questions at the same time, one a thread; when one fails or we are stopped, both end."""
+def at_once(
+    first: Snapshot, a: Callable[[], A], second: Snapshot, b: Callable[[], B],
+    check: Callable[[], None] = lambda: None,
+) -> tuple[A, B]:  # fmt: skip
+    """Both questions at the same time, one a thread; when one fails, or ``check`` raises, both end."""
     with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
         one, other = pool.submit(a), pool.submit(b)
         try:
-            wait((one, other), return_when=FIRST_EXCEPTION)  # type: ignore[misc]  # two kinds of answer
+            while wait((one, other), POLL, FIRST_EXCEPTION).not_done and not _failed(one, other):  # type: ignore[misc]
+                check()
             if other.done():
                 other.result()  # raises what went wrong first, not what our cancel did to the other
             return one.result(), other.result()
@@ -170,3 +202,7 @@ def at_once(first: Snapshot, a: Callable[[], A], second: Snapshot, b: Callable[[
                 if not done:
                     snapshot.cancel()
             raise
+
+
+def _failed(*futures: Future[Any]) -> bool:
+    return any(future.done() and future.exception() for future in futures)

@@ -43,6 +43,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     estimate: int  # rows by the planner's statistics, which may be old
+    is_view: bool = False  # its rows have no place of their own (ctid)
 
     @property
     def label(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from threading import RLock
+from typing import Any
 
 from integrations.parity.result import Example, TableResult
 
@@ -46,3 +48,22 @@ class Watch:
     table: Callable[[TableProgress], None] = _nothing
     finished: Callable[[TableResult], None] = _nothing
     difference: Callable[[str, Example], None] = _nothing
+
+
+def one_at_a_time(watch: Watch) -> Watch:
+    """The same watch, whose functions wait for each other when threads call them."""
+    lock = RLock()
+
+    def held(function: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: Any) -> None:
+            with lock:
+                function(*given)
+
+        return call if function is not _nothing else _nothing
+
+    return Watch(**{part.name: held(getattr(watch, part.name)) for part in fields(Watch)})
+
+
+def wants_rows(watch: Watch) -> bool:
+    """Whether anybody listens to the rows that differ; to name ten thousand of them costs time."""
+    return watch.difference is not _nothing

@@ -304,19 +304,6 @@ def test_a_locked_table_is_said_to_be_locked(pair: Pair, monkeypatch: pytest.Mon
     assert only(result, "u").equal
 
 
-def test_a_lost_connection_is_said_in_words(pair: Pair) -> None:
-    pair.both("create table a (id int primary key)", "create table t (id int primary key, v text)", MANY)
-
-    def end(line: str) -> None:
-        pair.source.run(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'parity' and datname = current_database()"
-        )
-
-    with pytest.raises(Unreachable, match="was lost during the comparison"):
-        compare_live(pair.source.server, pair.target.server, Options(), Watch(log=end))
-
-
 def test_an_address_that_does_not_answer_or_is_none_is_said_without_its_password(
     new_database: Callable[[], str],
 ) -> None:

@@ -1,0 +1,110 @@
+"""From differing buckets to rows: packed records of both sides, then the keys of those that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from integrations.parity.differences import Tally, judge
+from integrations.parity.plan import TablePlan
+from integrations.parity.questions import Hashed, Key, Questions
+from integrations.parity.records import HALF, Packed, Unlike, unlike
+from integrations.parity.snapshot import at_once
+
+ROWS_AT_ONCE = 400_000  # of one side that are held, packed
+JUDGED_AT_ONCE = 10_000  # of one side whose keys are held
+
+Records = dict[int, Packed]
+
+
+@dataclass
+class Drill:
+    """Goes through the differing buckets of one table and tallies their rows; memory stays flat."""
+
+    plan: TablePlan
+    source: Questions
+    target: Questions
+    tally: Tally
+    extra_declared: bool = False
+    keep: int = 10_000
+    check: Callable[[], None] = lambda: None
+
+    def run(self, buckets: Mapping[int, int]) -> None:
+        """Of ``buckets``, bucket → rows of the larger side, tallies every row that differs."""
+        for some in _batches(buckets):
+            self.check()
+            before, after = at_once(
+                self.source.snapshot, lambda some=some: self.source.records_of(some),  # type: ignore[misc]
+                self.target.snapshot, lambda some=some: self.target.records_of(some),  # type: ignore[misc]
+            )  # fmt: skip
+            self._tally(some, before, after)
+
+    def _tally(self, buckets: Collection[int], before: Records, after: Records) -> None:
+        waiting = Unlike()
+        for bucket in buckets:
+            waiting += unlike(before.pop(bucket, Packed()), after.pop(bucket, Packed()))
+            if len(waiting) > JUDGED_AT_ONCE:
+                self._judge(waiting)
+                waiting = Unlike()
+        self._judge(waiting)
+
+    def _judge(self, found: Unlike) -> None:
+        if not found:
+            return
+        if self.plan.tracks or self.extra_declared:
+            self._judge_rows(found)
+        else:
+            self._count(found)
+
+    def _judge_rows(self, found: Unlike) -> None:
+        """Where rules may explain a difference, each of the rows is looked at."""
+        keys: dict[Key, tuple[list[Hashed], list[Hashed]]] = {}
+        for place, (side, records) in enumerate(((self.source, found.source), (self.target, found.target))):
+            for key, hashed in side.rows_by(records):
+                keys.setdefault(key, ([], []))[place].append(hashed)
+        for key in sorted(keys, key=_natural):
+            judge(self.plan, key, *keys[key], self.tally, self.extra_declared)
+
+    def _count(self, found: Unlike) -> None:
+        """Without rules the hashes alone tell what a row is; keys are asked for only while they are kept."""
+        shown = Unlike()
+        for ours, theirs in found.by_key():
+            both = min(len(ours), len(theirs)) if self.plan.key else 0
+            self.tally.changed += both
+            self.tally.missing += len(ours) - both
+            self.tally.extra += len(theirs) - both
+            if ours:
+                shown.source.append(ours[0])
+            else:
+                shown.target.append(theirs[0])
+        room = self.keep - len(self.tally.keys)
+        self.tally.overflow |= len(shown) > room
+        if room > 0:
+            kept = Unlike(shown.source[:room], shown.target[: max(0, room - len(shown.source))])
+            self.tally.keys += sorted(self._keys_of(kept), key=_natural)
+
+    def _keys_of(self, found: Unlike) -> Iterator[Key]:
+        if not self.plan.key:
+            for record in found.source + found.target:
+                yield (str(int.from_bytes(record[:HALF], signed=True)),)
+            return
+        for side, records in ((self.source, found.source), (self.target, found.target)):
+            yield from side.keys_by(records)
+
+
+def _batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    rows = 0
+    for bucket in sorted(buckets):
+        if batch and rows + buckets[bucket] > ROWS_AT_ONCE:
+            yield batch
+            batch, rows = [], 0
+        batch.append(bucket)
+        rows += buckets[bucket]
+    if batch:
+        yield batch
+
+
+def _natural(key: Key) -> list[tuple[int, str]]:
+    """Keys in an order that is the same each time, and for numbers the natural one."""
+    return [(len(value or ""), value or "") for value in key]
