@@ -40,27 +40,39 @@ class Reply:
         return json.loads(self.body)
 
     def says(self) -> str:
-        """What the service itself says of it, in one line: its ``message`` or ``error``, else the beginning
-        of a short text. A body is never shown whole: it may repeat what was sent."""
+        """What the service itself says of it, in one line: its ``message`` or ``error``; where it has none,
+        only what kind of answer it was and how long. A body is never shown: it may repeat what was sent, or
+        hold a token or a person's data."""
         try:
             found = self.json()
         except ValueError:
             found = None
-        text = _message(found) if isinstance(found, dict) else None
-        return " ".join(str(text or self.body[:200].decode(errors="replace")).split())[:200]
+        text = " ".join((_message(found) if isinstance(found, dict) else "").split())[:200]
+        kind = self.kind.partition(";")[0].strip() or "no content type"
+        return text or f"({kind}, {len(self.body)} bytes, without a message)"
 
 
-def _message(found: Mapping[str, Any]) -> Any:
+def _message(found: Mapping[str, Any]) -> str:
     """The sentence in an answer's usual places: Nest, Paystack, Flutterwave; OAuth; Stripe, Facebook."""
     error = found.get("error")
     if isinstance(error, dict):
-        return error.get("message") or error.get("type")
-    return found.get("message") or found.get("error_description") or error
+        return _sentence(error.get("message")) or _sentence(error.get("type"))
+    return _sentence(found.get("message")) or _sentence(found.get("error_description")) or _sentence(error)
+
+
+def _sentence(value: Any) -> str:
+    """A text, or several of them (Nest lists what a validation found); nothing of any other shape."""
+    if isinstance(value, list):
+        return "; ".join(each for each in value if isinstance(each, str))
+    return value if isinstance(value, str) else ""
 
 
 def address(url: str) -> str:
-    """The address without login, query and fragment: fit to be shown."""
-    parts = urlsplit(url)
+    """The address without login, query and fragment: fit to be shown, also where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url.partition('://')[0][:20]}://…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
@@ -109,13 +121,17 @@ class Caller:
                 data=body if form is None else form,
                 headers=sent,
                 timeout=timeout,
+                until=began + timeout,
             ) as answer:
-                read = _body(answer, url, began + timeout)
+                read = _body(answer, url)
+                if time.monotonic() >= began + timeout:
+                    raise requests.ReadTimeout  # cut, which looks like the end where no length was given
                 ms = round((time.monotonic() - began) * 1000, 1)
                 found = {name.lower(): value for name, value in answer.headers.items()}
                 return Reply(answer.status_code, found.get("content-type", ""), read, ms, found)
         except requests.RequestException as error:
-            raise _in_words(url, error, timeout) from None
+            late = time.monotonic() >= began + timeout  # the line was cut: requests says it in many ways
+            raise _in_words(url, requests.Timeout() if late else error, timeout) from None
 
     def _allowed(self, url: str) -> pinned.Place:
         """Where exactly to ask. Raises `Problem` before anything is sent."""
@@ -144,11 +160,15 @@ class Caller:
 
 def ask(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Reply:
     """`Caller.ask` of an address that comes from a system itself: its host is named by that."""
-    return Caller([urlsplit(base).hostname or ""]).ask(base, path, send=send, timeout=timeout)
+    try:
+        host = urlsplit(base).hostname or ""
+    except ValueError:
+        raise _no_address(base) from None
+    return Caller([host]).ask(base, path, send=send, timeout=timeout)
 
 
-def _body(answer: requests.Response, url: str, until: float) -> bytes:
-    """The body, unless it is too long or trickles in for longer than its time."""
+def _body(answer: requests.Response, url: str) -> bytes:
+    """The body, unless it is too long."""
     parts, size = [], 0
     for part in answer.iter_content(65_536):
         parts.append(part)
@@ -159,8 +179,6 @@ def _body(answer: requests.Response, url: str, until: float) -> bytes:
                 means="It was not read to its end: the panel asks for health and a page of rows, no more.",
                 next="Check that the address leads to the API, and that its lists are paged.",
             )
-        if time.monotonic() > until:
-            raise requests.ReadTimeout
     return b"".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import threading
 import time
@@ -61,6 +62,32 @@ class Peer(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.1)
 
+    def drip(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "60000")
+        self.end_headers()
+        self._drip(b"x")
+
+    def drip_of_the_head(self) -> None:
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        self._drip(b"x")
+
+    def _drip(self, byte: bytes) -> None:
+        for _ in range(50):
+            self.wfile.write(byte)
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def token(self) -> None:
+        self._send(400, b'{"access_token": "unseen-value", "message": {"echo": "unseen-value"}}')
+
+    def several(self) -> None:
+        self._send(400, b'{"message": ["email must be an email", "name is missing"], "error": "Bad Request"}')
+
+    def bomb(self) -> None:
+        packed = gzip.compress(b"x" * 50_000_000)
+        self._send(200, packed, **{"Content-Encoding": "gzip"})
+
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
@@ -94,9 +121,20 @@ def test_an_error_status_is_an_answer_with_what_it_says(peer: str) -> None:
     reply = http.ask(peer, "/refused")
     assert (reply.status, reply.ok) == (400, False)
     assert reply.says() == "An unexpected database error occurred"
-    assert http.ask(peer, "/text").says() == "<h1>Bad gateway</h1>"
+    assert http.ask(peer, "/several").says() == "email must be an email; name is missing"
     with pytest.raises(ValueError):
         http.ask(peer, "/text").json()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/text", "(text/html, 21 bytes, without a message)"),
+        ("/token", "(application/json, 69 bytes, without a message)"),
+    ],
+)
+def test_a_body_is_never_shown_raw(peer: str, path: str, said: str) -> None:
+    assert http.ask(peer, path).says() == said
 
 
 def test_what_is_sent_is_json(peer: str) -> None:
@@ -113,10 +151,23 @@ def test_a_long_answer_is_refused(peer: str) -> None:
         http.ask(peer, "/long")
 
 
-@pytest.mark.parametrize("path", ["/silent", "/trickle"])
+def test_a_long_answer_is_refused_also_when_it_comes_packed(peer: str) -> None:
+    with pytest.raises(Problem, match="more than 1 MB"):
+        http.ask(peer, "/bomb")
+
+
+@pytest.mark.parametrize("path", ["/silent", "/trickle", "/drip", "/drip_of_the_head"])
 def test_a_slow_answer_is_not_waited_for(peer: str, path: str) -> None:
     with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
         http.ask(peer, path, timeout=0.3)
+
+
+@pytest.mark.parametrize("path", ["/drip", "/drip_of_the_head"])
+def test_the_time_is_for_the_whole_answer_and_not_from_byte_to_byte(peer: str, path: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        http.ask(peer, path, timeout=0.5)
+    assert time.monotonic() - began < 4  # the peer would go on for five
 
 
 def test_a_closed_port_and_an_unknown_host_are_said_without_the_password() -> None:
