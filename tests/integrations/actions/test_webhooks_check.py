@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg
@@ -66,6 +70,30 @@ def api(world: dict[str, Any], **changed: str) -> Iterator[str]:
 def well(world: dict[str, Any]) -> Iterator[str]:
     with api(world) as url:
         yield url
+
+
+@pytest.fixture
+def mute(world: dict[str, Any]) -> Iterator[tuple[str, list[bytes]]]:
+    """An API that checks signatures, and answers the same to an event that it knows; what it was shown."""
+    seen: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            shown = self.headers.get("verif-hash", "")
+            seen.append(shown.encode())
+            self.send_response(200 if shown == world["env"]["FLUTTERWAVE_WEBHOOK_SECRET"] else 401)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", seen
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -131,7 +159,8 @@ def test_another_secret_than_ours_is_said_so(bind: Any, world: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "the route is wrong"), (200, "No go"), (500, "instead of 400")]
+    ("status", "said"),
+    [(404, "the route is wrong"), (200, "No go"), (500, "instead of 400"), (403, "instead of 400")],
 )
 def test_a_missing_an_open_and_a_broken_route_are_red(bind: Any, status: int, said: str) -> None:
     with proxies.stack("new-api", status) as url:
@@ -140,11 +169,22 @@ def test_a_missing_an_open_and_a_broken_route_are_red(bind: Any, status: int, sa
     assert said in outcome.summary
 
 
-def test_an_api_that_says_nothing_of_doubles_is_judged_by_the_gifts(bind: Any) -> None:
-    values = bind(providers=["paystack"], database="reader")
+def test_an_api_that_says_nothing_of_doubles_is_not_called_proven(
+    bind: Any, world: dict[str, Any], mute: tuple[str, list[bytes]]
+) -> None:
+    url, seen = mute
     report = Recorder()
-    assert ACTION.run(values, report).ok
+    values = bind(url, providers=["flutterwave"], database="reader")
+    outcome = ACTION.run(values, report)
+    assert outcome.ok, outcome.summary
+    assert "changed no gift; the answer does not say it was known" in outcome.summary
+    outcome = ACTION.run(bind(url, providers=["flutterwave"]), report)
+    assert "Not shown for flutterwave: that a doubled event is ignored" in outcome.summary
     assert ACTION.probe(values, ACTION.before(values)).seen == Seen.NOT_DONE
+    secret = world["env"]["FLUTTERWAVE_WEBHOOK_SECRET"].encode()
+    wrong = [value for value in seen if value not in (b"", secret)]
+    assert len(wrong) == 2
+    assert not any(secret in value for value in wrong), "an API may log what it refuses"
 
 
 def test_a_provider_that_is_not_there_is_named(bind: Any) -> None:
@@ -170,6 +210,22 @@ def test_signatures_are_as_the_providers_document_them() -> None:
     stripe = webhooks.signed("stripe", body, "secret", at=1_700_000_000)
     assert not webhooks.matches("stripe", body, stripe.headers, "secret", 1_700_000_000 + 301)
     assert stripe.headers["stripe-signature"].startswith("t=1700000000,v1=")
+
+
+def test_signatures_are_those_that_the_documented_formulas_give() -> None:
+    body, at = b'{"a":1}', 1_700_000_000
+    wanted = {
+        "stripe": {
+            "stripe-signature": "t=1700000000,v1="
+            + hmac.new(b"secret", b'1700000000.{"a":1}', hashlib.sha256).hexdigest()
+        },
+        "paystack": {"x-paystack-signature": hmac.new(b"secret", body, hashlib.sha512).hexdigest()},
+        "fincra": {"x-fincra-signature": hmac.new(b"secret", body, hashlib.sha256).hexdigest()},
+        "flutterwave": {"verif-hash": "secret"},
+    }
+    for provider, headers in wanted.items():
+        signed = webhooks.signed(provider, body, "secret", at=at)
+        assert signed.headers == {"Content-Type": "application/json", **headers}
 
 
 def test_the_preview_names_each_path(bind: Any) -> None:
