@@ -170,7 +170,8 @@
   document.addEventListener("keydown", (event) => { // j and k: next and previous item, as in a mail program
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input, textarea, select")) return;
     if (event.key !== "j" && event.key !== "k") return;
-    const titles = all(".line-title, .cover");
+    const titles = all(".line-title, .cover, .parity-tables td:first-child a, .row-card h3 a");
+    if (!titles.length) find(`#live a[rel="${event.key === "j" ? "next" : "prev"}"]`)?.click(); // from row to row
     const at = titles.indexOf(document.activeElement.closest?.(".line")?.querySelector(".line-title") ?? document.activeElement);
     titles[Math.max(0, Math.min(titles.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
   });

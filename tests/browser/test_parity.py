@@ -151,6 +151,19 @@ def test_rows_are_filtered_by_keyboard_and_the_address_holds_the_filter(signed_i
     expect(page.locator("#word")).to_contain_text("members id 118")
 
 
+def test_one_goes_from_row_to_row_with_j_and_k(signed_in, finished: Attempt) -> None:
+    page = signed_in("ama")
+    page.goto(table(finished))
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#word")).to_contain_text("members id 1:")
+    page.keyboard.press("j")
+    expect(page.locator("#word")).to_contain_text("members id 2:")
+    page.keyboard.press("k")
+    expect(page.locator("#word")).to_contain_text("members id 1:")
+
+
 def test_without_a_script_one_pages_filters_and_opens_a_row(signed_in, finished: Attempt) -> None:
     page = signed_in("ama", script=False)
     page.goto(whole(finished))
