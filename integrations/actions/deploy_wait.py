@@ -21,7 +21,7 @@ from integrations.actions.base import (
 )
 from integrations.actions.deploy_apply import PATIENCE, images_found, runs
 from integrations.actions.service_stop import facts_of, wait_until
-from integrations.clients.platform import driver_of
+from integrations.clients.platform import Standing, driver_of
 from integrations.errors import Problem
 
 
@@ -54,14 +54,25 @@ class DeployWait(Action):
         report.evidence(services=facts_of(now, list(images)))
         if left:
             return Outcome(False, f"Not ready: {'; '.join(map(str, left))}. Look into its log.")
-        again = [n for n in images if now[n].restarts > ((known.get(n) or {}).get("restarts") or 0)]
+        again, untold = _restarted({name: now[name] for name in images}, known)
         if again:
             return Outcome(False, f"{', '.join(again)} restarted since the deployment: its log says why.")
-        return Outcome(True, f"{', '.join(images)}: ready by digest, no restart since the deployment.")
+        calm = "no restart since the deployment"
+        if untold:
+            calm = f"whether {', '.join(untold)} restarted, this platform does not tell"
+        return Outcome(True, f"{', '.join(images)}: ready by digest; {calm}.")
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
         """Which images run."""
         return images_found(driver_of(params.platform), _images(params))
+
+
+def _restarted(now: Mapping[str, Standing], known: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Which restarted since the facts ``known``, and of which the platform does not tell."""
+    before = {name: (known.get(name) or {}).get("restarts") for name in now}
+    untold = [name for name, one in now.items() if one.restarts is None]
+    more = [name for name, one in now.items() if one.restarts is not None]
+    return [name for name in more if (now[name].restarts or 0) > (before[name] or 0)], untold
 
 
 def _images(params: Values) -> dict[str, str]:

@@ -124,7 +124,10 @@ def wait_until(params: Values, report: Report, met: Any, seconds: float = PATIEN
     told: dict[str, str] = {}
     while True:
         standing = driver.standing(params.context.attempt)
-        mine = [standing[name] for name in params.services]
+        mine = [
+            standing.get(name) or Standing(name, "not known to the platform", 1, 0)
+            for name in params.services
+        ]
         for one in mine:
             if told.get(one.name) != str(one):
                 told[one.name] = str(one)

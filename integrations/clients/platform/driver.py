@@ -181,8 +181,8 @@ class Kubectl(Driver):
         return self._scaled(names, 0)
 
     def look(self) -> list[str]:
-        """The deployments of the namespace."""
-        return [*self._kubectl(), "get", "deployments", "--output", "json"]
+        """The deployments of the namespace, and their pods: restarts, and what is still ending."""
+        return [*self._kubectl(), "get", "deployments,pods", "--output", "json"]
 
     def read(self, text: str) -> dict[str, Standing]:
         """By deployment."""

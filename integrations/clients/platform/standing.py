@@ -13,14 +13,14 @@ from integrations.errors import Problem
 @dataclass(frozen=True)
 class Standing:
     """One service: its state in the platform's word, replicas wanted and ready, its image (name@digest
-    where the platform tells it), restarts so far, and what the platform says of it."""
+    where the platform tells it), restarts so far (None: it does not tell), and what it says of it."""
 
     name: str
     state: str
     replicas: int
     ready: int
     image: str = ""
-    restarts: int = 0
+    restarts: int | None = None
     message: str = ""
 
     @property
@@ -75,23 +75,54 @@ def of_compose(text: str) -> dict[str, Standing]:
 
 
 def of_kubectl(text: str) -> dict[str, Standing]:
-    """What ``kubectl get deployments --output json`` prints."""
-    found = {}
-    for one in _json(text).get("items", []):
-        name, spec, status = one["metadata"]["name"], one["spec"], one.get("status", {})
-        bad = [c for c in status.get("conditions", []) if c.get("status") == "False"]
-        image = spec["template"]["spec"]["containers"][0]["image"]
-        current = status.get("observedGeneration") == one["metadata"].get("generation")
-        ready = status.get("readyReplicas", 0) if current else 0
-        found[name] = Standing(
-            name,
-            state="available" if ready else "progressing",
-            replicas=spec.get("replicas", 1),
-            ready=min(ready, status.get("updatedReplicas", 0)),
-            image=image,
-            message=" ".join(str(c.get("message", "")) for c in bad),
-        )
-    return found
+    """What ``kubectl get deployments,pods --output json`` prints. A pod that is ending still works, and
+    still writes: the deployment itself no longer counts it."""
+    items = _json(text).get("items", [])
+    pods: dict[str, list[Mapping[str, Any]]] = {}
+    for pod in (one for one in items if one.get("kind") == "Pod"):
+        pods.setdefault(_deployment_of(pod), []).append(pod)
+    found = (_of_deployment(one, pods) for one in items if one.get("kind", "Deployment") == "Deployment")
+    return {one.name: one for one in found}
+
+
+def _of_deployment(one: Mapping[str, Any], pods: Mapping[str, list[Mapping[str, Any]]]) -> Standing:
+    name, spec, status = one["metadata"]["name"], one["spec"], one.get("status", {})
+    current = status.get("observedGeneration") == one["metadata"].get("generation")
+    ready = status.get("readyReplicas", 0) if current else 0
+    mine, wanted = pods.get(name, []), spec.get("replicas", 1)
+    alive = [pod for pod in mine if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
+    bad = [c for c in status.get("conditions", []) if c.get("status") == "False"]
+    said = [str(c.get("message", "")) for c in bad]
+    if not wanted and alive:
+        said.append(f"{len(alive)} pod(s) still run")
+    return Standing(
+        name,
+        state="available" if ready else "stopping" if alive and not wanted else "progressing",
+        replicas=wanted,
+        ready=min(ready, status.get("updatedReplicas", 0)),
+        image=_image(name, spec["template"]["spec"]["containers"]),
+        restarts=sum(map(_restarts, mine)) if mine else None,
+        message=" ".join(said),
+    )
+
+
+def _image(name: str, containers: list[Mapping[str, Any]]) -> str:
+    """That of the container with the deployment's name; of the first where none has it."""
+    named = [one for one in containers if one.get("name") == name]
+    return str((named or containers)[0]["image"])
+
+
+def _restarts(pod: Mapping[str, Any]) -> int:
+    containers = pod.get("status", {}).get("containerStatuses", [])
+    return sum(int(one.get("restartCount", 0)) for one in containers)
+
+
+def _deployment_of(pod: Mapping[str, Any]) -> str:
+    """The deployment whose replica set made this pod; “” for one of something else."""
+    about = pod["metadata"]
+    owners = [one["name"] for one in about.get("ownerReferences", []) if one.get("kind") == "ReplicaSet"]
+    mark = about.get("labels", {}).get("pod-template-hash", "")
+    return str(owners[0]).removesuffix(f"-{mark}") if owners and mark else ""
 
 
 def _rows(text: str) -> Iterator[Mapping[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context
-from integrations.errors import Problem
+from integrations.actions import deploy_wait, registry
+from integrations.actions.base import Context, Seen
+from integrations.errors import Cancelled, Problem
 from integrations.sandbox import services_control
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.platforms import answering, free_port, platform
@@ -29,6 +31,55 @@ def test_a_service_that_restarted_since_is_red(tmp_path: Path, new_context: Call
         outcome = WAIT.run(WAIT.bind({"platform": "engine", "deployed": "deploy"}, context), Recorder())
     assert not outcome.ok
     assert "restarted since" in outcome.summary
+
+
+@pytest.fixture
+def rolled_out(tmp_path: Path, new_context: Callable[..., Context]) -> Iterator[Callable[..., Any]]:
+    """Binds the action to a platform on which “api” runs, as if “images” had been deployed there."""
+    folder = tmp_path / "services"
+    with platform(folder) as settings:
+        digest = answering("api", "one", free_port()).keep(folder)
+        services_control.know(folder, "api", digest, running=True)
+        services_control.wait(folder)
+
+        def bound(images: dict[str, str] | None = None, **more: str) -> Any:
+            release = {"images": images or {"api": f"api@{digest}"}, "previous": {}, "now": {}}
+            context = new_context({"engine": {**settings, **more}}, deploy={"release": release})
+            return WAIT.bind({"platform": "engine", "deployed": "deploy"}, context)
+
+        yield bound
+
+
+def test_a_service_that_the_platform_does_not_know_is_waited_for_and_named(
+    rolled_out: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_wait, "PATIENCE", 0.5)
+    report = Recorder()
+    outcome = WAIT.run(rolled_out({"apj": f"api@sha256:{'0' * 64}"}), report)
+    assert not outcome.ok
+    assert "apj: not known to the platform" in outcome.summary
+    assert report.facts["services"] == {"apj": None}
+
+
+def test_a_platform_that_tells_no_restarts_is_not_called_calm(
+    rolled_out: Callable[..., Any], tmp_path: Path
+) -> None:
+    values = rolled_out()
+    (image,) = values.context.evidence["deploy"]["release"]["images"].values()
+    status = {"services": {"api": {"state": "running", "replicas": 1, "ready": 1, "image": image}}}
+    file = tmp_path / "status.json"
+    file.write_text(json.dumps(status))
+    outcome = WAIT.run(rolled_out(status=f"cat {file}"), Recorder())
+    assert outcome.ok
+    assert "whether api restarted, this platform does not tell" in outcome.summary
+
+
+def test_the_preview_names_the_digest_and_a_cancel_ends_the_wait(rolled_out: Callable[..., Any]) -> None:
+    values = rolled_out({"api": f"api@sha256:{'0' * 64}"})
+    assert f"Look until api runs api@sha256:{'0' * 64}." in WAIT.preview(values).lines
+    assert WAIT.probe(values, {}).seen == Seen.NOT_DONE
+    with pytest.raises(Cancelled):
+        WAIT.run(values, Recorder(cancel_when=lambda report: bool(report.steps)))
 
 
 def test_without_a_deployment_there_is_nothing_to_wait_for(new_context: Callable[..., Context]) -> None:

@@ -52,6 +52,36 @@ def test_kubectl_counts_only_the_replicas_of_the_newest_generation() -> None:
     assert driver.stop(["api"]) == [[*start, "scale", "--replicas=0", "deployment/api"]]
 
 
+def test_kubectl_tells_what_is_still_ending_and_how_often_it_restarted() -> None:
+    def cluster(replicas: int, *restarts: int) -> str:
+        images = [{"name": "proxy", "image": "proxy:1"}, {"name": "api", "image": "api@sha256:1"}]
+        spec = {"replicas": replicas, "template": {"spec": {"containers": images}}}
+        status = {"observedGeneration": 7, "readyReplicas": replicas, "updatedReplicas": replicas}
+        item = {"kind": "Deployment", "metadata": {"name": "api", "generation": 7}, "spec": spec}
+        pods = [
+            {
+                "kind": "Pod",
+                "metadata": {
+                    "name": f"api-5d-{number}",
+                    "labels": {"pod-template-hash": "5d"},
+                    "ownerReferences": [{"kind": "ReplicaSet", "name": "api-5d"}],
+                },
+                "status": {"phase": "Running", "containerStatuses": [{"restartCount": count}]},
+            }
+            for number, count in enumerate(restarts)
+        ]
+        return json.dumps({"items": [{**item, "status": status}, *pods]})
+
+    driver = driver_of(system("kubectl"))
+    assert driver.look() == ["kubectl", "get", "deployments,pods", "--output", "json"]
+    running = driver.read(cluster(2, 1, 3))["api"]
+    assert (running.is_up, running.restarts, running.image) == (True, 4, "api@sha256:1")
+    ending = driver.read(cluster(0, 0))["api"]
+    assert not ending.is_down, "a pod that is ending may still write"
+    assert "1 pod(s) still run" in str(ending)
+    assert driver.read(cluster(0))["api"].is_down
+
+
 def test_helm_installs_by_digest_and_takes_itself_back() -> None:
     driver = driver_of(
         system("helm", release="covenant", chart="deploy/helm", namespace="prod", values="v.yaml")
