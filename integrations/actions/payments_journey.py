@@ -25,6 +25,7 @@ from integrations.actions.base import (
     Values,
 )
 from integrations.clients.payments import Mode, Payment, Provider, provider_of, refuse_wrong_mode
+from integrations.clients.payments.units import shown
 from integrations.errors import Problem
 
 POLL = 0.5  # seconds between two looks
@@ -42,8 +43,8 @@ class PaymentsJourney(Action):
     deadline = timedelta(minutes=30)
 
     class Params(ActionForm):
-        """``provider``; ``minor``: the amount in minor units (default 10000); ``currency`` (default NGN);
-        ``minutes``: how long a person has to pay (default 15)."""
+        """``provider``; ``minor``: the amount in minor units of ISO 4217 (default 10000); ``currency``
+        (default that of the provider's system, else NGN); ``minutes``: how long a person has to pay (default 15)."""
 
         provider = SystemField(kind="payments")
         minor = forms.IntegerField(min_value=100, max_value=1_000_000, required=False)
@@ -57,7 +58,7 @@ class PaymentsJourney(Action):
     def preview(self, params: Values) -> Preview:
         """The steps, and what a person has to do in between."""
         one, reference = _provider(params), _reference(params)
-        amount = f"{_minor(params) / 100:.2f} {_currency(params)}"
+        amount = shown(_minor(params), _currency(params))
         lines = [
             f"Begin a test payment of {amount} with the reference {reference}.",
             "Somebody opens the address in the log and pays with the provider's test card.",
@@ -84,7 +85,7 @@ class PaymentsJourney(Action):
                 False, f"Nobody paid within {_seconds(params) / 60:g} min: start it again, and pay."
             )
         report.evidence(journey={"provider": one.name, **asdict(payment)})
-        report.log(f"Paid: {payment.minor / 100:.2f} {payment.currency}")
+        report.log(f"Paid: {shown(payment.minor, payment.currency)}")
         wrong = _wrong(payment, params)
         if not one.refunds:
             return Outcome(not wrong, wrong or f"{one.name}: begun and paid. {BY_HAND}")
@@ -99,7 +100,7 @@ class PaymentsJourney(Action):
                 False, f"{one.name} took the refund ({said}), but does not show it as refunded yet."
             )
         return Outcome(
-            True, f"{one.name}: begun, paid and refunded, {payment.minor / 100:.2f} {payment.currency}."
+            True, f"{one.name}: begun, paid and refunded, {shown(payment.minor, payment.currency)}."
         )
 
     def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
@@ -127,7 +128,7 @@ def _minor(params: Values) -> int:
 
 
 def _currency(params: Values) -> str:
-    return params.currency or "NGN"
+    return params.currency or params.provider.get("currency").upper() or "NGN"
 
 
 def _seconds(params: Values) -> float:

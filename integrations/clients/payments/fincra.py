@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from integrations.clients.payments.mode import Mode
-from integrations.clients.payments.provider import Account, Payment, Provider, major
-from integrations.clients.payments.provider import minor as minor_of
+from integrations.clients.payments.provider import Account, Payment, Provider
+from integrations.clients.payments.units import major
+from integrations.clients.payments.units import minor as minor_of
 from integrations.errors import Problem
 
 PAYER = {"name": "Cutover Test", "email": "cutover@people.invalid"}
@@ -42,7 +43,7 @@ class Fincra(Provider):
     def begin(self, reference: str, minor: int, currency: str, back: str) -> str:
         """A reference that was used is refused."""
         send = {
-            "amount": major(minor),
+            "amount": major(minor, currency),
             "currency": currency,
             "reference": reference,
             "redirectUrl": back,
@@ -62,7 +63,7 @@ class Fincra(Provider):
             str(data.get("chargeReference") or data.get("reference", "")),
             paid=data["status"] == "success",
             state=data["status"],
-            minor=minor_of(data["amount"]),
+            minor=minor_of(data["amount"], str(data["currency"])),
             currency=str(data["currency"]),
             refunded=data.get("refunded") is True,
         )

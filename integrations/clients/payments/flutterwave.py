@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from integrations.clients.payments.provider import Account, Payment, Provider, major
-from integrations.clients.payments.provider import minor as minor_of
+from integrations.clients.payments.provider import Account, Payment, Provider
+from integrations.clients.payments.units import major
+from integrations.clients.payments.units import minor as minor_of
 from integrations.errors import Problem
 
 PAYER = "cutover@people.invalid"
@@ -24,10 +25,10 @@ class Flutterwave(Provider):
         return Account(self.mode, f"balance in {', '.join(currencies) or 'no currency'}")
 
     def begin(self, reference: str, minor: int, currency: str, back: str) -> str:
-        """Amounts are whole units with decimals."""
+        """Amounts are whole units, with the decimals that the currency has."""
         send = {
             "tx_ref": reference,
-            "amount": major(minor),
+            "amount": major(minor, currency),
             "currency": currency,
             "redirect_url": back,
             "customer": {"email": PAYER},
@@ -45,17 +46,19 @@ class Flutterwave(Provider):
         if found is None:
             return None
         data = found["data"]
+        currency = str(data["currency"])
+        amount = minor_of(data["amount"], currency)
         return Payment(
             reference,
             str(data["id"]),
             paid=data["status"] == "successful",
             state=data["status"],
-            minor=minor_of(data["amount"]),
-            currency=str(data["currency"]),
-            refunded=minor_of(data.get("amount_refunded", 0)) >= minor_of(data["amount"]),
+            minor=amount,
+            currency=currency,
+            refunded=minor_of(data.get("amount_refunded") or 0, currency) >= amount,
         )
 
     def refund(self, payment: Payment) -> str:
         """The whole of it, by Flutterwave's own id."""
-        send = {"amount": major(payment.minor)}
+        send = {"amount": major(payment.minor, payment.currency)}
         return str(self.post(f"/transactions/{payment.identity}/refund", send=send)["data"]["status"])

@@ -1,4 +1,7 @@
-"""Paystack: JSON, minor units (kobo), a reference that may be used once (paystack.com/docs/api)."""
+"""Paystack: JSON, hundredths (kobo), a reference that may be used once (paystack.com/docs/api).
+
+Every currency is counted in hundredths, also those that have none: 100 for one XOF.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from integrations.clients.payments.provider import Account, Payment, Provider
+from integrations.clients.payments.units import rescaled, restored
 from integrations.errors import Problem
 
 PAYER = "cutover@people.invalid"
+PLACES = 2  # digits behind the point, whatever the currency
 
 
 class Paystack(Provider):
@@ -26,7 +31,7 @@ class Paystack(Provider):
         """A reference that was used is refused: what was begun before is not begun twice."""
         send = {
             "email": PAYER,
-            "amount": minor,
+            "amount": rescaled(minor, currency, PLACES),
             "currency": currency,
             "reference": reference,
             "callback_url": back,
@@ -44,13 +49,14 @@ class Paystack(Provider):
         if found is None:
             return None
         data = found["data"]
+        currency = str(data["currency"])
         return Payment(
             reference,
             str(data["id"]),
             paid=data["status"] in ("success", "reversed"),
             state=data["status"],
-            minor=int(data["amount"]),
-            currency=str(data["currency"]),
+            minor=restored(int(data["amount"]), currency, PLACES),
+            currency=currency,
             refunded=data["status"] == "reversed",
         )
 

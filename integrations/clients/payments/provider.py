@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from integrations.clients.http import Caller, Reply
@@ -123,16 +122,6 @@ class Provider:
                 means="The address leads to something else.",
                 next="Check url: of the system.",
             ) from None
-
-
-def major(minor: int) -> str:
-    """1250 → “12.50”: what providers take that count in whole units."""
-    return str(Decimal(minor).scaleb(-2))
-
-
-def minor(amount: object) -> int:
-    """“12.50”, 12.5 → 1250."""
-    return int((Decimal(str(amount)) * 100).to_integral_value())
 
 
 def provider_of(system: System, systems: Systems) -> Provider:

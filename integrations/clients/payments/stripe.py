@@ -7,6 +7,11 @@ from typing import Any
 
 from integrations.clients.payments.mode import Mode
 from integrations.clients.payments.provider import Account, Payment, Provider
+from integrations.clients.payments.units import digits, rescaled, restored
+from integrations.errors import Problem
+
+#: where Stripe counts otherwise than ISO 4217 (docs.stripe.com/currencies, “Special cases”)
+PLACES = {"ISK": 2, "UGX": 2, "MGA": 0}
 
 
 class Stripe(Provider):
@@ -16,7 +21,7 @@ class Stripe(Provider):
 
     def understood(self, body: Mapping[str, Any]) -> Account:
         """``livemode`` says which kind of key it is."""
-        mode = Mode.LIVE if body.get("livemode") else Mode.TEST
+        mode = {True: Mode.LIVE, False: Mode.TEST}.get(body.get("livemode"), Mode.UNKNOWN)
         currencies = sorted({str(one["currency"]).upper() for one in body.get("available", [])})
         return Account(mode, f"balance in {', '.join(currencies) or 'no currency'}")
 
@@ -30,7 +35,7 @@ class Stripe(Provider):
             "cancel_url": back,
             f"{item}[quantity]": "1",
             f"{item}[price_data][currency]": currency.lower(),
-            f"{item}[price_data][unit_amount]": str(minor),
+            f"{item}[price_data][unit_amount]": str(count(minor, currency)),
             f"{item}[price_data][product_data][name]": "Cutover test payment",
         }
         made = self.post("/checkout/sessions", form=form, headers={"Idempotency-Key": reference})
@@ -43,6 +48,7 @@ class Stripe(Provider):
         if not mine:
             return None
         session = mine[0]
+        currency = str(session["currency"]).upper()
         intent = str(session.get("payment_intent") or "")
         refunds = self.get(f"/refunds?payment_intent={intent}&limit=1") if intent else None
         return Payment(
@@ -50,8 +56,8 @@ class Stripe(Provider):
             intent,
             paid=session["payment_status"] == "paid",
             state=session["payment_status"],
-            minor=int(session["amount_total"]),
-            currency=str(session["currency"]).upper(),
+            minor=restored(int(session["amount_total"]), currency, _places(currency)),
+            currency=currency,
             refunded=bool(refunds and any(r["status"] == "succeeded" for r in refunds["data"])),
         )
 
@@ -59,3 +65,19 @@ class Stripe(Provider):
         """The whole of it."""
         key = {"Idempotency-Key": f"refund-{payment.reference}"}
         return str(self.post("/refunds", form={"payment_intent": payment.identity}, headers=key)["status"])
+
+
+def _places(currency: str) -> int:
+    return PLACES.get(currency, digits(currency))
+
+
+def count(minor: int, currency: str) -> int:
+    """As Stripe counts; of three decimals it wants the last one to be 0. Raises `Problem`."""
+    places = _places(currency)
+    if places == 3 and minor % 10:
+        raise Problem(
+            f"Stripe takes no {minor} of {currency}: its last digit has to be 0.",
+            means="Stripe counts thousandths of it, and settles hundredths. Nothing was sent.",
+            next="Take minor: a multiple of ten.",
+        )
+    return rescaled(minor, currency, places)

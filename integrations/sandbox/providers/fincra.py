@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from integrations.sandbox.providers.flutterwave import minor_of
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
-CURRENCIES = frozenset({"NGN", "GHS", "USD", "KES", "ZAR"})
+CURRENCIES = {**dict.fromkeys(("NGN", "GHS", "USD", "KES", "ZAR"), 2), "UGX": 0, "XAF": 0}
 BY_REFERENCE = "/checkout/payments/merchant-reference/"
 
 
@@ -38,10 +37,11 @@ class Fincra:
     def make(self, asked: Asked) -> Answer:
         """A checkout with a reference of the merchant's."""
         given = asked.json()
-        minor, customer = minor_of(given.get("amount")), given.get("customer") or {}
+        minor = self.ledger.minor_of(given.get("amount"), given.get("currency"))
+        customer = given.get("customer") or {}
         if "@" not in str(customer.get("email", "")) or not customer.get("name"):
             return said(422, "customer.name and customer.email are required")
-        if minor is None or minor <= 0 or given.get("currency") not in CURRENCIES:
+        if minor is None or minor <= 0:
             return said(422, "amount or currency is invalid")
         gift = self.ledger.make(str(given.get("reference", "")), minor, given["currency"])
         if gift is None:
@@ -51,19 +51,22 @@ class Fincra:
     def look(self, reference: str) -> Answer:
         """As it stands."""
         gift = self.ledger.gifts.get(reference)
-        return said(404, "Payment not found") if gift is None else said(200, "Payment fetched", facts(gift))
+        return (
+            said(404, "Payment not found")
+            if gift is None
+            else said(200, "Payment fetched", self._facts(gift))
+        )
 
-
-def facts(gift: Gift) -> dict[str, Any]:
-    """One checkout, in whole units."""
-    return {
-        "reference": gift.reference,
-        "chargeReference": f"fcr-p-{gift.number}",
-        "amount": gift.minor / 100,
-        "currency": gift.currency,
-        "status": "success" if gift.paid else "initiated",
-        "refunded": gift.refunded >= gift.minor,
-    }
+    def _facts(self, gift: Gift) -> dict[str, Any]:
+        """One checkout, in whole units."""
+        return {
+            "reference": gift.reference,
+            "chargeReference": f"fcr-p-{gift.number}",
+            "amount": float(self.ledger.units(gift.minor, gift.currency)),
+            "currency": gift.currency,
+            "status": "success" if gift.paid else "initiated",
+            "refunded": gift.refunded >= gift.minor,
+        }
 
 
 def said(status: int, message: str, data: Any = None) -> Answer:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
-CURRENCIES = frozenset({"NGN", "GHS", "USD", "KES", "ZAR", "EUR", "GBP"})
+CURRENCIES = {
+    **dict.fromkeys(("NGN", "GHS", "USD", "KES", "ZAR", "EUR", "GBP"), 2),
+    **dict.fromkeys(("UGX", "XOF", "XAF", "RWF"), 0),
+}
 
 
 class Flutterwave:
@@ -46,13 +48,13 @@ class Flutterwave:
     def make(self, asked: Asked) -> Answer:
         """A payment: amount in whole units, a currency, a tx_ref that was not used, a customer's e-mail."""
         given = asked.json()
-        minor = minor_of(given.get("amount"))
+        minor = self.ledger.minor_of(given.get("amount"), given.get("currency"))
         if not given.get("tx_ref") or "@" not in str(given.get("customer", {}).get("email", "")):
             return said(400, "tx_ref and customer email are required")
-        if minor is None or minor <= 0:
-            return said(400, "amount is invalid")
         if given.get("currency") not in CURRENCIES:
             return said(400, "currency is not supported")
+        if minor is None or minor <= 0:
+            return said(400, "amount is invalid")
         gift = self.ledger.make(str(given["tx_ref"]), minor, given["currency"])
         if gift is None:
             return said(400, "Duplicate tx_ref")
@@ -69,8 +71,8 @@ class Flutterwave:
         return {
             "id": gift.number,
             "tx_ref": gift.reference,
-            "amount": gift.minor / 100,
-            "amount_refunded": gift.refunded / 100,
+            "amount": float(self.ledger.units(gift.minor, gift.currency)),
+            "amount_refunded": float(self.ledger.units(gift.refunded, gift.currency)),
             "currency": gift.currency,
             "status": "successful",
         }
@@ -81,21 +83,13 @@ class Flutterwave:
         gift = next((g for g in self.ledger.gifts.values() if g.paid and str(g.number) == number), None)
         if gift is None:
             return said(404, "Transaction not found")
-        wrong = self.ledger.refund(gift, minor_of(asked.json().get("amount")) or gift.minor)
+        asked_for = asked.json().get("amount")
+        minor = gift.minor if asked_for is None else self.ledger.minor_of(asked_for, gift.currency)
+        wrong = "amount is invalid" if minor is None else self.ledger.refund(gift, minor)
         if wrong:
             return said(400, wrong)
-        return said(
-            200, "Transaction refund initiated", {"status": "completed", "amount_refunded": gift.minor / 100}
-        )
-
-
-def minor_of(amount: object) -> int | None:
-    """Whole units as minor ones; None for what is no amount, or finer than minor units."""
-    try:
-        exact = Decimal(str(amount)) * 100
-        return int(exact) if exact == int(exact) else None
-    except (InvalidOperation, ValueError):
-        return None
+        refunded = float(self.ledger.units(gift.refunded, gift.currency))
+        return said(200, "Transaction refund initiated", {"status": "completed", "amount_refunded": refunded})
 
 
 def said(status: int, message: str, data: Any = None) -> Answer:

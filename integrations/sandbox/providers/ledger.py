@@ -6,7 +6,9 @@ import html
 import itertools
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from urllib.parse import quote
 
 from integrations.sandbox.serving import Answer, Asked
@@ -20,7 +22,7 @@ PAID = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Paid</titl
 
 @dataclass
 class Gift:
-    """One payment: ``minor`` units, and how far it has come."""
+    """One payment: ``minor``, its amount as this provider counts it, and how far it has come."""
 
     number: int
     reference: str
@@ -37,10 +39,25 @@ class Ledger:
     """Payments by reference; every change under one lock."""
 
     provider: str
-    currencies: frozenset[str]
+    currencies: Mapping[str, int]  # each with the digits that this provider counts behind the point
     gifts: dict[str, Gift] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1001))
+
+    def units(self, minor: int, currency: str) -> Decimal:
+        """So many whole units of the currency."""
+        return Decimal(minor).scaleb(-self.currencies[currency])
+
+    def minor_of(self, amount: object, currency: object) -> int | None:
+        """Whole units as they are counted here; None for what is no amount, is finer, or for a currency that
+        is not taken."""
+        if not isinstance(currency, str) or currency not in self.currencies:
+            return None
+        try:
+            exact = Decimal(str(amount)).scaleb(self.currencies[currency])
+            return int(exact) if exact == int(exact) else None
+        except (ArithmeticError, ValueError):
+            return None
 
     def make(self, reference: str, minor: int, currency: str, key: str = "") -> Gift | None:
         """A new payment; None when the reference is taken."""
@@ -71,7 +88,7 @@ class Ledger:
             return Answer(200, PAID)
         page = PAGE.format(
             provider=html.escape(self.provider),
-            amount=f"{gift.minor / 100:.2f}",
+            amount=self.units(gift.minor, gift.currency),
             currency=html.escape(gift.currency),
             reference=html.escape(gift.reference),
             action=quote(gift.reference),

@@ -10,7 +10,8 @@ from integrations.sandbox.providers import takings
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
-CURRENCIES = frozenset({"NGN", "GHS", "ZAR", "USD", "KES"})
+CURRENCIES = dict.fromkeys(("NGN", "GHS", "ZAR", "USD", "KES", "XOF"), 2)
+UNDIVIDED = frozenset({"XOF"})  # counted in hundredths all the same, and whole only
 LEAST = 100  # minor units
 
 
@@ -52,6 +53,8 @@ class Paystack:
             return said(400, "Invalid Amount Sent")
         if currency not in CURRENCIES:
             return said(403, "Currency not supported by merchant")
+        if currency in UNDIVIDED and int(str(amount)) % 100:
+            return said(400, "Invalid Amount Sent")
         gift = self.ledger.make(str(given.get("reference", "")), int(str(amount)), currency)
         if gift is None:
             return said(400, "Duplicate Transaction Reference")

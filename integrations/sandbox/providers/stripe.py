@@ -10,7 +10,12 @@ from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.providers.stripe_endpoints import Endpoints
 from integrations.sandbox.serving import Answer, Asked
 
-CURRENCIES = frozenset({"usd", "eur", "gbp", "ghs", "ngn", "kes", "zar"})
+CURRENCIES = {
+    **dict.fromkeys(("usd", "eur", "gbp", "ghs", "ngn", "kes", "zar", "ugx", "isk"), 2),
+    **dict.fromkeys(("jpy", "xof", "mga"), 0),
+    **dict.fromkeys(("kwd", "tnd"), 3),
+}
+COARSE = {"ugx": 100, "isk": 100, "kwd": 10, "tnd": 10}  # amounts have to be multiples of this
 LEAST = 50  # minor units
 
 
@@ -63,6 +68,8 @@ class Stripe:
             return refused(400, f"Invalid currency: {currency}. Stripe takes small letters.")
         if not amount.isdecimal() or int(amount) < LEAST:
             return refused(400, f"Invalid integer: {amount}")
+        if int(amount) % COARSE.get(currency, 1):
+            return refused(400, f"Invalid amount: {currency} takes multiples of {COARSE[currency]}")
         reference, key = form.get("client_reference_id", ""), asked.headers.get("idempotency-key", "")
         gift = self.ledger.make(reference, int(amount), currency, key)
         if gift is None:

@@ -75,7 +75,7 @@ def transactions(ledger: Ledger, asked: Asked) -> tuple[list[dict[str, Any]], di
         {
             "id": gift.number,
             "tx_ref": gift.reference,
-            "amount": (gift.minor - gift.refunded) / 100,
+            "amount": float(ledger.units(gift.minor - gift.refunded, gift.currency)),
             "currency": gift.currency,
             "status": "successful",
             "created_at": _made(gift),

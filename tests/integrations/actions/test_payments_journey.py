@@ -35,9 +35,13 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def bind(world: World, new_context: Callable[..., Context]) -> Callable[..., Any]:
-    def bound(provider: str, *, rehearsal: bool = True, changed: Any = None, **raw: Any) -> Any:
+    def bound(
+        provider: str, *, rehearsal: bool = True, changed: Any = None, attempt: str = "", **raw: Any
+    ) -> Any:
         context = new_context({"gateway": world.payments(provider, **(changed or {}))})
         context = Context(**{**vars(context), "rehearsal": rehearsal})
+        if attempt:
+            context = Context(**{**vars(context), "attempt": f"{provider}{attempt}".lower()})
         return ACTION.bind({"provider": "gateway", "minor": 12_50, "currency": "GHS", **raw}, context)
 
     return bound
@@ -55,6 +59,33 @@ def test_it_is_begun_paid_verified_and_given_back(bind: Any, provider: str) -> N
     given_back = provider != "fincra"  # which does that in its dashboard only, and the outcome says so
     assert ACTION.probe(values, before).seen == (Seen.DONE if given_back else Seen.PARTIAL)
     assert ("dashboard" in outcome.summary) is not given_back
+
+
+@pytest.mark.parametrize(
+    ("provider", "currency", "said"),
+    [
+        ("stripe", "JPY", "1250 JPY"),
+        ("stripe", "UGX", "1250 UGX"),
+        ("stripe", "KWD", "1.250 KWD"),
+        ("paystack", "XOF", "1250 XOF"),
+        ("fincra", "UGX", "1250 UGX"),
+        ("flutterwave", "XOF", "1250 XOF"),
+    ],
+)
+def test_a_currency_that_divides_otherwise_is_counted_as_the_provider_counts_it(
+    bind: Any, provider: str, currency: str, said: str
+) -> None:
+    values, report = bind(provider, currency=currency, attempt=currency), Payer()
+    assert said in ACTION.preview(values).lines[0]
+    outcome = ACTION.run(values, report)
+    assert outcome.ok, outcome.summary
+    assert f"Paid: {said}" in report.text
+    assert report.facts["journey"]["minor"] == 1250
+
+
+def test_the_currency_of_the_providers_system_is_taken_where_the_item_names_none(bind: Any) -> None:
+    values = bind("stripe", changed={"currency": "usd"}, currency="")
+    assert "12.50 USD" in ACTION.preview(values).lines[0]
 
 
 def test_a_cancel_half_way_leaves_what_a_probe_and_a_second_run_find_again(bind: Any) -> None:
@@ -104,7 +135,14 @@ def test_test_credentials_are_refused_in_production(bind: Any) -> None:
     [
         ("paystack", "/transaction/initialize", {"email": "a@b.c", "amount": 12.5, "currency": "GHS"}, 400),
         ("paystack", "/transaction/initialize", {"email": "a@b.c", "amount": 1250, "currency": "XXX"}, 403),
+        ("paystack", "/transaction/initialize", {"email": "a@b.c", "amount": 1250, "currency": "XOF"}, 400),
         ("paystack", "/refund", {"transaction": "nobody"}, 404),
+        (
+            "flutterwave",
+            "/payments",
+            {"tx_ref": "y", "amount": "12.50", "currency": "UGX", "customer": {"email": "a@b.c"}},
+            400,
+        ),
         ("flutterwave", "/payments", {"tx_ref": "x", "amount": "1.234", "customer": {"email": "a@b.c"}}, 400),
         ("fincra", "/checkout/payments", {"amount": "1.00", "currency": "GHS", "customer": {}}, 422),
     ],
