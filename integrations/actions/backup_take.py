@@ -26,7 +26,7 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients import archive, fingerprint, pgtools, postgres, scratch_database
+from integrations.clients import archive, fingerprint, pgtools, postgres, retention, scratch_database
 from integrations.clients.archive import Archive
 from integrations.clients.pgtools import Tools
 from integrations.errors import Problem
@@ -218,6 +218,7 @@ def _place(params: Values) -> Archive:
 def _remove_stale(params: Values, report: Report) -> None:
     """The resource of this action is ours, so whoever wrote these is dead."""
     for path in archive.stale(params.context.folder, postgres.address(params.database["url"])):
+        retention.refuse_held(path)
         report.log(f"Removing {path.name}, which an earlier attempt did not finish.")
         shutil.rmtree(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
-from integrations.clients import archive, retention
+from integrations.clients import archive, postgres, retention
 from integrations.clients.archive import Archive
 from integrations.credentials import VARIABLE, Credentials, new_key
 from integrations.errors import Problem
+from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
 
 ACTION = registry()["snapshots.retain"]
@@ -89,6 +91,38 @@ def test_an_unfinished_backup_is_the_only_kind_that_our_code_deletes(backup: dic
     assert made.dump.exists(), "discarding takes away what was not finished, and nothing else"
     stale = list(archive.stale(made.path.parent.parent, "one"))
     assert stale == []
+
+
+def test_only_what_was_not_finished_is_ever_deleted_by_the_panel() -> None:
+    """Whoever adds a deletion of folders comes by here, and asks `retention.refuse_held` first."""
+    root = Path(__file__).parents[3]
+    files = [file for folder in ("integrations", "checklists") for file in (root / folder).rglob("*.py")]
+    deleting = {
+        str(file.relative_to(root))
+        for file in files
+        if "sandbox" not in file.parts and re.search(r"\brmtree\(", file.read_text())
+    }
+    assert deleting == {
+        "integrations/actions/backup_take.py",  # what an earlier attempt did not finish, and nobody holds
+        "integrations/clients/archive.py",  # the same, in its own attempt
+        "integrations/clients/prisma_alignment_file.py",  # a migration's folder that was not finished
+    }
+
+
+def test_a_held_leftover_is_not_taken_away_by_the_next_backup(
+    app_database: AppDatabase, new_context: Callable[..., Context]
+) -> None:
+    take = registry()["backup.take"]
+    context = new_context({"db": {"kind": "postgres", "url": app_database.admin_url}})
+    values = take.bind({"database": "db"}, context)
+    address = postgres.address(app_database.admin_url)
+    left = archive.place(context.folder, address, "earlier").partial
+    left.mkdir(parents=True)
+    until = datetime.now(UTC).date()
+    retention.hold(left, sha256="0", until=until, why="Somebody looks into it.", cutover="one")
+    with pytest.raises(Problem, match="is held until"):
+        take.run(values, Recorder())
+    assert left.is_dir()
 
 
 def test_a_damaged_backup_is_not_kept_as_if_it_were_whole(bind: Any, backup: dict[str, str]) -> None:
