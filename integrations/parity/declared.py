@@ -25,6 +25,11 @@ KINDS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
     "new_table": ("the target has a table more", frozenset(), frozenset()),
     "dropped_table": ("the target has a table less", frozenset(), frozenset()),
     "new_rows": ("the target has rows more", frozenset(), frozenset()),
+    "structure": (
+        "an index, constraint, trigger or default of the table, by its name, is not the same",
+        frozenset(),
+        frozenset({"column"}),
+    ),
     "not_compared": ("left out on purpose: a column, or a whole table", frozenset(), frozenset({"column"})),
 }
 

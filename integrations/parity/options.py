@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from integrations.parity.checks import SqlRule
 from integrations.parity.declared import Rule
+from integrations.parity.spots import Spot
 from integrations.parity.totals import Total
 
 
@@ -19,7 +20,9 @@ class Options:
     old. ``largest``: pages of the largest table that may be read. (0: no bound; a table that would
     exceed one is refused with a reason.) ``sample``: percent of the rows to look at (0: all; a
     sample is never “equal”). ``keep``: differing rows told a table. ``personal``: patterns
-    ``table.column`` of columns whose values are personal.
+    ``table.column`` of columns whose values are personal. ``structure``: whether indexes, constraints,
+    triggers, defaults, extensions and collations that differ are only told (“told”), stand against
+    “equal” unless they are declared (“judged”), or are not looked at (“off”).
     """
 
     rules: tuple[Rule, ...] = ()
@@ -34,6 +37,7 @@ class Options:
     sample: float = 0
     keep: int = 10_000
     views: tuple[str, ...] = ()
-    checks: tuple[Any, ...] = ()
-    spots: tuple[Any, ...] = ()
+    checks: tuple[SqlRule, ...] = ()
+    spots: tuple[Spot, ...] = ()
     personal: tuple[str, ...] = ()
+    structure: str = "told"  # or “judged”, or “off”

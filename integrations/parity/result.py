@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.parity.structure import undeclared
+from integrations.parity.structure import undeclared as parts_undeclared
 
 LIMIT = 380_000  # bytes of JSON that a result may have
 EXAMPLES = 100  # rows shown of a table
@@ -133,7 +133,7 @@ class Result:
             found.append(f"{_count(len(rules), 'rule')} answered differently ({_some(rules)})")
         if spots := [spot["table"] for spot in self.spots if not spot["equal"]]:
             found.append(f"{_count(len(spots), 'spot check')} not the same ({_some(spots)})")
-        if self.structure_judged and (other := undeclared(self.structure)):
+        if self.structure_judged and (other := parts_undeclared(self.structure)):
             found.append(f"{_count(len(other), 'part')} of the structure not the same ({_some(other)})")
         return found
 

@@ -1,0 +1,132 @@
+"""Rules in SQL must have the same answer on both sides, and named entities are laid side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.parity.checks import SqlRule, read_checks
+from integrations.parity.spots import Spot, read_spots
+from tests.integrations.parity.conftest import Pair
+
+TABLE = "create table gifts (id int primary key, amount numeric(10,2), kind text, more jsonb)"
+ROWS = """insert into gifts select i, i * 1.5, 'k' || i % 3, jsonb_build_object('n', i)
+  from generate_series(1, 9) i"""
+BY_KIND = SqlRule("gifts by kind", "select kind, count(*), sum(amount) from gifts group by 1")
+
+
+def check(pair: Pair, sql: str) -> dict[str, Any]:
+    return pair.compare(checks=(SqlRule("one", sql),)).checks[0]
+
+
+def test_a_rule_with_the_same_answer_in_whatever_order_is_equal(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    pair.target.run("update gifts set amount = amount where id < 4")  # the rows stand elsewhere now
+    found = pair.compare(checks=(BY_KIND,)).checks
+    assert found == [{
+        "name": "gifts by kind", "sql": BY_KIND.sql, "equal": True,
+        "source": [["k0", "3", "27.00"], ["k1", "3", "18.00"], ["k2", "3", "22.50"]],
+        "target": [["k0", "3", "27.00"], ["k1", "3", "18.00"], ["k2", "3", "22.50"]],
+    }]  # fmt: skip
+
+
+def test_another_answer_stands_against_equal(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    pair.target.run("update gifts set kind = 'k2' where id = 3")
+    result = pair.compare(checks=(BY_KIND,))
+    assert not result.checks[0]["equal"]
+    assert "1 rule answered differently (gifts by kind)" in result.summary
+
+
+def test_a_rule_that_cannot_be_answered_says_so_and_ends_nothing_else(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    pair.target.run("alter table gifts drop column kind", "alter table gifts add column other text")
+    broken, fine = pair.compare(checks=(BY_KIND, SqlRule("fine", "select 1"))).checks
+    assert (broken["equal"], broken["target"]) == (False, None)
+    assert 'target: column "kind" does not exist' in broken["reason"]
+    assert fine["equal"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "commit", "delete from gifts returning id", "select 1; drop table gifts",
+        "select 1) as a; commit; drop table gifts; select * from (select 1",
+        "with gone as (delete from gifts returning id) select * from gone",
+        "select nextval('numbers')", "select pg_advisory_lock(1), lo_create(0)",
+    ],
+)  # fmt: skip
+def test_nothing_is_ever_written_by_a_rule(pair: Pair, sql: str) -> None:
+    pair.both(TABLE, ROWS, "create sequence numbers")
+    found = check(pair, sql)
+    assert not found["equal"]
+    assert found["reason"]
+    untouched = "(select count(*) = 9 from gifts) and not (select is_called from numbers)"
+    pair.both(f"do $$ begin assert {untouched}; end $$")
+
+
+def test_a_rule_is_a_question_and_not_a_dump(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    assert "more than 100 rows" in check(pair, "select generate_series(1, 101)")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([{"name": "a"}], "check 1 must look like"),
+        ([{"name": "a", "sql": " "}], "check 1: name and sql are texts"),
+        ([{"name": "a", "sql": "select 1"}, {"name": "a", "sql": "select 2"}], "check 2: there is another"),
+    ],
+)
+def test_a_rule_that_is_none_is_named(given: list[Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_checks(given)
+
+
+def test_a_named_row_is_laid_side_by_side(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    pair.target.run(
+        "alter table gifts alter more type json", "update gifts set more = '{ \"n\":   4}' where id = 4"
+    )
+    same = pair.compare(spots=(Spot("gifts", {"id": "4"}),)).spots[0]
+    assert same["equal"], "a json means the same with other blanks"
+    assert same["columns"]["amount"] == ["6.00", "6.00"]
+    pair.target.run("update gifts set amount = 6.01 where id = 4")
+    result = pair.compare(spots=(Spot("gifts", {"kind": "k1", "id": "4"}, ("amount",)),))
+    both = {"amount": ["6.00", "6.01"]}
+    named = {"table": "gifts", "key": {"kind": "k1", "id": "4"}}
+    assert result.spots == [{**named, "equal": False, "columns": both}]
+    assert "1 spot check not the same (gifts)" in result.summary
+
+
+def test_a_row_that_is_not_there_or_not_alone_is_said(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    pair.target.run("delete from gifts where id = 9")
+    gone, neither, many, strange, nowhere = pair.compare(
+        spots=(
+            Spot("gifts", {"id": "9"}), Spot("gifts", {"id": "99"}), Spot("gifts", {"kind": "k1"}),
+            Spot("gifts", {"nme": "x"}), Spot("gift", {"id": "1"}),
+        )
+    ).spots  # fmt: skip
+    assert gone["reason"] == "there is no such row in the target"
+    assert gone["columns"]["id"] == ["9", None]
+    assert neither["reason"] == "there is no such row in the source and in the target"
+    assert "more than one row of gifts has this key" in many["reason"]
+    assert "gifts has no column nme that is compared" in strange["reason"]
+    assert "there is no table gift on both sides" in nowhere["reason"]
+    assert not any(one["equal"] for one in (gone, neither, many, strange, nowhere))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["users"], "spot check 1 must look like"),
+        ([{"table": "users", "key": {}}], "spot check 1: table is a name"),
+        ([{"table": "users", "key": {"id": 1}, "columns": "name"}], "spot check 1: columns is a list"),
+    ],
+)
+def test_a_spot_check_that_is_none_is_named(given: list[Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_spots(given)
+    assert read_spots([{"table": "users", "key": {"id": 1}}]) == (Spot("users", {"id": "1"}),)
