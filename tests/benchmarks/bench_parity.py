@@ -1,146 +1,103 @@
-"""How long a comparison takes, as ratios to plain scans of one side in the same run; never a timed test.
+"""How long a comparison takes, as ratios to plain scans and to other programs in the same run.
 
-``python tests/benchmarks/bench_parity.py --rows 200000`` starts a PostgreSQL of its own (or uses
-``--url``, a server where it may create databases) and prints a table.
+``./panel bench parity`` is quick and small; ``--full`` has the sizes that are promised, ``--peers`` puts
+other comparing programs beside it. It starts a PostgreSQL of its own and leaves nothing behind but what
+``--write`` asks for and the environments of the peers. It is never a timed test: a ratio that is missed
+is said in the table, and ends with exit code 1 only with ``--strict``. Findings that are wrong always do.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import secrets
-import shutil
+import os
+import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import psycopg
-from psycopg import sql
+from tests.benchmarks.parity import parts
+from tests.benchmarks.parity.parts import FULL, Sizes
+from tests.benchmarks.parity.servers import DEBIAN, Bench, bench
+from tests.benchmarks.parity.table import Table
 
-from cutover.embedded import Postgres, free_port
-from integrations.parity import baseline
-from integrations.parity.compare import Options, compare_before, compare_live
-from integrations.parity.declared import Declared
-from integrations.parity.plan import make_plans
-from integrations.parity.rowhash import Side
-from integrations.parity.snapshot import Server, Snapshot
-from integrations.parity.tables import read_tables
+Part = Callable[[Bench, Sizes], Iterator[Table]]
+PARTS: dict[str, Part] = {
+    "headline": lambda server, sizes: parts.headline(server, sizes, peers=False),
+    "many": parts.many,
+    "scale": parts.scale,
+    "small": parts.small,
+    "workers": parts.workers,
+}
+ABOUT = """# What a comparison costs
 
-DONATIONS = """
-create table donations (id bigint primary key, donor_name text, email text, amount numeric(12,2),
-  currency text, notes text, created_at timestamptz, meta jsonb, is_recurring boolean, external_ref uuid);
-insert into donations select i, 'Donor ' || i, 'donor' || i || '@example.org', (i % 100000) / 7.0,
-  (array['EUR','NGN','USD'])[1 + i % 3], case when i % 4 = 0 then 'note ' || i end,
-  timestamptz '2020-01-01' + i * interval '17.123457 s',
-  jsonb_build_object('ref', i, 'channel', 'web', 'tags', jsonb_build_array('a', i % 7)), i % 5 = 0,
-  md5(i::text)::uuid
-  from generate_series(1, {rows}) i;
-vacuum analyze donations;
-"""
-EDITS = """
-update donations set amount = -amount where id = 7; update donations set notes = '' where id = {rows} / 2;
-delete from donations where id = {rows} / 3;
+Made by `./panel bench parity {options}`: one run on one machine, so that each number is a ratio to another
+of the same run. {machine}
+
+Source and target are two databases of one server and share its cores with the client. Times are medians
+where a part was run more than once. Every run's findings are held against the edits that were made.
 """
 
 
-@contextmanager
-def server(url: str) -> Iterator[Callable[[str], str]]:
-    """A function from the name of a database to its address."""
-    if url:
-        yield lambda name: f"{url.rpartition('/')[0]}/{name}"
-        return
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False)
-    try:
-        yield postgres.start().url
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder)
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="./panel bench parity", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the sizes that are promised (some 15 minutes)")
+    parser.add_argument("--peers", action="store_true", help="put up other programs and run them, too")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas: {', '.join(PARTS)}")
+    parser.add_argument("--times", type=int, default=3, help="runs of which the median is taken")
+    parser.add_argument("--postgres", type=Path, help="folder of another PostgreSQL's programs")
+    parser.add_argument("--write", type=Path, help="keep the tables in this file, as Markdown")
+    parser.add_argument("--strict", action="store_true", help="exit code 1 when a ratio is missed")
+    return parser
 
 
-def prepare(address: Callable[[str], str], rows: int) -> tuple[str, str]:
-    """Two databases, equal but for three rows."""
-    with psycopg.connect(address("postgres"), autocommit=True) as admin:
-        for name in ("bench_source", "bench_target"):
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        admin.execute("create database bench_source")
-        with psycopg.connect(address("bench_source"), autocommit=True) as source:
-            for statement in DONATIONS.format(rows=rows).split(";\n"):
-                if statement.strip():
-                    source.execute(statement)  # type: ignore[call-overload]
-        admin.execute("create database bench_target template bench_source")
-    with psycopg.connect(address("bench_target"), autocommit=True) as target:
-        target.execute(EDITS.format(rows=rows))  # type: ignore[call-overload]
-        target.execute("vacuum donations")
-    return address("bench_source"), address("bench_target")
-
-
-def timed(times: int, work: Callable[[], Any]) -> float:
-    """Median of seconds."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return median(seconds)
-
-
-def hash_scan(server: Server) -> None:
-    """One side's exact row hashes in one sum, without buckets, by one process of the server: the floor
-    of any such comparison where both sides share the cores."""
-    with Snapshot(server) as snapshot:
-        snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
-        tables = read_tables(snapshot)
-        (plan,) = make_plans(tables, tables, Declared(()))[0]
-        side = Side(plan, "source")
-        snapshot.rows(sql.SQL("SELECT sum({}) FROM {}").format(side.row_hash, side.rows))
-
-
-def count(server: Server) -> None:
-    """One side's count(*)."""
-    with Snapshot(server) as snapshot:
-        snapshot.rows(sql.SQL("SELECT count(*) FROM donations"))
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--url", default="")
+def main() -> int:
+    """Measures, prints as it goes, and writes."""
+    parser = arguments()
     asked = parser.parse_args()
-    with server(asked.url) as address:
-        source, target = (Server.at(url) for url in prepare(address, asked.rows))
-        found = compare_live(source, target, Options()).tables[0]
-        assert (found.changed, found.missing, found.extra) == (2, 1, 0), found
-        with Snapshot(source) as snapshot:
-            kept = baseline.take(snapshot)
-        seconds = {
-            "count(*) of one side": timed(asked.times, lambda: count(source)),
-            "hash scan of one side, no buckets": timed(asked.times, lambda: hash_scan(source)),
-            "comparison of both sides, 3 rows differ": timed(
-                asked.times, lambda: compare_live(source, target, Options())
-            ),
-            "comparison, equal": timed(asked.times, lambda: compare_live(source, source, Options())),
-            "before against after, rows named": timed(
-                asked.times, lambda: compare_before(kept, target, Options(), backup=source)
-            ),
-        }
-    counted, scanned = list(seconds.values())[:2]
-    print(f"{asked.rows:,} rows of 10 columns, median of {asked.times}\n")
-    print(f"{'':42}{'seconds':>9}{'× count(*)':>12}{'× hash scan':>13}")
-    for what, value in seconds.items():
-        print(f"{what:42}{value:9.3f}{value / counted:12.1f}{value / scanned:13.2f}")
-    print(f"\nclient memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    wanted = asked.only.split(",")
+    if unknown := [name for name in wanted if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    sizes = Sizes(**{**vars(FULL if asked.full else Sizes()), "times": asked.times})
+    tables: list[Table] = []
+    with bench(_programs(asked)) as server:
+        about = _about(server)
+        print(about, flush=True)
+        for name in wanted:
+            for table in _run(name, server, sizes, asked.peers):
+                print(f"\n{table.as_text()}", flush=True)
+                tables.append(table)
+    if asked.write:
+        head = ABOUT.format(options=" ".join(_without_write(sys.argv[1:])), machine=about)
+        asked.write.write_text("\n".join([head, *(table.as_markdown() for table in tables)]))
+    missed = [line for table in tables for line in table.lines if line.missed]
+    return int(bool(missed) and asked.strict)
+
+
+def _run(name: str, server: Bench, sizes: Sizes, peers: bool) -> Iterator[Table]:
+    started = time.monotonic()
+    yield from parts.headline(server, sizes, peers) if name == "headline" else PARTS[name](server, sizes)
+    print(f"({name}: {time.monotonic() - started:.0f} s in all)", flush=True)
+
+
+def _programs(asked: argparse.Namespace) -> Path | None:
+    """PostgreSQL 15 where peers are asked for and it is there: one of them has a library for it."""
+    if asked.postgres or not asked.peers:
+        return asked.postgres
+    return DEBIAN if DEBIAN.is_dir() else None
+
+
+def _about(server: Bench) -> str:
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    return f"PostgreSQL {server.release}, {cores}, Python {platform.python_version()}."
+
+
+def _without_write(options: list[str]) -> list[str]:
+    return [word for n, word in enumerate(options) if word != "--write" and options[n - 1 : n] != ["--write"]]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

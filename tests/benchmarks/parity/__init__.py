@@ -1,0 +1,1 @@
+"""Data, measured parts and peers of the benchmark of the parity engine."""

@@ -1,0 +1,201 @@
+"""The parts of the benchmark: each makes its data, proves that the findings are right, and measures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from psycopg import sql
+
+from integrations.parity.compare import Options, compare_live
+from integrations.parity.declared import Declared
+from integrations.parity.plan import make_plans
+from integrations.parity.result import Result, TableResult
+from integrations.parity.rowhash import Side
+from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.tables import read_tables
+from tests.benchmarks.parity.data import FOUND, SOURCE, TARGET, make_pair, make_small_tables
+from tests.benchmarks.parity.peers import PEERS, Absent, found_by, measured
+from tests.benchmarks.parity.servers import Bench
+from tests.benchmarks.parity.table import Line, Table
+
+ROOT = Path(__file__).parents[3]
+MEMORY = 200  # MB that the client may take, whatever the table
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many rows and tables each part has, and of how many runs the median is taken."""
+
+    donations: int = 100_000
+    attendance: int = 25_000
+    scale: tuple[int, ...] = (50_000, 200_000, 800_000)
+    small: int = 50
+    times: int = 3
+
+
+FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
+
+
+def timed(times: int, work: Callable[[], Any]) -> float:
+    """Median of seconds."""
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds)
+
+
+def compare(bench: Bench, **options: Any) -> Result:
+    """Source and target, all tables."""
+    sides = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
+    return compare_live(*sides, Options(**options))
+
+
+def must_be(table: TableResult, changed: int, missing: int, extra: int) -> None:
+    """A time is worth nothing when what was found is not what was done."""
+    found = (table.changed, table.missing, table.extra)
+    assert found == (changed, missing, extra), f"{table.table}: {found} instead of {changed, missing, extra}"
+    assert not table.unsound, table.unsound
+
+
+def hash_scan(server: Server) -> None:
+    """One side's exact row hashes in one sum, without buckets, by one process of the server: the floor
+    of any such comparison where both sides share the cores."""
+    with Snapshot(server) as snapshot:
+        snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
+        tables = read_tables(snapshot)
+        (plan,) = make_plans(tables, tables, Declared(()))[0]
+        side = Side(plan, "source")
+        snapshot.rows(sql.SQL("SELECT sum({}) FROM {}").format(side.row_hash, side.rows))
+
+
+def headline(bench: Bench, sizes: Sizes, peers: bool) -> Iterator[Table]:
+    """Ten differences: ours, the floor, and the peers, all comparing all columns."""
+    for name, rows in (("donations", sizes.donations), ("attendance", sizes.attendance)):
+        make_pair(bench, {name: rows})
+        (found,) = compare(bench).tables
+        must_be(found, *FOUND)
+        ours = timed(sizes.times, lambda: compare(bench))
+        lines = [_ours(ours), _floor(bench, sizes, ours), *_cost(bench, ours)]
+        if peers:
+            lines += [_peer(bench, peer, found, ours) for peer in PEERS]
+        yield Table(f"{name}: {rows:,} rows, 10 differences", lines)
+
+
+def _ours(seconds: float) -> Line:
+    return Line("comparison of both sides, rows and columns named", seconds)
+
+
+def _floor(bench: Bench, sizes: Sizes, ours: float) -> Line:
+    floor = timed(sizes.times, lambda: hash_scan(Server.at(bench.url(SOURCE))))
+    what = "hash scan of one side alone, no buckets"
+    return Line(what, floor, ours / floor, "comparison / scan", ("at most", 1.25))
+
+
+def _cost(bench: Bench, ours: float) -> Iterator[Line]:
+    """What one comparison costs the server, by the kernel's and by PostgreSQL's own count."""
+    cpu, pages = bench.cpu_seconds(), bench.pages_read(SOURCE, TARGET)
+    compare(bench)
+    time.sleep(1)  # sessions that have ended hand in their counts
+    cpu, pages = bench.cpu_seconds() - cpu, bench.pages_read(SOURCE, TARGET) - pages
+    yield Line("CPU of the server for both sides", cpu, cpu / ours, "cores")
+    yield Line(f"pages of 8 kB read: {pages:,}", None)
+
+
+def _peer(bench: Bench, peer: Any, found: TableResult, ours: float) -> Line:
+    columns = [row for (row,) in _columns(bench, found.table)]
+    keys = {str(row.key["id"]) for row in found.examples}
+    try:
+        seconds, named = measured(peer, bench, found.table, columns)
+    except (Absent, RuntimeError, subprocess.TimeoutExpired) as error:
+        return Line(peer.name, None, note=f"not run: {error}")
+    said = "; ".join(filter(None, (found_by(peer, named, keys), peer.note)))
+    return Line(peer.name, seconds, seconds / ours, "× ours", ("at least", peer.wanted), said)
+
+
+def _columns(bench: Bench, table: str) -> list[tuple[Any, ...]]:
+    question = (
+        "SELECT column_name::text FROM information_schema.columns"
+        " WHERE table_name = {} AND column_name <> 'id' ORDER BY ordinal_position"
+    )
+    with Snapshot(Server.at(bench.url(SOURCE))) as snapshot:
+        return snapshot.rows(sql.SQL(question).format(sql.Literal(table)))
+
+
+def many(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+    """One row in a hundred changed, everywhere in the table, against ten differences."""
+    rows = sizes.donations
+    make_pair(bench, {"donations": rows})
+    few = timed(sizes.times, lambda: compare(bench))
+    bench.run(TARGET, "update donations set currency = 'GHS' where id % 100 = 50", "vacuum analyze")
+    more = bench.value("select count(*) from donations where currency = 'GHS'", TARGET)
+    (found,) = compare(bench).tables
+    assert more <= found.changed <= more + FOUND[0], (found.changed, more)
+    many = timed(sizes.times, lambda: compare(bench))
+    lines = [
+        Line("10 differences", few),
+        Line(f"{found.differing:,} differences", many, many / few, "× that of 10", ("at most", 1.4)),
+    ]
+    yield Table(f"Many differences: {rows:,} rows, one in a hundred changed", lines)
+
+
+def scale(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+    """Time and the client's memory as the table grows."""
+    lines: list[Line] = []
+    for rows in sizes.scale:
+        make_pair(bench, {"donations": rows})
+        bench.run(SOURCE, "select count(*) from donations")
+        times = sizes.times if rows < 4_000_000 else 1
+        runs = [_alone(bench) for _ in range(times)]
+        seconds, memory = median(run[0] for run in runs), max(run[1] for run in runs)
+        what = f"{rows:,} rows, client at most {memory} MB"
+        note = f"more memory than {MEMORY} MB" if memory > MEMORY else ""
+        if lines:
+            first = float(lines[0].seconds or 0) * rows / sizes.scale[0]
+            lines.append(Line(what, seconds, seconds / first, "× in proportion", ("at most", 1.1), note))
+        else:
+            lines.append(Line(what, seconds, note=note))
+    yield Table("Growth: donations, 10 differences, as a program of its own", lines)
+
+
+def _alone(bench: Bench) -> tuple[float, int]:
+    """Seconds and MB of memory of the command line, start of Python included."""
+    command = [sys.executable, "-m", "integrations.parity", "env:ONE", "env:OTHER", "--json"]
+    sides = {"ONE": bench.url(SOURCE), "OTHER": bench.url(TARGET)}
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **sides}, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 1, f"different was expected, and it ended with {process.returncode}"
+    return time.perf_counter() - started, usage.ru_maxrss // 1024
+
+
+def small(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+    """Many small tables: what one table costs beside its rows."""
+    make_small_tables(bench, sizes.small)
+    assert compare(bench).equal
+    seconds = timed(sizes.times, lambda: compare(bench))
+    a_table = 1000 * seconds / sizes.small
+    line = Line(f"{sizes.small} tables of 100 rows, equal", seconds, a_table, "ms a table", ("at most", 10))
+    yield Table("Small tables", [line])
+
+
+def workers(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+    """Connections a side; more than the cores carry cannot be faster."""
+    make_pair(bench, {"donations": sizes.donations})
+    lines: list[Line] = []
+    for number in (1, 2, 4):
+        must_be(compare(bench, workers=number).tables[0], *FOUND)
+        seconds = timed(sizes.times, lambda n=number: compare(bench, workers=n))  # type: ignore[misc]
+        ratio = seconds / float(lines[0].seconds or 0) if lines else None
+        lines.append(Line(f"{number} a side", seconds, ratio, "× one a side" if lines else ""))
+    yield Table(f"Workers: {sizes.donations:,} rows, {os.cpu_count()} cores for both sides and us", lines)

@@ -1,0 +1,124 @@
+"""A PostgreSQL for the benchmark: the panel's own, or another release whose programs are on the machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from cutover.embedded import Postgres, free_port
+
+SETTINGS = {
+    "shared_buffers": "2GB", "max_wal_size": "16GB", "maintenance_work_mem": "512MB", "autovacuum": "off",
+    "max_parallel_workers": "8", "wal_level": "minimal", "max_wal_senders": "0",
+}  # fmt: skip
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
+
+
+class OtherRelease(Postgres):
+    """The server of another release, by the folder of its programs."""
+
+    programs: Path
+
+    def start(self) -> OtherRelease:
+        """Starts it with pg_ctl and waits until it answers; its process is looked up by its file."""
+        owner = {"user": self._user, "group": "nogroup"} if self._user else {}
+        for folder in (self.folder, self.sockets):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            self._give_away(folder)
+        self._initdb(self.programs)
+        options = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
+        where = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.sockets}"
+        subprocess.run(
+            [self.programs / "pg_ctl", "-D", self.data, "-w", "-s", "-l", self.data / "log", "-o",
+             f"{where} -c fsync=off {options}", "start"],
+            check=True, cwd="/", **owner,  # type: ignore[call-overload]
+        )  # fmt: skip
+        return self
+
+    def stop(self) -> None:
+        """Ends it at once."""
+        owner = {"user": self._user, "group": "nogroup"} if self._user else {}
+        command = [self.programs / "pg_ctl", "-D", self.data, "-w", "-s", "-m", "immediate", "stop"]
+        subprocess.run(command, check=False, cwd="/", **owner)  # type: ignore[call-overload]
+
+
+class Bench:
+    """A server that databases are made on and thrown away from."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self.postgres = postgres
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database, over TCP as in life."""
+        return self.postgres.url(database)
+
+    def run(self, database: str, *statements: str) -> None:
+        """Statements outside of a transaction."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
+
+    def value(self, question: str, database: str = "postgres") -> int:
+        """One number."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+            return int(row[0])
+
+    def create(self, database: str, template: str = "template1") -> None:
+        """A database, made anew."""
+        self.drop(database)
+        made = sql.SQL("create database {} template {}")
+        names = sql.Identifier(database), sql.Identifier(template)
+        self.run("postgres", made.format(*names).as_string())
+
+    def drop(self, database: str) -> None:
+        """Gone, with its sessions."""
+        gone = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database))
+        self.run("postgres", gone.as_string())
+
+    @property
+    def release(self) -> str:
+        """Such as “15.18”."""
+        number = self.value("select current_setting('server_version_num')::int")
+        return f"{number // 10000}.{number % 10000}"
+
+    def cpu_seconds(self) -> float:
+        """Of all sessions that have ended: what the first process has waited for, by the kernel's count."""
+        pid = int((self.postgres.data / "postmaster.pid").read_text().splitlines()[0])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+    def pages_read(self, *databases: str) -> int:
+        """8 kB pages that were asked for in these databases, from the cache or from disk."""
+        names = ", ".join(f"'{name}'" for name in databases)
+        question = f"select sum(blks_hit + blks_read) from pg_stat_database where datname in ({names})"
+        return self.value(question)
+
+
+@contextmanager
+def bench(programs: Path | None) -> Iterator[Bench]:
+    """A server of its own in a folder that is removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    kind = OtherRelease if programs else Postgres
+    postgres = kind(
+        folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False, settings=SETTINGS
+    )
+    if isinstance(postgres, OtherRelease) and programs:
+        postgres.programs = programs
+    try:
+        postgres.start()
+        yield Bench(postgres)
+    finally:
+        postgres.stop()
+        shutil.rmtree(folder)

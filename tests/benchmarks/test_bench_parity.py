@@ -1,0 +1,59 @@
+"""The benchmark measures what it says: right findings first, ratios after, misses said as misses."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutover.embedded import Postgres
+from integrations.parity.result import TableResult
+from tests.benchmarks.parity.parts import Sizes, headline, many, must_be, small, workers
+from tests.benchmarks.parity.peers import PEERS, found_by
+from tests.benchmarks.parity.servers import Bench
+from tests.benchmarks.parity.table import Line, Table
+
+TINY = Sizes(donations=2000, attendance=500, small=3, times=1)
+
+
+@pytest.fixture
+def bench(postgres_server: Postgres) -> Bench:
+    return Bench(postgres_server)
+
+
+def test_a_ratio_beyond_its_bound_is_said_to_be_missed() -> None:
+    assert Line("a", 1.0, 1.26, "", ("at most", 1.25)).missed
+    assert not Line("a", 1.0, 1.25, "", ("at most", 1.25)).missed
+    assert Line("a", 1.0, 4.4, "", ("at least", 4.5)).missed
+    table = Table("t", [Line("a", 1.0, 4.4, "× ours", ("at least", 4.5))])
+    assert "| a | 1.000 | 4.40 × ours | at least 4.5 | missed |" in table.as_markdown()
+    assert "missed" in table.as_text()
+
+
+def test_findings_that_are_not_the_edits_end_the_run() -> None:
+    with pytest.raises(AssertionError, match="instead of"):
+        must_be(TableResult("t", changed=2), 3, 0, 0)
+    with pytest.raises(AssertionError, match="no common form"):
+        must_be(TableResult("t", unsound=["no common form"]), 0, 0, 0)
+
+
+def test_a_peer_that_finds_more_speaks_against_us_and_one_that_finds_less_against_itself() -> None:
+    exact, loose = PEERS[0], PEERS[2]
+    assert found_by(exact, {"1"}, {"1"}) == ""
+    with pytest.raises(AssertionError, match="reladiff"):
+        found_by(exact, {"1", "2"}, {"1"})
+    with pytest.raises(AssertionError, match="reladiff"):
+        found_by(exact, set(), {"1"})
+    assert found_by(loose, {"1"}, {"1", "2"}) == "it finds 1 of 2"
+
+
+@pytest.mark.slow
+def test_every_part_finds_its_edits(bench: Bench) -> None:
+    tables = [
+        *headline(bench, TINY, peers=False),
+        *many(bench, TINY),
+        *small(bench, TINY),
+        *workers(bench, TINY),
+    ]
+    assert [table.title.split(":")[0] for table in tables] == [
+        "donations", "attendance", "Many differences", "Small tables", "Workers",
+    ]  # fmt: skip
+    assert all(line.seconds or line.what.startswith("pages") for table in tables for line in table.lines)
