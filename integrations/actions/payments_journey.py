@@ -24,11 +24,12 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.clients.payments import Mode, Payment, Provider, provider_of, refuse_wrong_mode
+from integrations.clients.payments import Busy, Mode, Payment, Provider, provider_of, refuse_wrong_mode
 from integrations.clients.payments.units import shown
-from integrations.errors import Problem
+from integrations.errors import Problem, Unreachable
 
-POLL = 0.5  # seconds between two looks
+POLL, SELDOM = 0.5, 5.0  # seconds between two looks: at first, and after a while
+SETTLING = 60.0  # seconds for a refund to show; Paystack only queues it
 PATIENCE = 15 * 60  # seconds for a person to pay
 BY_HAND = "It gives money back in its dashboard only: refund this test payment there."
 BACK = "https://example.org/"  # where the checkout leads afterwards; nobody has to be there
@@ -44,7 +45,8 @@ class PaymentsJourney(Action):
 
     class Params(ActionForm):
         """``provider``; ``minor``: the amount in minor units of ISO 4217 (default 10000); ``currency``
-        (default that of the provider's system, else NGN); ``minutes``: how long a person has to pay (default 15)."""
+        (default that of the provider's system, else NGN); ``minutes``: how long a person has to pay
+        (default 15)."""
 
         provider = SystemField(kind="payments")
         minor = forms.IntegerField(min_value=100, max_value=1_000_000, required=False)
@@ -91,7 +93,7 @@ class PaymentsJourney(Action):
             return Outcome(not wrong, wrong or f"{one.name}: begun and paid. {BY_HAND}")
         said = one.refund(payment) if not payment.refunded else payment.state
         report.log(f"Refund: {said}")
-        after = one.look(reference)
+        after = _settled(one, reference, report)
         report.evidence(journey={"provider": one.name, **asdict(after or payment), "refund": said})
         if wrong:
             return Outcome(False, wrong)
@@ -147,17 +149,44 @@ def _refuse_live(one: Provider, params: Values) -> None:
 
 
 def _wait(one: Provider, reference: str, params: Values, report: Report) -> Payment | None:
+    """Until somebody paid or the time is over. A provider that is busy, down or silent for a moment ends no
+    wait: whoever pays meanwhile would be left with a payment that nobody gives back."""
     until, began = time.monotonic() + _seconds(params), time.monotonic()
     while True:
-        payment = one.look(reference)
-        if (payment and payment.paid) or time.monotonic() > until:
-            return payment
+        pause = min(SELDOM, POLL + (time.monotonic() - began) / 20)
+        try:
+            payment = one.look(reference)
+            if (payment and payment.paid) or time.monotonic() > until:
+                return payment
+        except (Busy, Unreachable) as silence:
+            if time.monotonic() > until:
+                raise
+            report.log(f"Not seen: {silence.what} Asking again.")
+            pause = max(pause, getattr(silence, "seconds", SELDOM))
         report.raise_if_cancelled()
-        left = until - time.monotonic()
+        left = max(0.0, until - time.monotonic())
         report.progress(
             time.monotonic() - began, _seconds(params), f"waiting for somebody to pay, {left:.0f} s left"
         )
-        time.sleep(POLL)
+        _sleep(min(pause, left + POLL), report)
+
+
+def _settled(one: Provider, reference: str, report: Report) -> Payment | None:
+    """The payment once its refund shows, or as it stands when that takes too long."""
+    until = time.monotonic() + SETTLING
+    while True:
+        payment = one.look(reference)
+        if (payment and payment.refunded) or time.monotonic() > until:
+            return payment
+        _sleep(POLL, report)
+
+
+def _sleep(seconds: float, report: Report) -> None:
+    """In short naps, so that a cancel does not wait."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(min(POLL, max(0.0, until - time.monotonic())))
+        report.raise_if_cancelled()
 
 
 def _wrong(payment: Payment, params: Values) -> str:

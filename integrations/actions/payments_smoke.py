@@ -19,9 +19,14 @@ from integrations.actions.base import (
     Seen,
     Values,
 )
-from integrations.clients.payments import Provider, provider_of, refuse_wrong_mode
+from integrations.clients.payments import Mode, Provider, provider_of, refuse_wrong_mode
 from integrations.credentials import fingerprint
 from integrations.errors import Problem
+
+UNTOLD = (
+    "the key opens, but neither its prefix nor the provider tells whether it is a test or a live one. Take "
+    "the key as the provider gives it, and the provider's own address in url:."
+)
 
 
 @register
@@ -89,7 +94,9 @@ def _asked(one: Provider, params: Values) -> dict[str, Any]:
     try:
         refuse_wrong_mode(rehearsal, one.mode, one.system.name)
         account = one.account()
-        refuse_wrong_mode(rehearsal, account.mode, one.system.name)
+        refuse_wrong_mode(rehearsal, account.mode, one.system.name, asked=True)
     except Problem as problem:
         return {**facts, "ok": False, "said": str(problem)}
+    if account.mode == Mode.UNKNOWN:
+        return {**facts, "ok": False, "said": f"{one.system.name}: {UNTOLD}"}
     return {**facts, "ok": True, "mode": account.mode.value, "said": account.said}

@@ -27,7 +27,7 @@ from integrations.actions.base import (
 )
 from integrations.actions.payments_smoke import providers
 from integrations.clients import postgres
-from integrations.clients.payments import Provider
+from integrations.clients.payments import Mode, Provider, mode_of_key, refuse_wrong_mode
 from integrations.credentials import Credentials
 from integrations.errors import Problem
 
@@ -36,7 +36,10 @@ REFUSED = (401, 403)
 
 @register
 class SecretsRevoked(Action):
-    """The old values come from the encrypted export, and go nowhere but to the provider that gave them."""
+    """A refusal counts only beside the new key, which opens the same door: a wrong address refuses everybody.
+
+    The old values come from the encrypted export, and go nowhere but to the provider that gave them.
+    """
 
     key, title = "secrets.revoked", "See that the old keys are refused by their providers"
     effect = Effect.PURE
@@ -53,7 +56,8 @@ class SecretsRevoked(Action):
     def preview(self, params: Values) -> Preview:
         """The reads, each by the old key."""
         lines = [
-            f"GET {one.system['url']}{one.read_path} by the old {_name(one)}" for one in providers(params)
+            f"GET {one.system['url']}{one.read_path} by the old {_name(one)}, and by the new one"
+            for one in providers(params)
         ]
         if params.login:
             lines.append(f"Connect to {postgres.address(params.login['url'])} by the old login.")
@@ -66,7 +70,7 @@ class SecretsRevoked(Action):
         facts = []
         for one in providers(params):
             report.raise_if_cancelled()
-            facts.append(_asked(one, old.get(_name(one)) or ""))
+            facts.append(_fact(one, old.get(_name(one)) or "", params.context.rehearsal))
         if params.login:
             facts.append(_login(params))
         for fact in facts:
@@ -98,25 +102,33 @@ def _old_values(params: Values) -> dict[str, str | None]:
     return dict(dotenv_values(stream=io.StringIO(text), interpolate=False))
 
 
-def _asked(one: Provider, key: str) -> dict[str, Any]:
-    name = f"{one.name}'s old key"
+def _fact(one: Provider, key: str, rehearsal: bool) -> dict[str, Any]:
+    try:
+        refused, said = _asked(one, key, rehearsal)
+    except Problem as silence:  # of one provider: the others are asked all the same
+        refused, said = False, f"could not be tried: {silence.what}"
+    return {"name": f"{one.name}'s old key", "refused": refused, "said": said}
+
+
+def _asked(one: Provider, key: str, rehearsal: bool) -> tuple[bool, str]:
+    """Whether it is refused, and a sentence. Raises `Problem` when nobody answers."""
+    new = one.system["secret_key"]
     if not key:
-        return {
-            "name": name,
-            "refused": False,
-            "said": "is not in the export: nobody knows whether it is revoked.",
-        }
-    if key == one.system["secret_key"]:
-        return {"name": name, "refused": False, "said": "is the new estate's key, too: rotate it first."}
+        return False, "is not in the export: nobody knows whether it is revoked."
+    if key == new:
+        return False, "is the new estate's key, too: rotate it first."
+    if rehearsal and mode_of_key(one.name, key) == Mode.LIVE:
+        return False, "is a live key, and this is a rehearsal: it was not sent. Rehearse with a test key."
     reply = one.read_with(key)
-    if reply.status in REFUSED:
-        return {"name": name, "refused": True, "said": f"is refused ({reply.status})."}
-    said = (
-        "still opens: revoke it in the dashboard."
-        if reply.ok
-        else f"gets {reply.status}, which says nothing."
-    )
-    return {"name": name, "refused": False, "said": said}
+    if reply.ok:
+        return False, "still opens: revoke it in the dashboard."
+    if reply.status not in REFUSED:
+        return False, f"gets {reply.status}, which says nothing."
+    refuse_wrong_mode(rehearsal, one.mode, one.system.name)
+    beside = one.read_with(new)
+    if not beside.ok:
+        return False, f"gets {reply.status}, but so does the new one ({beside.status}): that says nothing."
+    return True, f"is refused ({reply.status}), while the new one opens."
 
 
 def _login(params: Values) -> dict[str, Any]:

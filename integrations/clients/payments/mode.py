@@ -24,17 +24,21 @@ PREFIXES = {
 
 
 def mode_of_key(provider: str, key: str) -> Mode:
-    """What the prefix says."""
-    found = (mode for prefix, mode in PREFIXES[provider].items() if key.startswith(prefix))
+    """What the prefix says; a blank before it, which a header would lose, hides nothing."""
+    found = (mode for prefix, mode in PREFIXES[provider].items() if key.strip().startswith(prefix))
     return next(found, Mode.UNKNOWN)
 
 
-def refuse_wrong_mode(rehearsal: bool, mode: Mode, system: str) -> None:
-    """Raises `Problem` for a live key in a rehearsal, and for a test key in production."""
+def refuse_wrong_mode(rehearsal: bool, mode: Mode, system: str, *, asked: bool = False) -> None:
+    """Raises `Problem` for a live key in a rehearsal, and for a test key in production.
+
+    ``asked`` when the provider said so of itself: then the key was shown to it, by a harmless read.
+    """
     if rehearsal and mode == Mode.LIVE:
+        done = "It was only read with it." if asked else "Nothing was sent with it."
         raise Problem(
             f"“{system}” has a live key, and this is a rehearsal.",
-            means="A rehearsal must not be able to move real money. Nothing was sent with it.",
+            means=f"A rehearsal must not be able to move real money. {done}",
             next="Give the rehearsal the provider's test key.",
         )
     if not rehearsal and mode == Mode.TEST:

@@ -34,6 +34,12 @@ class Account:
     said: str
 
 
+class Busy(Problem):
+    """It asks for patience or has a fault of its own, for a while: ask again in ``seconds``."""
+
+    seconds: float = 5.0
+
+
 class Provider:
     """One provider behind a system of kind ``payments``."""
 
@@ -62,7 +68,15 @@ class Provider:
                 means=f"It says: {reply.says()}",
                 next="Another estate's key, a revoked one, or one with a blank in it: compare fingerprints.",
             )
-        return self.understood(self.checked(reply))
+        body = self.checked(reply)
+        try:
+            return self.understood(body)
+        except (KeyError, TypeError, AttributeError):
+            raise Problem(
+                f"{self.name.capitalize()} answers {self.read_path} in another shape than it documents.",
+                means="The key was taken, and whose it is cannot be told.",
+                next="Check url: of the system; it may lead to something else.",
+            ) from None
 
     def read_with(self, key: str) -> Reply:
         """The harmless read by some key: any status is an answer."""
@@ -100,18 +114,19 @@ class Provider:
     def checked(self, reply: Reply) -> Any:
         """The body as JSON. Raises `Problem` for every refusal."""
         if reply.status == 429:
-            wait = reply.headers.get("retry-after", "a while")
-            raise Problem(
+            told = reply.headers.get("retry-after", "")
+            busy = Busy(
                 f"{self.name.capitalize()} asks for patience (429).",
                 means="Too many requests came with this key; nothing was done.",
-                next=f"Wait {wait} seconds, then start this again.",
+                next=f"Wait {f'{told} seconds' if told.isdecimal() else 'a while'}, then start this again.",
             )
+            busy.seconds = float(told) if told.isdecimal() else Busy.seconds
+            raise busy
         if not reply.ok:
-            raise Problem(
+            fault = reply.status >= 500
+            raise (Busy if fault else Problem)(
                 f"{self.name.capitalize()} answered {reply.status}: {reply.says()}",
-                means="What was asked was not done."
-                if reply.status < 500
-                else "It is not known what it did.",
+                means="It is not known what it did." if fault else "What was asked was not done.",
                 next="Look into its dashboard; correct what it names, then start this again.",
             )
         try:

@@ -30,6 +30,7 @@ class Gift:
     currency: str
     paid: bool = False
     refunded: int = 0
+    refunded_at: float = 0.0
     key: str = ""  # the idempotency key it was made with
     made_at: float = field(default_factory=time.time)
 
@@ -75,6 +76,7 @@ class Ledger:
             if minor <= 0 or gift.refunded + minor > gift.minor:
                 return "Refund amount is more than what is left of the transaction"
             gift.refunded += minor
+            gift.refunded_at = time.time()
             return ""
 
     def checkout(self, asked: Asked) -> Answer:

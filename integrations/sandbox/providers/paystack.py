@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ from integrations.sandbox.serving import Answer, Asked
 CURRENCIES = dict.fromkeys(("NGN", "GHS", "ZAR", "USD", "KES", "XOF"), 2)
 UNDIVIDED = frozenset({"XOF"})  # counted in hundredths all the same, and whole only
 LEAST = 100  # minor units
+QUEUED = 1.0  # seconds in which a refund waits, and its transaction still says “success”
 
 
 class Paystack:
@@ -70,7 +72,8 @@ class Paystack:
         return said(200, "Verification successful", self._facts(gift))
 
     def _facts(self, gift: Gift) -> dict[str, Any]:
-        status = "abandoned" if not gift.paid else "reversed" if gift.refunded >= gift.minor else "success"
+        settled = gift.refunded >= gift.minor and time.time() >= gift.refunded_at + QUEUED
+        status = "abandoned" if not gift.paid else "reversed" if settled else "success"
         return {
             "id": gift.number,
             "domain": "test",

@@ -97,6 +97,24 @@ def test_a_cancel_half_way_leaves_what_a_probe_and_a_second_run_find_again(bind:
     assert "begun" in finding.saw
 
 
+def test_a_provider_that_is_down_for_a_moment_ends_no_wait(bind: Any, world: World) -> None:
+    class Troubled(Payer):
+        def log(self, line: str) -> None:
+            super().log(line)
+            if line.startswith("Open"):
+                world.tell("flutterwave", "down")
+            if line.startswith("Not seen"):
+                world.tell("flutterwave", "well")
+
+    report = Troubled()
+    try:
+        outcome = ACTION.run(bind("flutterwave", attempt="troubled"), report)
+    finally:
+        world.tell("flutterwave", "well")
+    assert outcome.ok, outcome.summary
+    assert "Not seen: Flutterwave answered 503" in report.text
+
+
 def test_nobody_pays_and_that_is_said(bind: Any) -> None:
     outcome = ACTION.run(bind("paystack", minutes=0.02), Recorder())
     assert not outcome.ok

@@ -40,6 +40,13 @@ def run(world: World, new_context: Callable[..., Context]) -> Callable[..., Any]
     return ran
 
 
+@pytest.fixture
+def unmarked() -> Iterator[str]:
+    """A Paystack whose keys have no prefix."""
+    with providers(PAYSTACK_SECRET_KEY="unmarked-key") as other:
+        yield other.url + "/paystack"
+
+
 def test_four_valid_keys_open_their_doors_and_no_key_is_shown(run: Any, world: World) -> None:
     report = Recorder()
     outcome = run(report)
@@ -77,6 +84,27 @@ def test_a_provider_that_says_live_of_itself_is_believed(run: Any, world: World)
         outcome = run(raw={"providers": ["stripe"]})
     assert not outcome.ok
     assert "has a live key" in outcome.summary
+
+
+def test_a_blank_before_a_live_key_does_not_hide_it(run: Any) -> None:
+    outcome = run(paystack={"secret_key": " sk_live_none", "url": "https://api.invalid"})
+    assert "has a live key, and this is a rehearsal" in outcome.summary
+    assert "Nothing was sent" in outcome.summary
+
+
+def test_what_is_said_of_a_key_that_was_sent_does_not_deny_it(run: Any, world: World) -> None:
+    with world.mood("stripe", "wrong"):
+        outcome = run(raw={"providers": ["stripe"]})
+    assert "It was only read with it" in outcome.summary
+    assert "Nothing was sent" not in outcome.summary
+
+
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_a_key_of_which_nobody_tells_its_kind_is_red(run: Any, rehearsal: bool, unmarked: str) -> None:
+    systems = {"paystack": {"secret_key": "unmarked-key", "url": unmarked}}
+    outcome = run(rehearsal=rehearsal, raw={"providers": ["paystack"]}, **systems)
+    assert not outcome.ok
+    assert "neither its prefix nor the provider tells" in outcome.summary
 
 
 def test_down_and_rate_limited_are_told_apart(run: Any, world: World) -> None:

@@ -77,6 +77,29 @@ def test_nothing_is_said_of_what_is_not_known(run: Any, world: World) -> None:
     assert "gets 503, which says nothing" in outcome.summary
 
 
+def test_a_door_that_refuses_everybody_says_nothing_of_the_old_key(run: Any, world: World) -> None:
+    systems = {"fincra": world.payments("fincra", secret_key="not-known-there-either")}
+    outcome = run(OLD, systems=systems, providers=["fincra"])
+    assert not outcome.ok
+    assert "gets 401, but so does the new one (401): that says nothing" in outcome.summary
+
+
+def test_a_live_key_is_not_sent_in_a_rehearsal(run: Any, world: World) -> None:
+    systems = {"stripe": world.payments("stripe", url="https://api.invalid")}
+    outcome = run({**OLD, "STRIPE_SECRET_KEY": "sk_live_of_the_old"}, systems=systems, providers=["stripe"])
+    assert not outcome.ok
+    assert "it was not sent" in outcome.summary
+
+
+def test_one_that_does_not_answer_does_not_hide_the_others(run: Any, world: World) -> None:
+    report = Recorder()
+    systems = {"stripe": world.payments("stripe", url="http://127.0.0.1:9")}
+    outcome = run(OLD, report, systems=systems)
+    assert not outcome.ok
+    assert "stripe's old key: could not be tried" in outcome.summary
+    assert [fact["refused"] for fact in report.facts["revoked"]] == [False, True, True, True]
+
+
 def test_the_old_database_login_must_be_refused_too(run: Any, app_database: AppDatabase) -> None:
     systems = {"old-login": {"kind": "postgres", "url": app_database.app_url}}
     outcome = run(OLD, systems=systems, login="old-login")
