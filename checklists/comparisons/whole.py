@@ -12,11 +12,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from checklists.models import Attempt, Evidence, ParityResult, TableProgress
 from checklists.models.audit import database_now
-from checklists.states import LIVE
+from checklists.states import AttemptStatus
 
 ACTION = "parity.compare"
 PAGE = 8192  # bytes of one of PostgreSQL's pages
 OVER = frozenset({"done", "failed"})
+#: An unknown attempt holds its item, too, but nobody works on it any more.
+UNDER_WAY = frozenset({AttemptStatus.QUEUED, AttemptStatus.CLAIMED, AttemptStatus.RUNNING})
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Comparison:
     @property
     def runs(self) -> bool:
         """Is there more to come?"""
-        return self.attempt.is_live and not self.has_result
+        return self.attempt.status in UNDER_WAY and not self.has_result
 
     @property
     def is_sample(self) -> bool:
@@ -134,7 +136,7 @@ def comparisons(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
     """Those that compared something, or are about to."""
     has_result = Exists(ParityResult.objects.filter(attempt=OuterRef("pk")))
     has_begun = Exists(TableProgress.objects.filter(attempt=OuterRef("pk")))
-    return attempts.filter(has_result | has_begun | Q(action=ACTION, status__in=LIVE))
+    return attempts.filter(has_result | has_begun | Q(action=ACTION, status__in=UNDER_WAY))
 
 
 def comparison_of(attempt: Attempt) -> Comparison:
@@ -147,7 +149,7 @@ def comparison_of(attempt: Attempt) -> Comparison:
         lines = [_of_result(one, progress.get(one.table)) for one in results]
     else:
         lines = [_of_progress(one) for one in progress.values()]
-        if not attempt.is_live:
+        if attempt.status not in UNDER_WAY:
             lines.sort(key=lambda line: (line.equal is not False, line.equal is True))
     whole = {name: value for name, value in facts.items() if name != "tables"}
     rules: Counter[str] = Counter()

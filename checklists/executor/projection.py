@@ -14,6 +14,7 @@ from checklists.canonical import digest_of
 from checklists.executor.differing import Bounds, kept_row
 from checklists.models import Attempt, Backup, Evidence, ParityResult, RowDifference
 from integrations.errors import Problem
+from integrations.parity.personal import Personal
 from integrations.redact import Redactor
 
 COLUMNS = (
@@ -84,16 +85,16 @@ def _parity(attempt: Attempt, facts: Mapping[str, Any], at: datetime) -> None:
         )
         for table in facts["tables"]
     )
-    _rows_not_told(attempt, facts["tables"])
+    _rows_not_told(attempt, facts["tables"], Personal(tuple(facts.get("personal", ()))))
 
 
-def _rows_not_told(attempt: Attempt, tables: Sequence[Mapping[str, Any]]) -> None:
+def _rows_not_told(attempt: Attempt, tables: Sequence[Mapping[str, Any]], personal: Personal) -> None:
     """Keeps the examples of tables of which no row was told while it ran, so that pages look at one place."""
     told = RowDifference.objects.filter(attempt=attempt).order_by()
     known = set(told.values_list("table", flat=True).distinct())
     plain, room = Redactor(), Bounds()  # what comes here is masked already
     rows = [
-        kept_row({"paths": {}, "personal": [], "table": table["table"], **example}, plain)
+        kept_row({"paths": {}, **example, **_owner(table["table"], example, personal)}, plain)
         for table in tables
         for example in table.get("examples", [])
         if table["table"] not in known and "kind" in example
@@ -103,6 +104,12 @@ def _rows_not_told(attempt: Attempt, tables: Sequence[Mapping[str, Any]]) -> Non
     RowDifference.objects.bulk_create(
         (RowDifference(attempt=attempt, number=number, **row) for number, row in numbered), batch_size=500
     )
+
+
+def _owner(table: str, example: Mapping[str, Any], personal: Personal) -> dict[str, Any]:
+    """The table, and which columns of the row are personal by its own word or by the patterns."""
+    hidden = {name for name in (*example["key"], *example["columns"]) if personal.hides(table, name)}
+    return {"table": table, "personal": sorted(hidden | set(example.get("personal", ())))}
 
 
 #: “The tables differ” is a result; a backup that failed is none.

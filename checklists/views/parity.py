@@ -12,9 +12,8 @@ from django.views.decorators.http import require_GET
 from checklists.comparisons.over_time import counted, falls_of
 from checklists.comparisons.rows import KINDS, Filter, beside, changed_columns, kinds_of, page_of
 from checklists.comparisons.sight import Sight, sight_of
-from checklists.comparisons.whole import TableLine, comparison_of, comparisons
+from checklists.comparisons.whole import UNDER_WAY, TableLine, comparison_of, comparisons
 from checklists.models import Attempt, Cutover, ParityResult, RowDifference, TableProgress
-from checklists.states import LIVE
 from checklists.views.access import Visit, enter, page, signed_in
 
 #: Facts of a table that its page says in sentences, or has a place of their own for.
@@ -37,7 +36,7 @@ def parity(request: HttpRequest, slug: str) -> HttpResponse:
         request,
         "parity_list.html",
         visit,
-        running=comparisons(attempts).filter(status__in=LIVE, parity_results=None),
+        running=comparisons(attempts).filter(status__in=UNDER_WAY, parity_results=None),
         comparisons=counted(attempts).order_by("-ended_at"),
     )
 

@@ -164,6 +164,16 @@ def test_one_goes_from_row_to_row_with_j_and_k(signed_in, finished: Attempt) -> 
     expect(page.locator("#word")).to_contain_text("members id 1:")
 
 
+def test_rows_are_taken_away_as_a_file_from_a_real_server(signed_in, finished: Attempt) -> None:
+    page = signed_in("ama")
+    page.goto(whole(finished))
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Rows that differ (CSV)").click()
+    lines = taken.value.path().read_text().splitlines()
+    assert len(lines) == 1 + 180
+    assert lines[1].startswith("members,1,changed,id 0,email,value,m0@example.org,value,m0@example.com")
+
+
 def test_without_a_script_one_pages_filters_and_opens_a_row(signed_in, finished: Attempt) -> None:
     page = signed_in("ama", script=False)
     page.goto(whole(finished))

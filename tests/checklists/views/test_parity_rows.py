@@ -209,10 +209,11 @@ def test_repair_is_shown_never_run_and_hidden_where_something_is_personal(browse
 
 def test_no_value_is_on_the_page_of_the_item_or_in_the_record(browser_of, cutover) -> None:
     example = Example({"id": "1"}, "changed", {"email": ["m1@example.org", None]})
-    compared(
+    attempt = compared(
         cutover, TableResult("members", 9, 9, changed=1, examples=[example]), personal=("members.email",)
     )
     yaw = browser_of("yaw")
+    assert "example.org" not in yaw.get(table(attempt)).content.decode()
     for name, more in (
         ("item", ["look"]),
         ("record", []),
@@ -323,7 +324,9 @@ def test_a_comparison_that_has_not_begun_says_so(browser_of, cutover) -> None:
     assert "The comparison has not read anything yet." in words_of(browser_of("ama").get(whole(attempt)))
 
 
-@pytest.mark.parametrize("status", [AttemptStatus.CANCELLED, AttemptStatus.ERRORED, AttemptStatus.TIMED_OUT])
+@pytest.mark.parametrize(
+    "status", [AttemptStatus.CANCELLED, AttemptStatus.ERRORED, AttemptStatus.TIMED_OUT, AttemptStatus.UNKNOWN]
+)
 def test_a_comparison_that_stopped_is_no_result(browser_of, cutover, status: AttemptStatus) -> None:
     attempt = running(cutover, status)
     page = words_of(browser_of("ama").get(whole(attempt)))
