@@ -23,16 +23,17 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.actions.parity_fields import ColumnsField, DeclaredField, NamesField, TotalsField, server
+from integrations.actions.parity_fields import ColumnsField, EntriesField, NamesField, server
 from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity import baseline
 from integrations.parity.compare import Options, compare_before, compare_live
-from integrations.parity.declared import Rule
+from integrations.parity.declared import Rule, read_rules
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import read_tables
+from integrations.parity.totals import read_totals
 
 #: parameters that together say what is compared with what
 MODES = (
@@ -73,8 +74,8 @@ class ParityCompare(Action):
         database = SystemField(kind="postgres", required=False)
         backup = EvidenceField(action="backup.verify", required=False)
         scratch = SystemField(kind="postgres", required=False)
-        declared = DeclaredField()
-        totals = TotalsField()
+        declared = EntriesField(read_rules)
+        totals = EntriesField(read_totals)
         schemas = NamesField()
         settle = forms.FloatField(min_value=0, max_value=600, required=False)
         only_tell = forms.BooleanField(required=False)

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
 
 from integrations.actions.base import Context, JSONValueField
 from integrations.clients import postgres
-from integrations.parity.declared import Misdeclared, read_rules
 from integrations.parity.snapshot import Server
-from integrations.parity.totals import read_totals
 
 
-class DeclaredField(JSONValueField):
-    """A list of declared differences; cleans to rules."""
+class EntriesField(JSONValueField):
+    """A list of mappings; cleans to what the library's own reader makes of them.
 
-    def __init__(self) -> None:
-        super().__init__(kind=list, required=False)
+    ``read`` raises ValueError with words that name the entry by its place in the list.
+    """
 
-    def clean(self, value: Any) -> Any:
-        """The rules; a mistake is named by its place in the list."""
-        try:
-            return read_rules(super().clean(value))
-        except Misdeclared as error:
-            raise forms.ValidationError(f"{error}.") from None
-
-
-class TotalsField(JSONValueField):
-    """A list of ``{table, sum, by: []}``; cleans to totals."""
-
-    def __init__(self) -> None:
-        super().__init__(kind=list, required=False)
+    def __init__(self, read: Callable[[Iterable[Any]], Any], *, help_text: str = "") -> None:
+        super().__init__(kind=list, required=False, help_text=help_text)
+        self.read = read
 
     def clean(self, value: Any) -> Any:
-        """The totals; a mistake is named by its place in the list."""
+        """What was read."""
         try:
-            return read_totals(super().clean(value))
+            return self.read(super().clean(value))
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
 

@@ -19,12 +19,14 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.actions.parity_fields import DeclaredField, NamesField, TotalsField, server
+from integrations.actions.parity_fields import EntriesField, NamesField, server
 from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.parity import baseline
+from integrations.parity.declared import read_rules
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import read_tables
+from integrations.parity.totals import read_totals
 
 
 @register
@@ -40,8 +42,8 @@ class ParityFingerprint(Action):
         are hashed; the `parity.compare` that comes after uses the same."""
 
         database = SystemField(kind="postgres")
-        declared = DeclaredField()
-        totals = TotalsField()
+        declared = EntriesField(read_rules)
+        totals = EntriesField(read_totals)
         schemas = NamesField()
 
     def preview(self, params: Values) -> Preview:
