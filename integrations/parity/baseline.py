@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +10,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from integrations.errors import Problem
 from integrations.parity.buckets import choose_buckets
 from integrations.parity.declared import Declared, Rule, read_rules
+from integrations.parity.kept_file import read_facts, write_facts
 from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
 from integrations.parity.questions import Questions
 from integrations.parity.result import digest_of
@@ -149,35 +146,14 @@ def _keep(snapshot: Snapshot, plan: TablePlan, pages: int) -> KeptTable:
 
 def write(fingerprint: Fingerprint, path: Path) -> str:
     """Writes it so that the file is there whole or not at all; gives its SHA-256."""
-    text = json.dumps(fingerprint.as_facts(), ensure_ascii=False).encode()
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    return hashlib.sha256(text).hexdigest()
+    return write_facts(fingerprint.as_facts(), path)
 
 
 def read(path: Path, sha256: str = "") -> Fingerprint:
     """The fingerprint of a file; raises `Problem` when it is gone, changed or of another format."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise Problem(
-            f"The fingerprint {path} cannot be read: {error.strerror}.",
-            next="Take a new one, or bring the file back to this worker.",
-        ) from None
-    if sha256 and hashlib.sha256(text).hexdigest() != sha256:
-        raise Problem(
-            f"The fingerprint {path} is not the file that was written: its SHA-256 is another.",
-            means="What it says about the state before cannot be trusted.",
-            next="Restore the file, or compare live against the restored backup.",
-        )
-    facts = json.loads(text)
-    if facts.pop("format", None) != FORMAT:
-        raise Problem(f"The fingerprint {path} has a format that this version does not know.")
+    facts = read_facts(
+        path, sha256, FORMAT, what="fingerprint", instead="compare live against the restored backup"
+    )
     totals = {
         name: groups if isinstance(groups, str) else {tuple(g): (rows, value) for g, rows, value in groups}
         for name, groups in facts.pop("totals").items()

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from integrations.parity.baseline import KeptTable
-from integrations.parity.buckets import choose_buckets
 from integrations.parity.declared import Declared
 from integrations.parity.differences import Tally, suspicious
 from integrations.parity.drill import Drill
 from integrations.parity.options import Options
+from integrations.parity.passes import FullPass, Method
 from integrations.parity.plan import TablePlan
 from integrations.parity.progress import Meter
 from integrations.parity.questions import OF_NULL, Questions
@@ -51,6 +51,7 @@ class Look:
         self.source, self.target, self.kept, self.declared = source, target, kept, declared
         self.options, self.watch = options, watch
         self.reader = Reader(options, watch)
+        self.method: Method = FullPass(self.reader)
 
     def look(self, plan: TablePlan, meter: Meter) -> Looked:
         """One table; what goes wrong with it alone is said in its result and ends nothing else."""
@@ -92,10 +93,10 @@ class Look:
             one.result.unsound.append(f"the fingerprint cannot be used ({reason}); {NEEDS_BACKUP}")
 
     def _pass_live(self, one: Looked, source: Snapshot) -> None:
-        buckets = choose_buckets(source, one.plan.source, one.plan.key, one.meter.pages)
+        buckets = self.method.buckets(one.plan, source, one.meter.pages)
         one.source = Questions(source, one.plan, "source", buckets)
         one.target = Questions(self.target, one.plan, "target", buckets)
-        before, after = self.reader.both(one.source, one.target, one.meter)
+        before, after = self.method.both(one.source, one.target, one.meter, one.result)
         if bad := self._weigh(one, before, after):
             self._drill(one, bad)
 

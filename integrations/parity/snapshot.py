@@ -74,6 +74,7 @@ class Snapshot:
     def __init__(self, server: Server, *, exported: str = "", longest: int = 1800) -> None:
         self.server, self.exported, self.longest = server, exported, longest
         self._cursors = count(1)
+        self.number = 0  # of snapshots taken: each renewal is another one
 
     def __enter__(self) -> Snapshot:
         self._open()
@@ -111,6 +112,7 @@ class Snapshot:
         if self.exported:
             self.connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported)))
         self._began = time.monotonic()
+        self.number += 1
 
     @property
     def age(self) -> float:

@@ -95,6 +95,11 @@ class Sums(Mapping[int, Sum]):
                 if ours.get(low) != theirs.get(low):
                     yield place << SHELF | low, ours.get(low), theirs.get(low)
 
+    def counts(self, shelf: int) -> bytes:
+        """Number and rows of each bucket of a shelf, as packed as the rest."""
+        few = struct.Struct(f"6s{self._record.size - 6}x")
+        return b"".join(head for (head,) in few.iter_unpack(self.shelves.get(shelf, NOTHING)))
+
     def replaced(self, buckets: Iterable[int], fresh: Sums) -> Sums:
         """These sums, with those of the given buckets taken from ``fresh`` (a bucket it lacks is empty)."""
         by_shelf: dict[int, set[int]] = {}
