@@ -238,9 +238,9 @@ def _watch(params: Values, queue: Queue, report: Report) -> list[str]:
         depth, gone = queue.depth(), time.monotonic() - began
         pace = round(ended.completed / max(gone, 1.0) * 60, 1)
         report.measure(
-            waiting=depth.wait, active=depth.active, failed=depth.failed, completed_per_minute=pace
+            waiting=depth.waiting, active=depth.active, failed=depth.failed, completed_per_minute=pace
         )
-        report.progress(min(gone, seconds), seconds, f"{depth.wait} waiting, {depth.active} active")
+        report.progress(min(gone, seconds), seconds, f"{depth.waiting} waiting, {depth.active} active")
         report.evidence(
             depth=depth.as_facts(),
             watched_seconds=round(gone, 1),
@@ -258,8 +258,8 @@ def _watch(params: Values, queue: Queue, report: Report) -> list[str]:
 def _broken(params: Values, ended: Ended, depth: Depth) -> list[str]:
     most = 100 if params.max_waiting is None else params.max_waiting
     said = []
-    if depth.wait > most:
-        said.append(f"{depth.wait} jobs wait, the bound is {most}: the worker is too slow, or down.")
+    if depth.waiting > most:
+        said.append(f"{depth.waiting} jobs wait, the bound is {most}: the worker is too slow, or down.")
     if params.max_oldest is not None and depth.oldest_waiting > params.max_oldest:
         waits = f"{depth.oldest_waiting:.0f} s, the bound is {params.max_oldest:g} s"
         said.append(f"The oldest job waits for {waits}: the worker is too slow, or stuck.")

@@ -21,6 +21,7 @@ LISTS, SORTED = ("wait", "active", "paused"), ("delayed", "prioritized", "failed
 MOST_SCHEDULES = 200
 EVENTS, LOOKS = 1000, 20  # events of one answer, and answers of one look
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+FIRST = 100  # jobs with a priority of which the oldest is looked for
 KEPT = 20  # failures that are told one by one
 
 
@@ -89,9 +90,14 @@ class Depth:
     completed: int
     oldest_waiting: float
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that a worker could take: those with a priority stand apart, and all of a paused queue."""
+        return self.wait + self.prioritized + self.paused
+
     def as_facts(self) -> dict[str, Any]:
         """JSON."""
-        return asdict(self)
+        return {**asdict(self), "waiting": self.waiting}
 
 
 class Queue:
@@ -119,10 +125,15 @@ class Queue:
         return Depth(**counts, oldest_waiting=self._oldest())
 
     def _oldest(self) -> float:
-        """Waiting jobs are taken from the list's tail."""
-        tail = self.client.lindex(self.key("wait"), -1)
-        made = self.client.hget(self.key(str(tail)), "timestamp") if tail else None
-        return max(0.0, time.time() - int(made) / 1000) if made else 0.0
+        """Waiting jobs are taken from the tails of the lists, those with a priority from the front, where
+        the newest may stand before older ones of less priority: `FIRST` of them are looked at."""
+        tails: list[Any] = [self.client.lindex(self.key(part), -1) for part in ("wait", "paused")]
+        first: Any = self.client.zrange(self.key("prioritized"), 0, FIRST - 1)
+        pipe = self.client.pipeline(transaction=False)
+        for job in (*filter(None, tails), *first):
+            pipe.hget(self.key(str(job)), "timestamp")
+        made = [int(one) for one in pipe.execute() if one]
+        return max(0.0, time.time() - min(made) / 1000) if made else 0.0
 
     def is_paused(self) -> bool:
         """Whether somebody told all its workers to take no jobs."""

@@ -30,13 +30,13 @@ class Pace:
             depth = queue.depth()
         self.done, self.newly_failed = self.ended.completed, self.ended.failed
         self.completed_per_minute = round(self.done / max(gone, 1.0) * 60, 1)
-        self.most_waiting = max(self.most_waiting, depth.wait)
+        self.most_waiting = max(self.most_waiting, depth.waiting)
         self.depth = depth.as_facts()
 
     @property
     def waiting(self) -> int:
         """Jobs that wait now."""
-        return int(self.depth.get("wait", 0))
+        return int(self.depth.get("waiting", 0))
 
     def as_facts(self) -> dict[str, Any]:
         """JSON."""

@@ -174,6 +174,26 @@ def test_without_a_worker_jobs_pile_up_and_that_is_said(bind: Any, tmp_path: Pat
     assert not any(outcome.ok for outcome in (nowhere, alone, waiting, full))
 
 
+async def add_with_priority(url: str) -> None:
+    queue = library.Queue(QUEUE, {"connection": url, "prefix": "bull"})
+    for priority in (1, 9):
+        await queue.add("canary", {}, {"priority": priority})
+    await queue.close()
+
+
+def test_jobs_with_a_priority_and_those_of_a_paused_queue_wait_too(bind: Any, tmp_path: Path) -> None:
+    with valkey(tmp_path / "q") as address:
+        asyncio.run(add_with_priority(address))
+        with bullmq.connected(address) as client:
+            depth = bullmq.Queue(client, QUEUE).depth()
+            assert (depth.wait, depth.prioritized, depth.waiting) == (0, 2, 2)
+            assert depth.oldest_waiting > 0
+            client.rpush(f"bull:{QUEUE}:paused", "7")
+            assert bullmq.Queue(client, QUEUE).depth().waiting == 3
+        outcome = ACTION.run(bind(address, workers=0, max_waiting=2), Recorder())
+    assert "3 jobs wait, the bound is 2" in outcome.summary
+
+
 def test_it_can_be_cancelled_and_leaves_nothing(bind: Any) -> None:
     with pytest.raises(Cancelled):
         ACTION.run(bind(seconds=60), Recorder(cancel_when=lambda report: bool(report.points)))
