@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrations.actions import registry
+from integrations.actions import deploy_apply, registry
 from integrations.actions.base import Context, Seen
 from integrations.clients import http
-from integrations.errors import Problem
+from integrations.errors import Cancelled, Problem
 from integrations.sandbox import services_control
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.platforms import answering, free_port, platform
@@ -93,6 +94,41 @@ def test_an_image_that_was_not_checked_is_not_deployed(engine: Any, new_context:
     raw = {"platform": "engine", "images": {"api": two}, "checked": "check"}
     with pytest.raises(Problem, match="has not checked the image of api"):
         APPLY.run(APPLY.bind(raw, new_context({"engine": settings}, check=checked)), Recorder())
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, new_context: Make) -> Callable[[dict[str, Any]], Any]:
+    """A platform that takes every order, and on which nothing moves: it stands as it is told to here."""
+
+    def bound(standing: dict[str, Any]) -> Any:
+        file = tmp_path / "status.json"
+        file.write_text(json.dumps({"services": standing}))
+        system = {"kind": "platform", "driver": "command", "apply": "true", "status": f"cat {file}"}
+        images = {"api": f"api@sha256:{'1' * 64}"}
+        return APPLY.bind({"platform": "engine", "images": images}, new_context({"engine": system}))
+
+    return bound
+
+
+def test_a_rollout_that_does_not_come_about_is_red_with_what_runs_instead(
+    stuck: Callable[[dict[str, Any]], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_apply, "PATIENCE", 0.5)
+    old = f"api@sha256:{'0' * 64}"
+    report = Recorder()
+    outcome = APPLY.run(stuck({"api": {"state": "running", "replicas": 1, "ready": 1, "image": old}}), report)
+    assert not outcome.ok
+    assert f"it runs another image: {old}" in outcome.summary
+    assert report.facts["release"]["previous"]["api"]["image"] == old, "what an undo needs is kept"
+    unknown = APPLY.run(stuck({}), Recorder())
+    assert "api: not known to the platform" in unknown.summary
+
+
+def test_a_rollout_is_followed_only_until_it_is_cancelled(stuck: Callable[[dict[str, Any]], Any]) -> None:
+    report = Recorder(cancel_when=lambda report: bool(report.steps))
+    with pytest.raises(Cancelled):
+        APPLY.run(stuck({"api": {"state": "starting", "replicas": 1, "ready": 0}}), report)
+    assert "$ true" in report.text
 
 
 def test_the_preview_shows_command_and_what_runs_now(engine: Any, new_context: Make) -> None:
