@@ -13,11 +13,13 @@ import yaml
 
 from integrations.errors import Problem
 from integrations.parity import baseline
-from integrations.parity.arguments import arguments, options, server
-from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.arguments import arguments, misfit, options, server
+from integrations.parity.compare import compare_before, compare_live
 from integrations.parity.declared import Misdeclared
+from integrations.parity.options import Options
 from integrations.parity.page import page
 from integrations.parity.personal import Personal
+from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.report import COULD_NOT, DIFFERENT, EQUAL, Kept, facts_of, verdict
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Snapshot
@@ -32,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Compares and tells; the exit code is the verdict."""
     parser = arguments()
     asked = parser.parse_args(argv)
-    if bool(asked.take) == bool(asked.target):
-        parser.error("give TARGET, or --take FILE")
+    if reason := misfit(asked):
+        parser.error(reason)
     try:
         chosen = options(asked)
         return _take(asked, chosen) if asked.take else _compare_and_tell(asked, chosen)
@@ -76,7 +78,14 @@ def _compare(asked: argparse.Namespace, chosen: Options, watch: Watch) -> Result
     if Path(asked.source).is_file():
         backup = server(asked.backup) if asked.backup else None
         return compare_before(baseline.read(Path(asked.source)), target, chosen, watch, backup=backup)
-    return compare_live(server(asked.source), target, chosen, watch)
+    source = server(asked.source)
+    if asked.recheck:
+        return recheck(source, target, Path(asked.recheck), chosen, watch)
+    if not asked.keep_pass:
+        return compare_live(source, target, chosen, watch)
+    result, sha256 = keep_pass(source, target, Path(asked.keep_pass), chosen, watch)
+    watch.log(f"The pass is kept in {asked.keep_pass}, SHA-256 {sha256}.")
+    return result
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 import yaml
 
 from integrations.errors import MissingVariable
-from integrations.parity.compare import Options
+from integrations.parity.checks import read_checks
 from integrations.parity.declared import read_rules
+from integrations.parity.options import Options
 from integrations.parity.snapshot import Server
+from integrations.parity.spots import read_spots
 from integrations.parity.totals import read_totals
 from integrations.redact import Redactor
 
@@ -20,7 +22,7 @@ EPILOG = """An address is a URL (postgresql://user@host/database), or env:NAME f
 a password in a command line can be read by everyone on the machine. Passwords may also come
 from PGPASSWORD or ~/.pgpass. Exit codes: 0 equal, 1 different, 2 could not compare."""
 
-PARTS = ("declared", "totals", "personal")
+PARTS = ("declared", "totals", "checks", "spots", "personal")
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,14 +53,20 @@ def _what(group: argparse._ArgumentGroup) -> None:
         "--take", type=_file, metavar="FILE", help="only take a fingerprint of SOURCE into FILE"
     )
     group.add_argument("--backup", metavar="ADDRESS", help="restored backup, to name rows of a fingerprint")
+    group.add_argument("--keep-pass", type=_file, metavar="FILE", help="keep the full pass for --recheck")
     group.add_argument(
-        "--declared",
-        type=_file,
-        metavar="FILE",
-        help="YAML with declared:, totals: and personal:",
+        "--recheck", type=_file, metavar="FILE", help="read only what changed since the pass kept in FILE"
     )
+    group.add_argument(
+        "--declared", type=_file, metavar="FILE",
+        help="YAML with declared:, totals:, checks:, spots: and personal:",
+    )  # fmt: skip
     group.add_argument("--schema", action="append", default=[], help="only this schema (may be repeated)")
     group.add_argument("--view", action="append", default=[], help="this view, too (may be repeated)")
+    group.add_argument(
+        "--structure", choices=("told", "judged", "off"), default="told",
+        help="whether indexes, constraints and the like that differ stand against “equal”",
+    )  # fmt: skip
     group.add_argument(
         "--settle", type=float, default=0, metavar="SECONDS", help="ask rows that differ again after that"
     )
@@ -97,6 +105,22 @@ def _file(path: str) -> str:
     return path
 
 
+def misfit(asked: argparse.Namespace) -> str:
+    """Why these arguments do not go together; “” when they do."""
+    is_file = "://" not in asked.source and Path(asked.source).is_file()
+    if bool(asked.take) == bool(asked.target):
+        return "give TARGET, or --take FILE"
+    if asked.keep_pass and asked.recheck:
+        return "--keep-pass reads everything, --recheck does not: give one of them"
+    if is_file and (asked.keep_pass or asked.recheck):
+        return "--keep-pass and --recheck are for two live databases, and SOURCE is a file"
+    if asked.backup and not is_file:
+        return "--backup names the rows of a fingerprint, and SOURCE is no file"
+    if asked.sample and (asked.keep_pass or asked.recheck):
+        return "a sample is no full pass: --sample goes with neither --keep-pass nor --recheck"
+    return ""
+
+
 def server(address: str) -> Server:
     """The server of a URL or of ``env:NAME``; raises `Problem` when there is none by that."""
     return Server.at(url_of(address))
@@ -128,6 +152,9 @@ def options(asked: argparse.Namespace) -> Options:
         sample=asked.sample,
         keep=asked.keep,
         views=tuple(asked.view),
+        checks=read_checks(parts.get("checks") or []),
+        spots=read_spots(parts.get("spots") or []),
+        structure=asked.structure,
         personal=(*asked.personal, *_names(parts.get("personal"))),
     )
 

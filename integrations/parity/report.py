@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.parity.personal import Personal
 from integrations.parity.result import Example, Result
+from integrations.parity.structure import undeclared
 
 EQUAL, DIFFERENT, COULD_NOT = 0, 1, 2
 WORDS = {EQUAL: "Equal", DIFFERENT: "Different", COULD_NOT: "Could not compare all of it"}
@@ -22,19 +23,14 @@ def verdict(result: Result) -> int:
 
 def _proven(result: Result) -> list[bool]:
     """Everything that differs for certain; what only could not be read is not among it."""
-    beside = [*result.totals, *getattr(result, "checks", []), *getattr(result, "spots", [])]
-    structure = getattr(result, "structure", {})
+    beside = [*result.totals, *result.checks, *result.spots]
     return [
         any(table.differing for table in result.tables),
         bool(result.schema.get("undeclared")),
         any(not sequence["reason"] for sequence in result.sequences),
-        any(not one["equal"] and not one.get("reason") for one in beside),
-        any(not one.get("declared") for found in structure.values() for one in _found(found)),
+        any(not one["equal"] and (not one.get("reason") or one.get("columns")) for one in beside),
+        result.structure_judged and bool(undeclared(result.structure)),
     ]
-
-
-def _found(found: Any) -> list[Mapping[str, Any]]:
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
 
 class Kept:

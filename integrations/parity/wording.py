@@ -30,12 +30,9 @@ def name(one: Facts) -> str:
 
 def structure(facts: Facts) -> Iterator[str]:
     """Indexes, constraints and whatever else of the structure is not the same."""
-    for what, found in facts.get("structure", {}).items():
-        for one in found if isinstance(found, list) else []:
-            yield f"{what}: {_differs(one) if isinstance(one, Mapping) else one}"
-
-
-def _differs(one: Facts) -> str:
-    named = " ".join(str(one[part]) for part in ("kind", "name") if one.get(part))
-    declared = " (declared)" if one.get("declared") else ""
-    return f"{named}: {one.get('source') or 'none'} → {one.get('target') or 'none'}{declared}"
+    only_told = "" if facts.get("structure_judged") else " (told, not judged)"
+    for found in facts.get("structure", {}).values():
+        for one in found:
+            word = " (declared)" if one["declared"] else only_told
+            sides = f"{one['source'] or 'none'} → {one['target'] or 'none'}"
+            yield f"{one['kind']} {one['name']}: {sides}{word}"

@@ -23,11 +23,11 @@ def test_every_option_reaches_the_comparison() -> None:
     said = chosen(
         "--workers", "4", "--page-rate", "500", "--snapshot-age", "60", "--largest", "7", "--longest", "9",
         "--sample", "2.5", "--keep", "3", "--settle", "1.5", "--schema", "a", "--schema", "b",
-        "--view", "v", "--personal", "users.*",
+        "--view", "v", "--personal", "users.*", "--structure", "judged",
     )  # fmt: skip
     assert said == Options(
         workers=4, page_rate=500, snapshot_age=60, largest=7, longest=9, sample=2.5, keep=3, settle=1.5,
-        schemas=("a", "b"), views=("v",), personal=("users.*",),
+        schemas=("a", "b"), views=("v",), personal=("users.*",), structure="judged",
     )  # fmt: skip
 
 
@@ -40,11 +40,15 @@ def test_the_file_says_rules_totals_and_what_is_personal(tmp_path: Path) -> None
     file.write_text(
         "declared: [{kind: new_table, table: audit}]\n"
         "totals: [{table: donations, sum: amount}]\n"
+        "checks: [{name: no amount below zero, sql: select count(*) from donations where amount < 0}]\n"
+        "spots: [{table: donations, key: {id: 7}}]\n"
         "personal: [donors.email]\n"
     )
     said = chosen("--declared", str(file), "--personal", "*.phone")
     assert [rule.table for rule in said.rules] == ["audit"]
     assert [total.name for total in said.totals] == ["donations: sum of amount by nothing"]
+    assert [check.name for check in said.checks] == ["no amount below zero"]
+    assert [(spot.table, spot.key) for spot in said.spots] == [("donations", {"id": "7"})]
     assert said.personal == ("*.phone", "donors.email")
 
 
@@ -73,6 +77,25 @@ def test_an_address_comes_from_the_environment(
     assert main(["env:OLD_DATABASE", "env:NEW_DATABASE"]) == DIFFERENT
     with pytest.raises(MissingVariable, match="NO_SUCH_DATABASE"):
         url_of("env:NO_SUCH_DATABASE")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["a"], "give TARGET"),
+        (["a", "b", "--take", "f"], "give TARGET"),
+        (["a", "b", "--keep-pass", "f", "--recheck", "f"], "give one of them"),
+        (["a", "b", "--sample", "1", "--recheck", "f"], "a sample is no full pass"),
+        (["a", "b", "--backup", "c"], "SOURCE is no file"),
+        ([__file__, "b", "--recheck", "f"], "SOURCE is a file"),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(
+    given: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=str(COULD_NOT)):
+        main(given)
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

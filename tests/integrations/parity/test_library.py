@@ -68,6 +68,40 @@ def test_a_fingerprint_and_declared_differences_come_from_files(pair: Pair, tmp_
     assert (wrong.returncode, "nonsense" in wrong.stderr) == (COULD_NOT, True)
 
 
+def test_a_kept_pass_makes_the_next_comparison_read_only_what_changed(pair: Pair, tmp_path: Path) -> None:
+    pair.both(
+        "create table t as select i as id, i as v from generate_series(1, 9000) i",
+        "alter table t add primary key (id)",
+    )
+    urls, kept = (pair.source.url, pair.target.url), str(tmp_path / "pass.json")
+    full = parity(*urls, "--keep-pass", kept)
+    assert (full.returncode, "SHA-256" in full.stderr) == (EQUAL, True), full.stderr
+    pair.target.run("update t set v = 0 where id = 4711")
+    again = parity(*urls, "--recheck", kept, "--json")
+    facts = json.loads(again.stdout)
+    assert (again.returncode, facts["mode"]) == (DIFFERENT, "recheck")
+    assert facts["tables"][0]["examples"][0]["key"] == {"id": "4711"}
+    lost = parity(*urls, "--recheck", kept + "-lost")
+    assert (lost.returncode, "pass.json-lost" in lost.stderr) == (COULD_NOT, True)
+
+
+def test_rules_in_sql_spot_checks_and_structure_are_judged_and_told(pair: Pair, tmp_path: Path) -> None:
+    pair.both("create table t (id int primary key, v int)", "insert into t values (1, 10)")
+    pair.target.run("create index by_v on t (v)")
+    urls, rules = (pair.source.url, pair.target.url), tmp_path / "declared.yaml"
+    rules.write_text(
+        "checks: [{name: sum of v, sql: select sum(v) from t}]\nspots: [{table: t, key: {id: 1}}]\n"
+    )
+    told = parity(*urls, "--declared", str(rules))
+    assert (told.returncode, "by_v" in told.stdout, "told, not judged" in told.stdout) == (EQUAL, True, True)
+    assert parity(*urls, "--structure", "judged").returncode == DIFFERENT
+    pair.target.run("drop index by_v", "update t set v = 11")
+    different = parity(*urls, "--declared", str(rules))
+    assert different.returncode == DIFFERENT
+    assert "sum of v: not the same" in different.stdout
+    assert "t id=1: not the same" in different.stdout
+
+
 def test_a_result_stays_small_whatever_differs() -> None:
     columns = {f"column_{n}": ["x" * 500, "ÿ" * 500] for n in range(30)}
     examples = [Example({"id": str(n)}, "changed", columns) for n in range(100)]
