@@ -30,7 +30,7 @@ class Text:
 def texts(folder: Path) -> Iterator[Text]:
     """Every text in every YAML and JSON file below the folder, names of keys among them.
 
-    Raises `Problem` for a file that cannot be read as what its name says, with its line.
+    Raises `Problem` for a file that is not what its name says, with its line, and for too many files.
     """
     files = sorted(file for file in folder.rglob("*") if file.suffix in (*YAML, *JSON) and file.is_file())
     if not files:
@@ -39,7 +39,13 @@ def texts(folder: Path) -> Iterator[Text]:
             means="Nothing was looked at: nothing is known.",
             next="Name the folder with the rules and dashboards as path: of the system.",
         )
-    for file in files[:MOST]:
+    if len(files) > MOST:
+        raise Problem(
+            f"There are {len(files):,} YAML and JSON files in {folder}; {MOST:,} are read at most.",
+            means="Nothing was looked at: a part of them would prove nothing of the rest.",
+            next="Name the folder with the rules and dashboards alone as path: of the system.",
+        )
+    for file in files:
         name = str(file.relative_to(folder))
         yield from _yaml(file, name) if file.suffix in YAML else _json(file, name)
 

@@ -14,6 +14,7 @@ import pytest
 
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
+from integrations.clients import monitoring
 from integrations.errors import Problem
 from integrations.sandbox import monitoring as sandbox
 from tests.integrations.recorder import Recorder
@@ -124,6 +125,26 @@ def test_an_empty_folder_proves_nothing(run: Any, folder: Path) -> None:
     folder.mkdir()
     with pytest.raises(Problem, match="nothing is known"):
         run()
+
+
+def test_more_files_than_are_read_prove_nothing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitoring, "MOST", 1)
+    with pytest.raises(Problem, match="1 are read at most"):
+        run()
+
+
+def test_an_old_host_in_other_letters_is_the_same_host(run: Any, folder: Path) -> None:
+    (folder / "more.yml").write_text("url: https://FLASK.Covenant.invalid\n")
+    outcome = run()
+    assert "still named in more.yml, line 1" in outcome.summary
+
+
+def test_a_panel_alone_watches_nothing(run: Any, folder: Path) -> None:
+    """A curve that nobody looks at at night is no alert."""
+    panel = {"title": "Disk", "targets": [{"expr": "node_disk_full"}]}
+    (folder / "grafana" / "disk.json").write_text(json.dumps({"panels": [panel]}))
+    outcome = run(watched={"disk": "node_disk_full"})
+    assert "No rule watches disk" in outcome.summary
 
 
 def test_what_prometheus_truly_scrapes_counts_too(run: Any, prometheus: str) -> None:
