@@ -44,6 +44,7 @@ PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 PEM_END = re.compile(r"-----END [A-Z0-9 ]+-----")
 PEM_BODY = re.compile(r"[\w+/=:,\\ \t-]*")
 
+SETTING_NAME = re.compile(r"(?i)\w*(?:password|passwd|secret|token|api_?key)\w*")
 REACH = 256  # characters of a broken line that are held back at least, for the rules
 Span = tuple[int, int]
 
@@ -55,20 +56,26 @@ def clean(text: str) -> str:
 
 def forms_of(secret: str) -> set[str]:
     """Every way in which a secret may be written: whole, by line, quoted, escaped, encoded."""
-    parts = {secret, *secret.splitlines(), *_passwords(secret)}
+    broken = secret.replace("\\r", "").replace("\\n", "\n")  # breaks as env files have them: a key in PEM
+    parts = {secret, broken, *secret.splitlines(), *broken.splitlines(), *_passwords(secret)}
     forms = {form for part in parts if len(part.strip()) >= SHORTEST for form in _written(part)}
     return {bare for form in forms if len(bare := clean(form).strip()) >= SHORTEST}
 
 
 def _passwords(secret: str) -> Iterator[str]:
-    """The passwords inside a secret that is an address, as they stand there and as they are meant."""
+    """The passwords inside a secret that is an address, as they stand there and as they are meant: before the
+    host, and in the query, where libpq takes them, too."""
     if "://" in secret:
         try:
-            password = urlsplit(secret).password or ""
+            parts = urlsplit(secret)
         except ValueError:
             return
-        yield password
-        yield unquote(password)
+        given = [parts.password or ""]
+        pairs = (pair.partition("=") for pair in parts.query.split("&"))
+        given += [value for name, _, value in pairs if SETTING_NAME.fullmatch(name)]
+        for password in given:
+            yield password
+            yield unquote(password)
 
 
 def _written(part: str) -> Iterator[str]:
@@ -76,12 +83,23 @@ def _written(part: str) -> Iterator[str]:
     escaped = [json.dumps(part, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
     yield from (part, part.strip(), *escaped, *(json.dumps(e)[1:-1] for e in escaped))
     yield from (e.replace("/", "\\/") for e in escaped)  # as PHP and some JSON writers have it
-    for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
+    for quoted in (quote(data, safe=""), quote(data), quote_plus(data), *_as_browsers(data)):
         yield quoted
         yield re.sub("%..", lambda found: found[0].lower(), quoted)
     yield from (shlex.quote(part)[1:-1], part.replace("'", "'\\''"), part.replace("'", "''"))
-    yield from (re.sub(r"([^\w])", r"\\\1", part), repr(part)[1:-1], html.escape(part))
+    yield from (re.sub(r"([^\w])", r"\\\1", part), repr(part)[1:-1])
+    escaped_html = html.escape(part)
+    yield from (escaped_html, html.escape(part, quote=False), escaped_html.replace("&#x27;", "&#39;"))
     yield from (data.hex(), data.hex().upper(), *_base64(data))
+
+
+def _as_browsers(data: bytes) -> Iterator[str]:
+    """JavaScript leaves other characters alone than Python: encodeURIComponent, encodeURI, form bodies, and
+    the login of a URL."""
+    yield quote(data, safe="!'()*~")
+    yield quote(data, safe="!'()*~;/?:@&=+$,#")
+    yield quote_plus(data, safe="*").replace("~", "%7E")
+    yield quote(data, safe="!'()*~&+$,%")
 
 
 def _base64(data: bytes) -> Iterator[str]:
@@ -89,8 +107,13 @@ def _base64(data: bytes) -> Iterator[str]:
     for before in range(3):
         first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
         text = base64.b64encode(b"\0" * before + data).decode()[first:last]
-        yield text
-        yield text.replace("+", "-").replace("/", "_")
+        for whole in (text, text.replace("+", "-").replace("/", "_")):
+            yield whole
+            if before == 0:  # broken into lines, by base64 and by PEM and old mail
+                yield from (
+                    whole[at : at + width] for width in (76, 64) for at in range(0, len(whole), width)
+                )
+    yield base64.b32encode(data).decode().rstrip("=")
 
 
 class Redactor:

@@ -104,9 +104,12 @@ def _old(params: Values) -> set[str]:
 
 def _host(text: str) -> str:
     """A host, with its port where one is written: on one machine it is the port that tells stacks apart."""
-    parts = urlsplit(text if "://" in text else f"//{text}")
-    port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
-    return f"{parts.hostname or text}{port}".lower()
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    except ValueError:
+        return text.lower()  # an address that is none leads to nobody's host
+    return f"{(parts.hostname or text).rstrip('.')}{port}".lower()  # a name may end with the root's dot
 
 
 def _names_old(url: str, old: set[str]) -> bool:

@@ -24,6 +24,7 @@ from integrations.actions.base import (
 )
 from integrations.clients import env_file, secret_names
 from integrations.credentials import Credentials
+from integrations.errors import Problem
 
 #: names whose value must not be carried over: who knew the old one would have the new one, too
 ROTATED = ("SESSION_SECRET",)
@@ -68,9 +69,13 @@ class SecretsLedger(Action):
             )
         for name in missing:
             report.log(f"✗ {name}: missing")
+        unknown = secret_names.missing(secret_names.OLD, old)
+        if unknown:
+            report.log(f"The old estate has no {', '.join(unknown)}: nothing to compare these with.")
         gone = sorted(set(old) - set(found.values))
         report.evidence(
-            ledger={"settings": rows, "missing": missing, "only_old": gone, "key": credentials.key_id}
+            ledger={"settings": rows, "missing": missing, "only_old": gone, "key": credentials.key_id},
+            old_missing=unknown,
         )
         return _verdict(rows, missing, found.malformed)
 
@@ -84,6 +89,13 @@ def _old(params: Values, report: Report) -> dict[str, str]:
     if params.old:
         found = env_file.read(Path(params.old["path"]))
         report.secret(*filter(None, found.values.values()))
+        if found.malformed:
+            lines = ", ".join(map(str, found.malformed))
+            raise Problem(
+                f"{params.old['path']} has lines that are no setting: {lines}.",
+                means="Every name would look new, and nothing would look carried over.",
+                next="Correct these lines (NAME=value, quotes closed), then start this again.",
+            )
         credentials = Credentials()
         return {name: credentials.fingerprint(value, name) for name, value in found.values.items() if value}
     facts = params.context.evidence.get(params.export, {}).get("export", {}) if params.export else {}

@@ -70,7 +70,7 @@ def _url(*schemes: str) -> Rule:
     def rule(value: str) -> str:
         try:
             parts = urlsplit(value)
-            host = parts.hostname
+            host, _ = parts.hostname, parts.port
         except ValueError:
             return "is no address."
         if parts.scheme not in schemes:
@@ -82,8 +82,12 @@ def _url(*schemes: str) -> Rule:
 
 def _origins(value: str) -> str:
     for origin in value.split(","):
-        parts = urlsplit(origin.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        try:
+            parts = urlsplit(origin.strip())
+            right = parts.scheme in ("http", "https") and parts.hostname and not parts.path.strip("/")
+        except ValueError:
+            right = False
+        if not right:
             return "has to be a list of origins such as https://www.example.org, without paths."
     return ""
 
@@ -94,6 +98,12 @@ def _stripe(value: str) -> str:
     if found:
         return f"is {found} (Stripe's secret keys begin with sk_)."
     return "" if value.startswith("sk_") else "is no secret key of Stripe: these begin with sk_."
+
+
+def _stripe_webhook(value: str) -> str:
+    if value.startswith(("sk_", "pk_", "rk_")):
+        return "is an API key of Stripe; the secret of a webhook endpoint begins with whsec_."
+    return "" if value.startswith("whsec_") else "is no webhook secret of Stripe: these begin with whsec_."
 
 
 def _begins(prefix: str, provider: str) -> Rule:
@@ -118,9 +128,11 @@ def _number(value: str) -> str:
 
 RULES: dict[str, Rule] = {
     "DATABASE_URL": _url("postgresql", "postgres"),
+    "SHADOW_DATABASE_URL": _url("postgresql", "postgres"),
     "REDIS_URL": _url("redis", "rediss"),
     "CORS_ORIGINS": _origins,
     "STRIPE_SECRET_KEY": _stripe,
+    "STRIPE_WEBHOOK_SECRET": _stripe_webhook,
     "PAYSTACK_SECRET_KEY": _begins("sk_", "Paystack"),
     "FLUTTERWAVE_SECRET_KEY": _begins("FLWSECK", "Flutterwave"),
     "APPLE_PRIVATE_KEY": _apple,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import secrets
 import shlex
@@ -37,6 +38,9 @@ def dressings(secret: str) -> list[str]:
         base64.b64encode(data).decode(),
         base64.b64encode(b"user:" + data).decode(),
         base64.urlsafe_b64encode(b"me:" + data + b"!").decode(),
+        base64.b32encode(data).decode(),
+        html.escape(secret, quote=False),
+        html.escape(secret).replace("&#x27;", "&#39;"),
     ]
 
 
@@ -160,3 +164,38 @@ def test_a_shown_address_has_no_password() -> None:
     assert masked_url("postgresql://u@h/d?password=abc&x=1") == f"postgresql://u@h/d?password={MASK}&x=1"
     assert masked_url("host=h user=u password='a b' dbname=d") == f"host=h user=u password={MASK} dbname=d"
     assert masked_url("not a url") == "not a url"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p!a's%20(s)*w~%2F%2B%40rd%3D%26%5B%C3%A4",  # encodeURIComponent
+        "p!a's%20(s)*w~/+@rd=&%5B%C3%A4",  # encodeURI
+        "p%21a%27s+%28s%29*w%7E%2F%2B%40rd%3D%26%5B%C3%A4",  # URLSearchParams
+    ],
+)
+def test_the_encodings_of_javascript_are_known(written: str) -> None:
+    assert Redactor(["p!a's (s)*w~/+@rd=&[ä"]).line(f"it is {written} there") == f"it is {MASK} there"
+
+
+def test_base64_that_is_broken_into_lines_is_masked_line_by_line() -> None:
+    data = secrets.token_hex(120)
+    redactor = Redactor([data])
+    whole = base64.b64encode(data.encode()).decode()
+    for width in (64, 76):
+        lines = [whole[at : at + width].rstrip("=") for at in range(0, len(whole), width)]
+        assert all(redactor.line(line).startswith(MASK) for line in lines[:-1])
+
+
+def test_a_key_whose_breaks_are_escaped_is_masked_wherever_its_lines_appear() -> None:
+    body = [secrets.token_hex(32) for _ in range(3)]
+    escaped = "-----BEGIN PRIVATE KEY-----\\n" + "\\n".join(body) + "\\n-----END PRIVATE KEY-----"
+    redactor = Redactor([escaped])
+    assert [redactor.line(f"bad line: {line}") for line in body] == [f"bad line: {MASK}"] * 3
+
+
+def test_a_password_in_the_query_of_an_address_is_one_too() -> None:
+    redactor = Redactor(["postgresql://db.invalid/app?user=me&password=hid%2Fden-one&sslmode=require"])
+    assert redactor.line("tried hid/den-one, hid%2Fden-one and require") == (
+        f"tried {MASK}, {MASK} and require"
+    )

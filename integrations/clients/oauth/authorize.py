@@ -21,6 +21,7 @@ class Authorize:
     endpoint: str
     values: Mapping[str, str]
     begin: str
+    doubled: tuple[str, ...] = ()  # parameters that stand there more than once: who reads which, nobody knows
 
     @classmethod
     def of(cls, url: str, begin: str = "") -> Authorize:
@@ -29,8 +30,10 @@ class Authorize:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("no URL")
         endpoint = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-        values = {name: found[-1] for name, found in parse_qs(parts.query, keep_blank_values=True).items()}
-        return cls(endpoint, values, begin or url)
+        given = parse_qs(parts.query, keep_blank_values=True)
+        values = {name: found[-1] for name, found in given.items()}
+        doubled = tuple(sorted(name for name, found in given.items() if len(found) > 1))
+        return cls(endpoint, values, begin or url, doubled)
 
     @property
     def scopes(self) -> set[str]:
@@ -88,7 +91,7 @@ def differences(
 
     ``wanted`` has ``endpoint``, ``client_id``, ``redirect_uri`` and what else must be exactly so.
     """
-    said = []
+    said = [f"{name} stands there more than once." for name in first.doubled]
     if first.endpoint != wanted["endpoint"]:
         said.append(f"It leads to {first.endpoint}, not to {wanted['endpoint']}.")
     for name, value in wanted.items():

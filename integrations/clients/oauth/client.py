@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -108,7 +108,7 @@ class Facebook(Client):
         base = self.system["url"].rstrip("/")
         inside = first.endpoint.removeprefix(base)
         if "authorize_url" not in self.system.settings and inside.endswith("/dialog/oauth"):
-            first = Authorize(self.authorize_url, first.values, first.begin)
+            first = replace(first, endpoint=self.authorize_url)
         return super().wrong_with(first, second)
 
     @property

@@ -126,6 +126,24 @@ def test_each_part_of_the_authorize_url_is_looked_at(change: dict[str, str], sai
     assert "leads to https://q.invalid/auth" in differences(elsewhere, elsewhere, wanted, set())[0]
 
 
+def test_a_parameter_that_stands_there_twice_is_read_by_nobody_alike() -> None:
+    at = "https://p.invalid/auth"
+    urls = [
+        f"{at}?client_id=c&redirect_uri=https://evil.invalid&redirect_uri=r&state={letter * 20}"
+        for letter in "ab"
+    ]
+    wanted = {"endpoint": at, "client_id": "c", "redirect_uri": "r"}
+    assert differences(Authorize.of(urls[0]), Authorize.of(urls[1]), wanted, set()) == [
+        "redirect_uri stands there more than once."
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://p.invalid@q.invalid/auth", "https://p.invalid.q.invalid/auth"])
+def test_an_address_that_only_looks_like_the_providers_is_another(url: str) -> None:
+    found = differences(Authorize.of(url), Authorize.of(url), {"endpoint": "https://p.invalid/auth"}, set())
+    assert "leads to" in found[0]
+
+
 def test_names_cancel_and_preview(run: Any, estate: Signins, new_context: Callable[..., Context]) -> None:
     context = new_context({"api": {"kind": "http", "url": estate.api}, "google": estate.system("google")})
     with pytest.raises(Problem, match="no system of kind oauth called twitter"):

@@ -11,6 +11,7 @@ from django import forms
 
 from integrations.actions import registry
 from integrations.actions.base import Context, Outcome, Seen
+from integrations.actions.ownership_list import _names_old
 from integrations.clients.http import Caller, Reply
 from integrations.errors import Cancelled
 from tests.integrations.recorder import Recorder
@@ -181,3 +182,20 @@ def test_the_stand_in_is_as_strict_as_stripe(world: World) -> None:
     assert stripe(world, **{"url": "ftp://x", "enabled_events[0]": "*"}).status == 400
     assert stripe(world, "/we_none", "DELETE").status == 404
     assert stripe(world, method="PUT", x="y").status == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "old"),
+    [
+        ("https://flask.example.org./webhooks", True),
+        ("https://FLASK.example.org:8443/", True),
+        ("https://flask.example.org:443/", True),
+        ("https://user@flask.example.org/", True),
+        ("https://flask.example.org.invalid/", False),
+        ("https://new.example.org/?was=flask.example.org", False),
+        ("https://[broken/", False),
+        ("https://new.example.org:port/", False),
+    ],
+)
+def test_an_old_host_is_known_in_every_spelling_and_no_other_taken_for_it(url: str, old: bool) -> None:
+    assert _names_old(url, {"flask.example.org"}) is old

@@ -14,6 +14,7 @@ from integrations.actions import registry
 from integrations.actions.base import Context, Seen
 from integrations.clients import secret_names
 from integrations.credentials import VARIABLE, new_key
+from integrations.errors import Problem
 from integrations.sandbox import provider_keys
 from tests.integrations.recorder import Recorder
 
@@ -65,6 +66,20 @@ def test_a_whole_estate_is_green_and_no_value_is_shown(run: Any) -> None:
     assert not any(value in shown for value in PLAIN.values() if "hidden" in value)
 
 
+def test_what_the_old_estate_lacks_is_told_and_no_reason_to_stop(run: Any) -> None:
+    report = Recorder()
+    assert run(report, old={name: "x" for name in secret_names.OLD if name != "MAIL_*"}).ok
+    assert report.facts["old_missing"] == ["MAIL_*"]
+    assert "The old estate has no MAIL_*" in report.text
+
+
+def test_an_old_file_that_cannot_be_read_to_its_end_is_not_taken_for_an_empty_one(
+    run: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(Problem, match=r"old\.env has lines that are no setting: 1"):
+        run(Recorder(), old={"SECRET_KEY": "an' open quote"})
+
+
 def test_a_missing_name_is_named(run: Any) -> None:
     report = Recorder()
     outcome = run(report, APPLE_KEY_ID=None, AWS_REGION=None)
@@ -95,6 +110,11 @@ def pem(key: Any) -> str:
         ("DATABASE_URL", "mysql://db.invalid/x", "has to begin with"),
         ("REDIS_URL", "q.invalid:6379", "has to begin with"),
         ("CORS_ORIGINS", "www.a.invalid", "list of origins"),
+        ("CORS_ORIGINS", "https://[a.invalid", "list of origins"),
+        ("DATABASE_URL", "postgresql://db.invalid:port/x", "no address"),
+        ("SHADOW_DATABASE_URL", "postgresql:///shadow", "without a host"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_abc", "API key of Stripe"),
+        ("STRIPE_WEBHOOK_SECRET", "abc", "begin with whsec_"),
         ("QUEUE_DRIVER", "memory", "does not start"),
         ("SESSION_SECRET", "short", "fewer than 32"),
         ("SESSION_TTL", "a week", "number of seconds"),
