@@ -148,7 +148,8 @@ class _Server:
 class Postgres(_Server):
     """PostgreSQL 18 with its data in ``folder``: on a socket, and on loopback when a port is given.
 
-    The socket folder is 0700 and trusted; over TCP the superuser needs ``password``.
+    The socket folder is 0700 and trusted; over TCP the superuser needs ``password``. ``programs``: the
+    folder of another PostgreSQL's initdb and postgres; default: the wheel's.
     """
 
     stop_signal = signal.SIGINT  # “fast”: end the sessions, write everything down
@@ -161,8 +162,10 @@ class Postgres(_Server):
         password: str = "",
         fsync: bool = True,
         settings: Mapping[str, str] | None = None,
+        programs: Path | None = None,
     ) -> None:
         super().__init__(folder)
+        self.programs = programs
         self.port, self.password, self.fsync = port, password, fsync
         self.settings = dict(settings or {})
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -187,7 +190,7 @@ class Postgres(_Server):
 
     def start(self) -> Postgres:
         """Starts it (making its data at the first time) and returns when it answers as itself."""
-        programs = postgres_programs()
+        programs = self.programs or postgres_programs()
         _short(self.sockets)
         for folder in (self.folder, self.sockets):
             folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,6 @@ select {label}, k.conname::text, pg_get_constraintdef(k.oid)
 select {label}, t.tgname::text, replace(pg_get_triggerdef(t.oid), 'TRIGGER ' || quote_ident(t.tgname) || ' ',
          'TRIGGER ')
          || case t.tgenabled when 'O' then '' when 'D' then ' (disabled)'
-                             
                              else ' (' || t.tgenabled::text || ')' end
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
  where not t.tgisinternal and {where}""",

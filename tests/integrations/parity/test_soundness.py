@@ -15,8 +15,11 @@ from tests.integrations.parity.conftest import Database
 TYPES = """
 create extension if not exists citext;
 create extension if not exists hstore;
+create type shade as enum ('light', 'dark');
 create domain price as numeric(10,2);
+create domain fair_price as price check (value > 0);
 create type pair as (a int, b text);
+create type steps as range (subtype = float8);
 """
 
 #: name of the change → (type on both sides or on each, value before, value after); all must be found
@@ -69,6 +72,56 @@ DIFFERENT = {
     "time with a zone": ("timetz", "'10:00+01'", "'09:00+00'"),
     "money": ("money", "1", "2"),
     "text to text that only looks the same": (("varchar(9)", "text"), "'1.0'", "'1.00'"),
+    "a smallint": ("smallint", "-1", "1"),
+    "a real by one step": ("real", "0.1", "0.10000001"),
+    "a float that is not a number and infinity": ("float8", "'NaN'", "'Infinity'"),
+    "a float 0 and not a number": ("float8", "0", "'NaN'"),
+    "the least float above 0": ("float8", "0", "5e-324"),
+    "infinite dates": ("date", "'infinity'", "'-infinity'"),
+    "a date before the common era": ("date", "'0044-03-15 BC'", "'0044-03-15'"),
+    "24 o'clock": ("time", "'24:00'", "'00:00'"),
+    "a microsecond of an interval": ("interval", "'1 day 00:00:00.000001'", "'1 day'"),
+    "a day of an interval and its hours": ("interval", "'1 day'", "'24 hours'"),
+    "a domain of a domain": ("fair_price", "1.00", "1.01"),
+    "an array of another shape": ("int[]", "'{{1,2},{3,4}}'", "'{1,2,3,4}'"),
+    "an array that begins elsewhere": ("int[]", "'[0:1]={1,2}'", "'{1,2}'"),
+    "an empty array and NULL": ("text[]", "'{}'", "NULL"),
+    "an array of numerics": ("numeric[]", "'{5}'", "'{-5}'"),
+    "an array of composites": ("pair[]", "array[row(1,'a')::pair]", "array[row(1,'a,')::pair]"),
+    "a composite with NULL and with nothing": ("pair", "row(1,NULL)", "row(1,'')"),
+    "several ranges": ("int4multirange", "'{[1,3),[5,7)}'", "'{[1,3),[5,8)}'"),
+    "a range that is empty": ("int4range", "'empty'", "'[1,2)'"),
+    "a range of numerics": ("numrange", "'[1,2]'", "'[1,2)'"),
+    "a range without an end": ("tstzrange", "'[2024-01-01,)'", "'[2024-01-01,infinity)'"),
+    "a range of a type of one's own": ("steps", "'[0,0.1)'", "'[0,0.2)'"),
+    "fixed bits": ("bit(3)", "B'101'", "B'100'"),
+    "leading zero bits": ("bit varying", "B'01'", "B'1'"),
+    "empty bytes and NULL": ("bytea", "''", "NULL"),
+    "one character": ('"char"', "'a'", "'A'"),
+    "a name": ("name", "'a'", "'A'"),
+    "a blank inside a char": ("char(5)", "'a b'", "'ab'"),
+    "networks": ("cidr", "'10.0.0.0/8'", "'10.0.0.0/9'"),
+    "addresses of a later internet": ("inet", "'::1'", "'::2'"),
+    "hardware addresses": ("macaddr", "'08:00:2b:01:02:03'", "'08:00:2b:01:02:04'"),
+    "long hardware addresses": ("macaddr8", "'08:00:2b:01:02:03:04:05'", "'08:00:2b:01:02:03:04:06'"),
+    "a place in the log": ("pg_lsn", "'16/B374D848'", "'16/B374D849'"),
+    "a number of an object": ("oid", "1", "4294967295"),
+    "a table by its name": ("regclass", "'pg_class'", "'pg_type'"),
+    "a path into json": ("jsonpath", "'$.a'", "'$.b'"),
+    "a query of words": ("tsquery", "'a & b'", "'a | b'"),
+    "a box": ("box", "'(1,1),(0,0)'", "'(1,2),(0,0)'"),
+    "a circle": ("circle", "'<(0,0),1>'", "'<(0,0),2>'"),
+    "a line": ("line", "'{1,2,3}'", "'{1,2,4}'"),
+    "a piece of a line": ("lseg", "'[(0,0),(1,1)]'", "'[(1,1),(0,0)]'"),
+    "an open and a closed path": ("path", "'[(0,0),(1,1)]'", "'((0,0),(1,1))'"),
+    "a polygon": ("polygon", "'((0,0),(1,1),(2,0))'", "'((0,0),(1,1),(2,1))'"),
+    "a snapshot": ("pg_snapshot", "'10:20:10,14'", "'10:20:10,15'"),
+    "a long text by its last letter": ("text", "repeat('x', 100000) || 'a'", "repeat('x', 100000) || 'b'"),
+    "nulls and empty texts that changed places": ("text[]", "'{NULL,\"\"}'", "'{\"\",NULL}'"),
+    "json: null and NULL": ("jsonb", "'null'", "NULL"),
+    "json: the order in an array": ("json", "'[1,2]'", "'[2,1]'"),
+    "json: a number and its text": ("json", """'{"a": 1}'""", """'{"a": "1"}'"""),
+    "jsonb: a number beyond floats": ("jsonb", "'[9007199254740993]'", "'[9007199254740992]'"),
 }
 
 #: what means the same in two types, or twice in one
@@ -105,6 +158,16 @@ SAME = {
         "'a0000000-0000-0000-0000-000000000001'",
     ),
     "NULL and NULL": ("jsonb", "NULL", "NULL"),
+    "a name that json holds twice, as jsonb keeps it": (
+        ("json", "jsonb"),
+        """'{"a": 1, "a": 2}'""",
+        """'{"a": 2}'""",
+    ),
+    "text and an enum's label": (("text", "shade"), "'dark'", "'dark'"),
+    "text and citext": (("text", "citext"), "'Ada'", "'Ada'"),
+    "a domain and its base": (("price", "numeric(10,2)"), "1.50", "1.50"),
+    "smallint and bigint": (("smallint", "bigint"), "-7", "-7"),
+    "timestamps without fractions": (("timestamp(0)", "timestamp(6)"), "'2024-01-01'", "'2024-01-01'"),
 }
 
 

@@ -1,0 +1,122 @@
+"""Servers of two versions, with other collations and time zones, are compared like any two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cutover.embedded import Postgres, free_port
+from integrations.errors import Problem
+from integrations.parity import baseline
+from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.snapshot import Server, Snapshot
+from tests import servers
+from tests.integrations.parity.conftest import Database, Pair
+
+TABLE = """
+create table t (id bigint primary key, v text, n numeric, f float8, t timestamptz, j jsonb, u uuid, a text[],
+  d date, y bytea, flag boolean, i interval);
+insert into t select i, 'Zoë ' || i, i / 7.0, i / 3.0, timestamptz '2024-01-01Z' + i * interval '1.000001 h',
+  jsonb_build_object('b', i, 'a', array[i, null]), md5(i::text)::uuid, array['x', null, i::text],
+  date '2024-01-01' + i, decode(md5(i::text), 'hex'), i % 3 = 0, i * interval '1 month 1 day'
+  from generate_series(1, 3000) i
+"""
+
+
+@pytest.fixture(scope="module")
+def older() -> Iterator[Postgres]:
+    """Debian's PostgreSQL: another version than the wheel's, with a zone and a collation of its own."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    assert found, "the tests need Debian's package postgresql beside the wheel's server"
+    server = Postgres(
+        servers.FOLDER / "older", port=free_port(), password="none", fsync=False, programs=found[0],
+        settings={"timezone": "Pacific/Auckland", "datestyle": "SQL, DMY", "intervalstyle": "iso_8601"},
+    )  # fmt: skip
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def pair(older: Postgres, postgres_server: Postgres) -> Iterator[Pair]:
+    sides = []
+    for server in (older, postgres_server):
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            admin.execute("drop database if exists versions with (force)")
+            admin.execute("create database versions template template0 lc_collate 'C' lc_ctype 'C.UTF-8'")
+        sides.append(Database(server.url("versions")))
+    yield Pair(*sides)
+    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+        admin.execute("drop database versions with (force)")
+
+
+def test_equal_rows_of_two_versions_are_equal_and_a_change_is_found(pair: Pair) -> None:
+    pair.both(TABLE)
+    with Snapshot(pair.source.server) as old, Snapshot(pair.target.server) as new:
+        versions = [side.connection.info.server_version // 10000 for side in (old, new)]
+    assert versions[0] != versions[1]
+    assert pair.compare().equal
+    pair.target.run("update t set i = i + interval '1 us' where id = 1234")
+    (row,) = pair.table("t").examples
+    assert (row.key, list(row.columns)) == ({"id": "1234"}, ["i"])
+
+
+def test_a_fingerprint_of_one_version_holds_on_another(pair: Pair) -> None:
+    """As after an upgrade of the server in the same night."""
+    pair.both(TABLE)
+    with Snapshot(pair.source.server) as snapshot:
+        kept = baseline.take(snapshot)
+    assert compare_before(kept, pair.target.server, Options()).equal
+    pair.target.run("update t set n = -n where id = 7")
+    assert not compare_before(kept, pair.target.server, Options()).equal
+
+
+WORDS = "insert into k select chr(64 + i % 58) || i, 'ß' || i from generate_series(1, 2000) i"
+
+
+@pytest.fixture
+def elsewhere(older: Postgres) -> Database:
+    """A database that orders texts as dictionaries do, on a server that knows more than the wheel's."""
+    with psycopg.connect(older.url(), autocommit=True) as admin:
+        admin.execute("drop database if exists elsewhere with (force)")
+        provider = "template0 locale_provider icu icu_locale 'und' locale 'C.UTF-8'"
+        admin.execute(f"create database elsewhere template {provider}")  # type: ignore[call-overload]
+    return Database(older.url("elsewhere"))
+
+
+def test_another_collation_does_not_make_the_same_texts_differ(pair: Pair, elsewhere: Database) -> None:
+    pair.target.run("create table k (id text primary key, v text)", WORDS)
+    elsewhere.run("create table k (id text primary key, v text)", WORDS)
+    elsewhere.run("update k set v = 'other' where id = 'A1'")
+    result = compare_live(elsewhere.server, pair.target.server, Options())
+    (table,) = result.tables
+    assert (table.changed, table.missing, table.extra) == (1, 0, 0)
+    assert table.examples[0].key == {"id": "A1"}
+
+
+def test_documents_are_compared_as_they_were_written(pair: Pair, elsewhere: Database) -> None:
+    """Where a server knows XML at all; on the other side it is text."""
+    elsewhere.run(
+        "create table x (id int primary key, v xml)", "insert into x values (1, '<a>1</a>'), (2, '<b/>')"
+    )
+    pair.target.run("create table x (id int primary key, v text)", "insert into x values (1, '<a>1</a>')")
+    pair.target.run("insert into x values (2, '<b></b>')")
+    (table,) = compare_live(elsewhere.server, pair.target.server, Options()).tables
+    assert [(row.key, dict(row.columns)) for row in table.examples] == [
+        ({"id": "2"}, {"v": ["<b/>", "<b></b>"]})
+    ]
+
+
+def test_another_encoding_is_refused_with_the_way_round(pair: Pair, older: Postgres) -> None:
+    with psycopg.connect(older.url(), autocommit=True) as admin:
+        admin.execute("drop database if exists narrow with (force)")
+        admin.execute("create database narrow template template0 encoding 'LATIN1' locale 'C'")
+    narrow = Server.at(older.url("narrow"))
+    with pytest.raises(Problem, match="hash the same text differently") as refused:
+        compare_live(narrow, pair.target.server, Options())
+    assert "LATIN1" in str(refused.value)
+    assert refused.value.next
