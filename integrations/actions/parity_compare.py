@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django import forms
 
-from integrations.actions import register
+from integrations.actions import parity_bounds, register
 from integrations.actions.base import (
     Action,
     ActionForm,
@@ -23,13 +23,15 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.actions.parity_fields import ColumnsField, EntriesField, NamesField, server
+from integrations.actions.parity_bounds import Bounds
+from integrations.actions.parity_fields import EntriesField, NamesField, server
 from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity import baseline
-from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.compare import compare_before, compare_live
 from integrations.parity.declared import Rule, read_rules
+from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import read_tables
@@ -45,6 +47,52 @@ MODES = (
 SIDES = ("source", "target", "before", "database", "backup", "scratch")
 
 
+class Sides(ActionForm):
+    """What is compared with what, by which rules."""
+
+    source = SystemField(kind="postgres", required=False)
+    target = SystemField(kind="postgres", required=False)
+    before = EvidenceField(action="parity.fingerprint", required=False)
+    database = SystemField(kind="postgres", required=False)
+    backup = EvidenceField(action="backup.verify", required=False)
+    scratch = SystemField(kind="postgres", required=False)
+    declared = EntriesField(read_rules)
+    totals = EntriesField(read_totals)
+    schemas = NamesField()
+    settle = forms.FloatField(min_value=0, max_value=600, required=False)
+    only_tell = forms.BooleanField(required=False)
+    keep_pass = forms.BooleanField(required=False)
+    recheck = EvidenceField(action="parity.compare", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one way to compare."""
+        given = {name for name in SIDES if self.cleaned_data.get(name)}
+        if not set(self.errors) & set(SIDES) and given not in MODES:
+            ways = "; ".join(" + ".join(sorted(mode)) for mode in MODES)
+            raise forms.ValidationError(f"Say what to compare, one of: {ways}.")
+        if "before" in given:
+            self._refuse_second_rules()
+        self._refuse_half_a_pass()
+        return self.cleaned_data
+
+    def _refuse_second_rules(self) -> None:
+        for name in ("declared", "totals", "schemas"):
+            if self.cleaned_data.get(name):
+                self.add_error(name, "the fingerprint of “before” holds these; take them out here.")
+
+    def _refuse_half_a_pass(self) -> None:
+        said = [name for name in ("keep_pass", "recheck") if self.cleaned_data.get(name)]
+        for name in said:
+            if not self.cleaned_data.get("source"):
+                self.add_error(name, "needs source and target, both live.")
+            elif self.cleaned_data.get("sample"):
+                self.add_error(
+                    name, "cannot go with sample: a part of the rows proves nothing about the rest."
+                )
+        if len(said) == 2:
+            self.add_error("recheck", "builds on a kept pass and keeps none: take keep_pass out here.")
+
+
 @register
 class ParityCompare(Action):
     """Row counts and contents of all tables; sequences, totals and schema beside them."""
@@ -53,7 +101,7 @@ class ParityCompare(Action):
     effect = Effect.PURE
     deadline = timedelta(hours=1)
 
-    class Params(ActionForm):
+    class Params(Bounds, Sides):
         """What is compared: ``source`` with ``target``, both live; or ``database`` as it is with
         ``before``, the item that took its fingerprint; or with ``backup``, the item that verified and
         kept the restored backup on ``scratch``. With ``before`` and ``backup`` both, the fingerprint
@@ -63,59 +111,14 @@ class ParityCompare(Action):
         again, because on a live system a difference may be on its way. ``only_tell``: differences are the
         answer and no fault: it succeeds once everything was compared.
 
+        ``keep_pass``: what was read of ``source`` and ``target`` is kept, so that a later comparison with
+        ``recheck``, the item that kept it, reads again only what was written since: minutes before the
+        switch it takes seconds, and its verdict is about every row. Both say the same rules.
+
         How much load it may make: ``workers``, ``page_rate``, ``snapshot_age``, ``largest``; a table that
         would exceed a bound is refused with a reason, and then nothing is called equal. ``sample``: a first
-        look at a part of the rows, which never proves them equal. ``views``: views that are compared like
-        tables. ``personal``: columns whose values only those see who work on the cutover."""
-
-        source = SystemField(kind="postgres", required=False)
-        target = SystemField(kind="postgres", required=False)
-        before = EvidenceField(action="parity.fingerprint", required=False)
-        database = SystemField(kind="postgres", required=False)
-        backup = EvidenceField(action="backup.verify", required=False)
-        scratch = SystemField(kind="postgres", required=False)
-        declared = EntriesField(read_rules)
-        totals = EntriesField(read_totals)
-        schemas = NamesField()
-        settle = forms.FloatField(min_value=0, max_value=600, required=False)
-        only_tell = forms.BooleanField(required=False)
-        workers = forms.IntegerField(
-            min_value=1,
-            max_value=16,
-            required=False,
-            help_text="Connections a side that read at once; none: as many as the processors allow.",
-        )
-        page_rate = forms.IntegerField(
-            min_value=1, required=False, help_text="Pages of 8 kB a second that a side may be asked to read."
-        )
-        snapshot_age = forms.IntegerField(
-            min_value=1,
-            required=False,
-            help_text="Seconds that a snapshot may get old, because it holds up VACUUM; none: an hour.",
-        )
-        largest = forms.IntegerField(
-            min_value=1, required=False, help_text="Pages of 8 kB of the largest table that may be read."
-        )
-        sample = forms.FloatField(
-            min_value=0.001, max_value=99, required=False, help_text="Percent of the rows to look at."
-        )
-        views = NamesField(help_text="Names of views, with their schema unless it is public.")
-        personal = ColumnsField(help_text="Columns as table.column; each part may hold *.")
-
-        def clean(self) -> dict[str, Any]:
-            """Exactly one way to compare."""
-            given = {name for name in SIDES if self.cleaned_data.get(name)}
-            if not set(self.errors) & set(SIDES) and given not in MODES:
-                ways = "; ".join(" + ".join(sorted(mode)) for mode in MODES)
-                raise forms.ValidationError(f"Say what to compare, one of: {ways}.")
-            if "before" in given:
-                self._refuse_second_rules()
-            return self.cleaned_data
-
-        def _refuse_second_rules(self) -> None:
-            for name in ("declared", "totals", "schemas"):
-                if self.cleaned_data.get(name):
-                    self.add_error(name, "the fingerprint of “before” holds these; take them out here.")
+        look at a part of the rows, which never proves them equal. ``personal``: columns whose values only
+        those see who work on the cutover."""
 
     def preview(self, params: Values) -> Preview:
         """Both sides, and the tables that would be read."""
@@ -124,12 +127,10 @@ class ParityCompare(Action):
             tables = read_tables(snapshot, params.schemas)
         lines = [
             f"Compare {len(tables)} tables of {target.address} with {_other_side(params)}.",
-            "Read both in one read-only snapshot each: counts and row hashes, then the rows that differ.",
+            f"Read both in one read-only snapshot each: {_how(params)}, then the rows that differ.",
         ]
         lines += [f"Declared: {rule.words}." for rule in _rules(params)]
-        if params.settle:
-            lines.append(f"Ask rows that differ again after {params.settle:g} s.")
-        lines += _bounds(params)
+        lines += parity_bounds.lines(params)
         return Preview(lines, where=target.address)
 
     def run(self, params: Values, report: Report) -> Outcome:
@@ -142,15 +143,7 @@ class ParityCompare(Action):
 
     def _compare(self, params: Values, report: Report) -> Result:
         telling = Telling(report, params.personal)
-        backup = _backup(params) if params.backup else None
-        if params.before:
-            kept = baseline.read(*_fingerprint(params))
-            options = _options(params, rules=kept.rules, totals=kept.asked, schemas=tuple(kept.schemas))
-            result = compare_before(kept, _target(params), options, telling.watch, backup=backup)
-        else:
-            options = _options(params, rules=params.declared, totals=params.totals, schemas=params.schemas)
-            source = backup or server(params.source["url"], params.context)
-            result = compare_live(source, _target(params), options, telling.watch)
+        result = _before(params, telling) if params.before else _live(params, telling, report)
         telling.rest(result.tables)
         return result
 
@@ -159,29 +152,50 @@ class ParityCompare(Action):
         return Finding(Seen.NOT_DONE, "It only reads; a comparison that did not end has no result.")
 
 
-#: parameters that bound the load or the look: what is not said keeps the engine's own value
-BOUNDS = ("settle", "workers", "page_rate", "snapshot_age", "largest", "sample")
+def _before(params: Values, telling: Telling) -> Result:
+    kept = baseline.read(*_fingerprint(params))
+    options = parity_bounds.options(params, rules=kept.rules, totals=kept.asked, schemas=tuple(kept.schemas))
+    backup = _backup(params) if params.backup else None
+    return compare_before(kept, _target(params), options, telling.watch, backup=backup)
 
 
-def _options(params: Values, **asked: Any) -> Options:
-    given = {name: value for name in BOUNDS if (value := getattr(params, name)) is not None}
-    return Options(**asked, **given, views=params.views, personal=params.personal)
+def _live(params: Values, telling: Telling, report: Report) -> Result:
+    options = parity_bounds.options(
+        params, rules=params.declared, totals=params.totals, schemas=params.schemas
+    )
+    source = _backup(params) if params.backup else server(params.source["url"], params.context)
+    sides = source, _target(params)
+    if params.recheck:
+        path, sha256 = _kept(params)
+        return recheck(*sides, path, options, telling.watch, sha256=sha256)
+    if not params.keep_pass:
+        return compare_live(*sides, options, telling.watch)
+    context = params.context
+    context.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = context.folder / f"pass-{context.attempt}.json"
+    result, sha256 = keep_pass(*sides, path, options, telling.watch)
+    report.evidence(kept_pass={"path": str(path), "sha256": sha256, "taken_at": result.started})
+    return result
 
 
-def _bounds(params: Values) -> Iterator[str]:
-    """The lines of a preview that say how gently it goes."""
-    if params.sample:
-        yield f"Look at {params.sample:g} % of the rows only: it can prove a difference, and never equality."
-    if params.workers:
-        yield f"Read with {params.workers} connections a side at most."
-    if params.page_rate:
-        yield f"Read {params.page_rate} pages (8 kB) a second and side at most."
-    if params.snapshot_age:
-        yield f"Keep no snapshot longer than {params.snapshot_age} s; what takes longer is refused."
-    if params.largest:
-        yield f"Refuse tables of more than {params.largest} pages (8 kB)."
-    if params.personal:
-        yield f"Hide from who only watches: {', '.join(params.personal)}."
+def _kept(params: Values) -> tuple[Path, str]:
+    """The kept pass of an earlier comparison."""
+    facts = params.context.evidence.get(params.recheck, {}).get("kept_pass")
+    if not facts:
+        raise Problem(
+            f"There is no kept pass to build on: the item “{params.recheck}” has not left one.",
+            means="Only a comparison that succeeded with keep_pass: true leaves one.",
+            next=f"Carry out “{params.recheck}”, then compare again.",
+        )
+    return Path(facts["path"]), facts["sha256"]
+
+
+def _how(params: Values) -> str:
+    """What is read, for the preview."""
+    if params.recheck:
+        return f"only what was written since the pass that “{params.recheck}” kept"
+    kept = " (kept for a recheck)" if params.keep_pass else ""
+    return f"counts and row hashes{kept}"
 
 
 def _target(params: Values) -> Server:

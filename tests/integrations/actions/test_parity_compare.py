@@ -69,7 +69,7 @@ def test_live_against_live_names_the_rows_that_differ(
     first = facts["tables"][0]
     assert (first["table"], first["differing"], first["equal"]) == ("donations", 1, False)
     assert first["examples"] == [
-        {"key": {"id": "77"}, "kind": "changed", "columns": {"amount": ["25.67", "-25.67"]}}
+        {"key": {"id": "77"}, "kind": "changed", "columns": {"amount": ["25.67", "-25.67"]}, "paths": {}}
     ]
     assert len(facts["digest"]) == 64
     assert len(json.dumps(facts)) < 400_000
@@ -148,7 +148,8 @@ def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_
     raw = {"source": "one", "target": "two"}
     report = Recorder()
     assert run(raw, context, report)[0].ok
-    assert [what for _, _, what in report.steps] == ['Odd "name', "donations", "empty_one", "members", ""]
+    worked_on = dict.fromkeys(what for _, _, what in report.steps)
+    assert list(worked_on) == ['Odd "name', "donations", "empty_one", "members"]
     assert any(line.startswith("members: 500 rows, equal") for line in report.lines)
     stopped = Recorder(cancel_when=lambda so_far: len(so_far.steps) > 2)
     with pytest.raises(Cancelled):
@@ -228,3 +229,92 @@ def test_where_differences_are_the_answer_they_are_told_and_not_judged(
     assert "1 row differs" in outcome.summary
     assert "Told, not judged" in outcome.summary
     assert not facts["equal"]
+
+
+def test_a_kept_pass_makes_the_next_comparison_read_only_what_was_written_since(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    urls = systems(old=restored.admin_url, new=app_database.admin_url)
+    sides, report = {"source": "old", "target": "new"}, Recorder()
+    outcome, facts = run({**sides, "keep_pass": True}, new_context(urls), report)
+    assert outcome.ok, outcome.summary
+    assert report.facts["kept_pass"]["taken_at"] == facts["started"]
+    app_database.execute("update members set name = 'Other' where id = 7")
+    after = new_context(urls, full=report.facts)
+    outcome, facts = run({**sides, "recheck": "full"}, after)
+    assert not outcome.ok
+    assert facts["mode"] == "recheck"
+    assert facts["tables"][0]["examples"][0]["key"] == {"id": "7"}
+    app_database.execute("update members set name = (select 'Name ' || 7) where id = 7")
+    restored.execute("update members set name = (select 'Name ' || 7) where id = 7")
+    outcome, facts = run({**sides, "recheck": "full"}, after)
+    assert outcome.ok, outcome.summary
+    assert facts["rows"] == 1_050  # the verdict is about all of them
+
+
+def test_a_recheck_without_a_kept_pass_says_what_to_do(app_database: AppDatabase, new_context: Make) -> None:
+    context = new_context(systems(one=app_database.admin_url))
+    with pytest.raises(Problem, match="no kept pass to build on: the item “full” has not left one"):
+        run({"source": "one", "target": "one", "recheck": "full"}, context)
+    values = ACTION.bind({"source": "one", "target": "one", "recheck": "full"}, context)
+    assert "only what was written since the pass that “full” kept" in ACTION.preview(values).lines[1]
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "said"),
+    [
+        ({"before": "f", "database": "one", "keep_pass": True}, "keep_pass", "needs source and target"),
+        (
+            {"source": "one", "target": "one", "keep_pass": True, "sample": 5},
+            "keep_pass",
+            "cannot go with sample",
+        ),
+        (
+            {"source": "one", "target": "one", "keep_pass": True, "recheck": "x"},
+            "recheck",
+            "take keep_pass out",
+        ),
+    ],
+)
+def test_half_a_kept_pass_is_refused(
+    app_database: AppDatabase, new_context: Make, raw: dict[str, Any], name: str, said: str
+) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ACTION.bind(raw, new_context(systems(one=app_database.admin_url)))
+    assert said in raised.value.message_dict[name][0]
+
+
+def test_rules_in_sql_and_rows_by_name_are_laid_side_by_side(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    app_database.execute("update donations set amount = 99 where id = 77")
+    beside = {
+        "checks": [{"name": "gifts", "sql": "select count(*), sum(amount) from donations"}],
+        "spots": [{"table": "donations", "key": {"id": 77}, "columns": ["amount"]}],
+        "structure": "judged",
+    }
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    outcome, facts = run({"source": "old", "target": "new", **beside}, context)
+    assert not outcome.ok
+    assert [one["equal"] for one in (*facts["checks"], *facts["spots"])] == [False, False]
+    assert facts["spots"][0]["columns"] == {"amount": ["25.67", "99.00"]}
+    assert facts["structure_judged"] is True
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({"checks": [{"name": "x"}]}, "check 1 must look like"),
+        ({"spots": [{"table": "t"}]}, "spot check 1 must look like"),
+        ({"structure": "maybe"}, "maybe is not one of the available choices"),
+    ],
+)
+def test_a_mistake_in_what_is_asked_beside_the_rows_is_named(
+    app_database: AppDatabase, new_context: Make, raw: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ACTION.bind(
+            {"source": "one", "target": "one", **raw}, new_context(systems(one=app_database.admin_url))
+        )
+    (name,) = raw
+    assert said in raised.value.message_dict[name][0]
