@@ -27,7 +27,7 @@ def authoritative(system: System) -> list[str]:
         return [one if _has_port(one) else f"{one}:53" for one in named]
     try:
         hosts = [str(record.target) for record in dns.resolver.resolve(system["zone"], "NS")]
-        found = [str(a) for host in hosts for a in dns.resolver.resolve(host, "A")]
+        found = [address for host in hosts for address in _addresses(host)]
     except dns.exception.DNSException as error:
         raise Problem(
             f"The name servers of {system['zone']} cannot be found: {type(error).__name__}.",
@@ -35,6 +35,14 @@ def authoritative(system: System) -> list[str]:
             next="Name them under servers: of the system, as address or address:port.",
         ) from None
     return [f"{address}:53" for address in sorted(set(found))]
+
+
+def _addresses(host: str) -> list[str]:
+    """All of IPv4; those of IPv6, in brackets, for a server that has no other."""
+    try:
+        return [str(one) for one in dns.resolver.resolve(host, "A")]
+    except dns.resolver.NoAnswer:
+        return [f"[{one}]" for one in dns.resolver.resolve(host, "AAAA")]
 
 
 def _has_port(text: str) -> bool:

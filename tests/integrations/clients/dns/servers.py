@@ -63,7 +63,7 @@ def running(argv: list[str], there: Callable[[], bool], **more: str) -> Iterator
 
 
 @contextmanager
-def updated(folder: Path, program: str) -> Iterator[Settings]:
+def updated(folder: Path, program: str, records: str = RECORDS) -> Iterator[Settings]:
     """One that takes RFC 2136 updates: ``program`` is bind or python."""
     port, secret = free_port(), base64.b64encode(secrets.token_bytes(32)).decode()
     server = f"127.0.0.1:{port}"
@@ -71,7 +71,7 @@ def updated(folder: Path, program: str) -> Iterator[Settings]:
     more = {
         "PORT": str(port),
         "ZONE": ZONE,
-        "RECORDS": RECORDS,
+        "RECORDS": records,
         "TSIG_NAME": "cutover",
         "TSIG_SECRET": secret,
     }

@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import dns.resolver
 import pytest
 
 from integrations.clients.dns import RecordSet, Zone, answers_of, authoritative, zone_of
 from integrations.errors import Problem, Unreachable
 from integrations.systems import Systems
 from tests.integrations.clients.dns.cloudflare import cloudflare
-from tests.integrations.clients.dns.servers import ZONE, Settings, powerdns, reset, route53, updated
+from tests.integrations.clients.dns.servers import RECORDS, ZONE, Settings, powerdns, reset, route53, updated
 
 KINDS = ("bind", "python", "powerdns", "route53", "cloudflare")
 WWW = f"www.{ZONE}"
@@ -133,6 +134,24 @@ def test_servers_are_those_that_are_named_with_their_ports() -> None:
         {"zone": {"kind": "dns", "driver": "rfc2136", "zone": ZONE, "servers": "192.0.2.1, a:54"}}
     )
     assert authoritative(systems["zone"]) == ["192.0.2.1:53", "a:54"]
+
+
+@pytest.mark.parametrize("program", ["bind", "python"])
+def test_without_names_every_server_of_the_zone_is_found_those_of_ipv6_too(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = f"{RECORDS}; @ 60 NS six.{ZONE}.; six 60 AAAA 2001:db8::53"
+    with updated(tmp_path / "dns", program, more) as settings:
+        host, _, port = settings["server"].rpartition(":")
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = [host], int(port)
+        monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+        unnamed = Systems(
+            {"zone": {**settings, "servers": ""}, "none": {**settings, "servers": "", "zone": "no.test"}}
+        )
+        assert authoritative(unnamed["zone"]) == ["127.0.0.1:53", "[2001:db8::53]:53"]
+        with pytest.raises(Problem, match=r"name servers of no\.test cannot be found"):
+            authoritative(unnamed["none"])
 
 
 def test_route_53_without_its_extra_and_without_tls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
