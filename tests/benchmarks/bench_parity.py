@@ -19,13 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.parity import parts
-from tests.benchmarks.parity.parts import FULL, Sizes
+from tests.benchmarks.parity.parts import FULL, Run, Sizes
 from tests.benchmarks.parity.servers import DEBIAN, Bench, bench
 from tests.benchmarks.parity.table import Table
 
-Part = Callable[[Bench, Sizes], Iterator[Table]]
+Part = Callable[[Bench, Run], Iterator[Table]]
 PARTS: dict[str, Part] = {
-    "headline": lambda server, sizes: parts.headline(server, sizes, peers=False),
+    "headline": parts.headline,
+    "recheck": parts.rechecks,
     "many": parts.many,
     "scale": parts.scale,
     "small": parts.small,
@@ -62,12 +63,12 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in PARTS]:
         parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     sizes = Sizes(**{**vars(FULL if asked.full else Sizes()), "times": asked.times})
-    tables: list[Table] = []
+    run, tables = Run(sizes, asked.peers), list[Table]()
     with bench(_programs(asked)) as server:
         about = _about(server)
         print(about, flush=True)
         for name in wanted:
-            for table in _run(name, server, sizes, asked.peers):
+            for table in _measured(name, server, run):
                 print(f"\n{table.as_text()}", flush=True)
                 tables.append(table)
     if asked.write:
@@ -77,9 +78,9 @@ def main() -> int:
     return int(bool(missed) and asked.strict)
 
 
-def _run(name: str, server: Bench, sizes: Sizes, peers: bool) -> Iterator[Table]:
+def _measured(name: str, server: Bench, run: Run) -> Iterator[Table]:
     started = time.monotonic()
-    yield from parts.headline(server, sizes, peers) if name == "headline" else PARTS[name](server, sizes)
+    yield from PARTS[name](server, run)
     print(f"({name}: {time.monotonic() - started:.0f} s in all)", flush=True)
 
 

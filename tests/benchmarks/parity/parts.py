@@ -10,15 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.compare import Options, compare_live
+from integrations.parity.buckets import choose_buckets
+from integrations.parity.compare import compare_live
 from integrations.parity.declared import Declared
+from integrations.parity.options import Options
 from integrations.parity.plan import make_plans
+from integrations.parity.questions import Questions
+from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.result import Result, TableResult
 from integrations.parity.rowhash import Side
+from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import read_tables
 from tests.benchmarks.parity.data import FOUND, SOURCE, TARGET, make_pair, make_small_tables
@@ -39,6 +45,15 @@ class Sizes:
     scale: tuple[int, ...] = (50_000, 200_000, 800_000)
     small: int = 50
     times: int = 3
+
+
+@dataclass
+class Run:
+    """One run of the benchmark. ``fastest`` is what the fastest peer took for donations, once known."""
+
+    sizes: Sizes
+    peers: bool = False
+    fastest: float | None = None
 
 
 FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
@@ -78,16 +93,18 @@ def hash_scan(server: Server) -> None:
         snapshot.rows(sql.SQL("SELECT sum({}) FROM {}").format(side.row_hash, side.rows))
 
 
-def headline(bench: Bench, sizes: Sizes, peers: bool) -> Iterator[Table]:
+def headline(bench: Bench, run: Run) -> Iterator[Table]:
     """Ten differences: ours, the floor, and the peers, all comparing all columns."""
+    sizes = run.sizes
     for name, rows in (("donations", sizes.donations), ("attendance", sizes.attendance)):
         make_pair(bench, {name: rows})
         (found,) = compare(bench).tables
         must_be(found, *FOUND)
         ours = timed(sizes.times, lambda: compare(bench))
-        lines = [_ours(ours), _floor(bench, sizes, ours), *_cost(bench, ours)]
-        if peers:
-            lines += [_peer(bench, peer, found, ours) for peer in PEERS]
+        peers = [_peer(bench, peer, found, ours) for peer in PEERS if run.peers]
+        if name == "donations" and (known := [line.seconds for line in peers if line.seconds]):
+            run.fastest = min(known)
+        lines = [_ours(ours), _floor(bench, sizes, ours), *_cost(bench, ours), *peers]
         yield Table(f"{name}: {rows:,} rows, 10 differences", lines)
 
 
@@ -131,8 +148,51 @@ def _columns(bench: Bench, table: str) -> list[tuple[Any, ...]]:
         return snapshot.rows(sql.SQL(question).format(sql.Literal(table)))
 
 
-def many(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+def rechecks(bench: Bench, run: Run) -> Iterator[Table]:
+    """A hundred rows changed after a full pass: against counting, and against the fastest peer's full run."""
+    rows = run.sizes.donations
+    make_pair(bench, {"donations": rows}, edits=False)
+    source, target = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        kept = Path(folder) / "pass.json"
+        full = timed(1, lambda: keep_pass(source, target, kept, Options()))
+        bench.run(TARGET, f"update donations set amount = 0.01 where id % {rows // 100} = 1")
+        must_be(recheck(source, target, kept, Options()).tables[0], 100, 0, 0)
+        again = timed(run.sizes.times, lambda: recheck(source, target, kept, Options()))
+        size = kept.stat().st_size / 1e6
+    lines = [Line(f"full pass, kept in a file of {size:.1f} MB", full), Line("recheck of both sides", again)]
+    lines += _counted(bench, run.sizes, again)
+    if run.fastest:
+        ratio, wanted = run.fastest / again, ("at least", 15.0)
+        lines.append(Line("fastest other program, its full run", run.fastest, ratio, "× the recheck", wanted))
+    yield Table(f"Recheck: {rows:,} rows, 100 changed since the full pass", lines)
+
+
+def _counted(bench: Bench, sizes: Sizes, again: float) -> Iterator[Line]:
+    """To count one side, by the buckets of the pass and by those of a thousand rows."""
+    server = Server.at(bench.url(SOURCE))
+    own = timed(sizes.times, lambda: count_by_bucket(server))
+    wide = timed(sizes.times, lambda: count_by_bucket(server, sql.SQL("id >> 10")))
+    yield Line("count(*) … GROUP BY bucket, one side alone", own, again / own, "recheck / count",
+               ("at most", 1.5))  # fmt: skip
+    yield Line("count(*) … GROUP BY id >> 10, one side alone", wide, again / wide, "recheck / count")
+
+
+def count_by_bucket(server: Server, bucket: sql.Composable | None = None) -> None:
+    """Rows of each bucket, by one process of the server."""
+    with Snapshot(server) as snapshot:
+        snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
+        tables = read_tables(snapshot)
+        (plan,) = make_plans(tables, tables, Declared(()))[0]
+        pages = pages_of(snapshot, [plan.source])[plan.source.schema, plan.source.name]
+        buckets = choose_buckets(snapshot, plan.source, plan.key, pages)
+        by = bucket or Questions(snapshot, plan, "source", buckets).bucket
+        snapshot.rows(sql.SQL("SELECT {}, count(*) FROM {} AS r GROUP BY 1").format(by, plan.source.source))
+
+
+def many(bench: Bench, run: Run) -> Iterator[Table]:
     """One row in a hundred changed, everywhere in the table, against ten differences."""
+    sizes = run.sizes
     rows = sizes.donations
     make_pair(bench, {"donations": rows})
     few = timed(sizes.times, lambda: compare(bench))
@@ -148,8 +208,9 @@ def many(bench: Bench, sizes: Sizes) -> Iterator[Table]:
     yield Table(f"Many differences: {rows:,} rows, one in a hundred changed", lines)
 
 
-def scale(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+def scale(bench: Bench, run: Run) -> Iterator[Table]:
     """Time and the client's memory as the table grows."""
+    sizes = run.sizes
     lines: list[Line] = []
     for rows in sizes.scale:
         make_pair(bench, {"donations": rows})
@@ -179,8 +240,9 @@ def _alone(bench: Bench) -> tuple[float, int]:
     return time.perf_counter() - started, usage.ru_maxrss // 1024
 
 
-def small(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+def small(bench: Bench, run: Run) -> Iterator[Table]:
     """Many small tables: what one table costs beside its rows."""
+    sizes = run.sizes
     make_small_tables(bench, sizes.small)
     assert compare(bench).equal
     seconds = timed(sizes.times, lambda: compare(bench))
@@ -189,8 +251,9 @@ def small(bench: Bench, sizes: Sizes) -> Iterator[Table]:
     yield Table("Small tables", [line])
 
 
-def workers(bench: Bench, sizes: Sizes) -> Iterator[Table]:
+def workers(bench: Bench, run: Run) -> Iterator[Table]:
     """Connections a side; more than the cores carry cannot be faster."""
+    sizes = run.sizes
     make_pair(bench, {"donations": sizes.donations})
     lines: list[Line] = []
     for number in (1, 2, 4):
