@@ -81,6 +81,7 @@ class Job:
 
 def _has_password(value: str) -> bool:
     try:
-        return "://" in value and bool(urlsplit(value).password)
+        parts = urlsplit(value)
+        return "://" in value and bool(parts.password or "password" in parts.query.lower())
     except ValueError:
         return True  # unreadable: better masked

@@ -122,8 +122,8 @@ class _Bounded(HTTPAdapter):
         self.line, self.tls = line, tls
         super().__init__()
 
-    def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
-        super().init_poolmanager(*arguments, **settings, **self.tls)
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **settings: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **{**settings, **self.tls})
         self.poolmanager.pool_classes_by_scheme = _pools(self.line)
 
 

@@ -21,7 +21,8 @@ class Stripe(Provider):
 
     def understood(self, body: Mapping[str, Any]) -> Account:
         """``livemode`` says which kind of key it is."""
-        mode = {True: Mode.LIVE, False: Mode.TEST}.get(body.get("livemode"), Mode.UNKNOWN)
+        live = body.get("livemode")
+        mode = (Mode.LIVE if live else Mode.TEST) if isinstance(live, bool) else Mode.UNKNOWN
         currencies = sorted({str(one["currency"]).upper() for one in body.get("available", [])})
         return Account(mode, f"balance in {', '.join(currencies) or 'no currency'}")
 
