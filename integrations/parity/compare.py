@@ -79,6 +79,10 @@ class Comparison:
         result = self._empty_result()
         plans, schema, result.not_compared = make_plans(self._source_tables(), self._tables, self.declared)
         result.schema = schema.as_facts()
+        known = {table.label for table in self._tables.values()}
+        result.unsound += [
+            f"there is no view {name} to compare" for name in self.options.views if name not in known
+        ]
         with self.look.reader:
             looked = self.tour.run(plans, self._sizes(plans))
         result.tables = [one.result for one in looked]
@@ -152,11 +156,11 @@ class Comparison:
         return str(self.target.value(shape))
 
     def _source_tables(self) -> dict[tuple[str, str], Table]:
-        self._tables = read_tables(self.target, self.options.schemas)
+        self._tables = read_tables(self.target, self.options.schemas, self.options.views)
         if self.before:
             return {place: kept.table for place, kept in self.kept.items()}
         assert self.source is not None
-        return read_tables(self.source, self.options.schemas)
+        return read_tables(self.source, self.options.schemas, self.options.views)
 
     def _settle(self, looked: list[Looked]) -> None:
         """Asks rows that differ again after a while: on a live system “not yet” is not “wrong”."""

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from integrations.parity.declared import Declared
 from integrations.parity.snapshot import Snapshot
+from integrations.parity.tables import LABEL
 
 SHOWN = 300  # differences told of one kind; what is more is counted in a last entry
 DATABASE = "(database)"  # the “table” of a rule that declares what belongs to no table
@@ -68,10 +69,9 @@ def read_structure(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> Structu
         if schemas
         else sql.SQL("n.nspname !~ '^pg_' and n.nspname <> 'information_schema'")
     )
-    label = sql.SQL("case n.nspname when 'public' then '' else n.nspname || '.' end || c.relname")
     found: Structure = {}
     for kind, question in QUESTIONS.items():
-        asked = sql.SQL(question).format(label=label, where=where, database=sql.Literal(DATABASE))
+        asked = sql.SQL(question).format(label=LABEL, where=where, database=sql.Literal(DATABASE))
         tables = found.setdefault(kind, {})
         for table, name, definition in snapshot.rows(asked):
             tables.setdefault(table, {})[name] = definition

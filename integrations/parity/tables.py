@@ -72,12 +72,13 @@ class Table:
 
 
 TABLES = """
-select c.oid, n.nspname, c.relname, c.relkind = 'p',
+select c.oid, n.nspname, c.relname, c.relkind = 'p', c.relkind in ('v', 'm'),
        (select coalesce(sum(greatest(l.reltuples, l.relpages * 10)), 0)::bigint
           from pg_class l where l.relkind = 'r' and (l.oid = c.oid or c.relkind = 'p'
            and l.oid in (select relid from pg_partition_tree(c.oid))))
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and {where}
+ where (c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and {where}
+        or c.relkind in ('v', 'm') and {label} = any({views}))
    and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass
                     and d.objid = c.oid and d.deptype = 'e')
  order by 2, 3
@@ -107,6 +108,8 @@ select i.indrelid, array(select a.attname::text from unnest(i.indkey[0:i.indnkey
  order by i.indrelid, i.indisprimary desc, i.indnkeyatts, i.indexrelid
 """
 
+LABEL = sql.SQL("case n.nspname when 'public' then '' else n.nspname || '.' end || c.relname")
+
 UNREAD = """
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'f' and {where} order by 1, 2
@@ -119,12 +122,18 @@ def _where(schemas: tuple[str, ...]) -> sql.Composable:
     return sql.SQL("n.nspname !~ '^pg_' and n.nspname <> 'information_schema'")
 
 
-def read_tables(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> dict[tuple[str, str], Table]:
+def read_tables(
+    snapshot: Snapshot, schemas: tuple[str, ...] = (), views: tuple[str, ...] = ()
+) -> dict[tuple[str, str], Table]:
     """Every table by (schema, name), in those schemas or, when none is named, in all but the system's.
 
-    Tables of extensions and temporary ones are left out; a partition is part of its parent.
+    Tables of extensions and temporary ones are left out; a partition is part of its parent. Of views
+    only those are read that are named by their labels; they have no key.
     """
-    found = snapshot.rows(sql.SQL(TABLES).format(where=_where(schemas)))
+    asked = sql.SQL(TABLES).format(
+        where=_where(schemas), label=LABEL, views=sql.SQL("{}::text[]").format(sql.Literal(list(views)))
+    )
+    found = snapshot.rows(asked)
     oids = sql.Literal([row[0] for row in found])
     if not found:
         return {}
@@ -135,8 +144,10 @@ def read_tables(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> dict[tuple
     for oid, names in snapshot.rows(sql.SQL(KEYS).format(tables=oids)):
         keys.setdefault(oid, tuple(names))
     return {
-        (schema, name): Table(schema, name, whole, tuple(columns.get(oid, ())), keys.get(oid, ()), int(size))
-        for oid, schema, name, whole, size in found
+        (schema, name): Table(
+            schema, name, whole, tuple(columns.get(oid, ())), keys.get(oid, ()), int(size), is_view
+        )
+        for oid, schema, name, whole, is_view, size in found
     }
 
 
