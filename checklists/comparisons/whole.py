@@ -49,9 +49,10 @@ class TableLine:
 
     @property
     def kinds(self) -> str:
-        """“38 changed, 3 missing after”; “” when it is not known, or nothing differs."""
-        kinds = ((self.changed, "changed"), (self.missing, "missing after"), (self.extra, "only after"))
-        return ", ".join(f"{number:,} {word}".replace(",", "\u202f") for number, word in kinds if number)
+        """“38 changed, 3 missing after”, or “changed” when all are; “” when it is not known."""
+        every = ((self.changed, "changed"), (self.missing, "missing after"), (self.extra, "only after"))
+        kinds = [(f"{number:,}".replace(",", "\u202f"), word) for number, word in every if number]
+        return kinds[0][1] if len(kinds) == 1 else ", ".join(" ".join(kind) for kind in kinds)
 
     @property
     def rate(self) -> float | None:

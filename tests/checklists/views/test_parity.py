@@ -140,7 +140,7 @@ def test_a_comparison_answers_first_and_shows_what_differs_first(browser_of, cut
     assert "41 892 differences are declared" in page
     html = answer.content.decode()
     assert html.index(table(attempt, "members")) < html.index(table(attempt, "churches"))
-    assert "3 rows differ 1 changed, 1 missing after, 1 only after" in page
+    assert "3 rows differ (1 changed, 1 missing after, 1 only after)" in page
     assert "Declared differences, by rule null is default: members.bio 41 892" in page
 
 
