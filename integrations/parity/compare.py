@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from integrations.errors import Problem, Unreachable
+from integrations.errors import Unreachable
 from integrations.parity.baseline import PROBE, Fingerprint
 from integrations.parity.beside import Beside
 from integrations.parity.declared import Declared
 from integrations.parity.differences import Tally, judge
+from integrations.parity.encodings import must_recode
 from integrations.parity.examples import show
 from integrations.parity.look import Look, Looked
 from integrations.parity.options import Options
@@ -75,9 +76,11 @@ class Comparison:
     def run(self) -> Result:
         """Everything, in order; the digest of the result is of what is found at its end."""
         started = time.monotonic()
-        self._require_same_hashes()
+        recode = self._must_recode()
         result = self._empty_result()
-        plans, schema, result.not_compared = make_plans(self._source_tables(), self._tables, self.declared)
+        plans, schema, result.not_compared = make_plans(
+            self._source_tables(), self._tables, self.declared, recode=recode
+        )
         result.schema = schema.as_facts()
         known = {table.label for table in self._tables.values()}
         result.unsound += [
@@ -120,18 +123,9 @@ class Comparison:
             for plan in plans
         }
 
-    def _require_same_hashes(self) -> None:
-        probes = {self.target.value(PROBE)}
-        if self.source:
-            probes.add(self.source.value(PROBE))
-        if self.before:
-            probes.add(self.before.probe)
-        if len(probes) > 1:
-            raise Problem(
-                f"The two servers hash the same text differently ({' / '.join(sorted(probes))}).",
-                means="Encoding or kind of processor is not the same, so row hashes say nothing.",
-                next="Restore one side's backup on a server like the other, and compare with that.",
-            )
+    def _must_recode(self) -> bool:
+        live = [side.value(PROBE) for side in (self.source, self.target) if side]
+        return must_recode(live, self.before.probe if self.before else "")
 
     def _empty_result(self) -> Result:
         live = self.source.server.address if self.source else ""

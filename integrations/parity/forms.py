@@ -8,7 +8,7 @@ values are hashed by their text, or in a way that keeps every bit.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -72,6 +72,14 @@ FORMS = {
         Form("date", "{c}::date", 'hashtextextended({v}::text COLLATE "C", ', "'2000-01-01'::date"),
         Form("time", "{c}::time", 'hashtextextended({v}::text COLLATE "C", ', "'0:00'::time"),
     )
+}
+
+#: forms by name for sides with different encodings: the letters of a text, whatever their bytes are
+RECODED = {
+    name: replace(
+        FORMS[name], opening="hashtextextended(encode(convert_to({v}, 'UTF8'), 'hex') COLLATE \"C\", "
+    )
+    for name in ("text", "json")
 }
 
 #: two families that are not the same, and the form that both can take without loss

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from integrations.parity.declared import Declared, Rule
-from integrations.parity.forms import Form, default_literal, form_for
+from integrations.parity.forms import RECODED, Form, default_literal, form_for
 from integrations.parity.tables import Column, Table
 
 Tables = Mapping[tuple[str, str], Table]
@@ -103,6 +103,11 @@ class TablePlan:
         """The table of the ``source`` or the ``target``."""
         return self.source if side == "source" else self.target
 
+    def recoded(self) -> TablePlan:
+        """The plan with texts hashed as UTF-8, whatever a server keeps them in."""
+        cells = [replace(cell, form=RECODED.get(cell.form.name, cell.form)) for cell in self.cells]
+        return replace(self, cells=tuple(cells))
+
     def without_json(self) -> TablePlan | None:
         """The plan less its json columns, for data that PostgreSQL cannot bring into their form."""
         bad = [c for c in self.cells if "json" in (c.source.base, c.target.base)]
@@ -140,9 +145,12 @@ class SchemaDifference:
 
 
 def make_plans(
-    source: Tables, target: Tables, declared: Declared
+    source: Tables, target: Tables, declared: Declared, *, recode: bool = False
 ) -> tuple[list[TablePlan], SchemaDifference, list[str]]:
-    """A plan for each table that both have, what only one has, and the tables left out on purpose."""
+    """A plan for each table that both have, what only one has, and the tables left out on purpose.
+
+    ``recode``: the sides keep texts in different encodings, so that they are hashed as UTF-8.
+    """
     schema, left_out, plans = SchemaDifference(), [], []
     for place in sorted(set(source) | set(target)):
         label = (source.get(place) or target[place]).label
@@ -155,7 +163,8 @@ def make_plans(
             schema.new_tables.append(label)
             _note(schema, declared, "new_table", label)
         else:
-            plans.append(plan_table(source[place], target[place], declared, schema))
+            plan = plan_table(source[place], target[place], declared, schema)
+            plans.append(plan.recoded() if recode else plan)
     return plans, schema, left_out
 
 

@@ -224,7 +224,7 @@ class Questions:
 def shown(column: sql.Composable) -> sql.Composable:
     """A value as text, cut with a word on how long it is."""
     return sql.SQL(
-        "CASE WHEN length({0}::text) > {1} THEN left({0}::text, {1}) || '… (' || length({0}::text)"
+        "CASE WHEN length({0}::text) > {1} THEN left({0}::text, {1}) || '... (' || length({0}::text)"
         " || ' characters)' ELSE {0}::text END"
     ).format(column, sql.Literal(CUT))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,7 +12,7 @@ from cutover.embedded import Postgres, free_port
 from integrations.errors import Problem
 from integrations.parity import baseline
 from integrations.parity.compare import Options, compare_before, compare_live
-from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.snapshot import Snapshot
 from tests import servers
 from tests.integrations.parity.conftest import Database, Pair
 
@@ -111,12 +111,58 @@ def test_documents_are_compared_as_they_were_written(pair: Pair, elsewhere: Data
     ]
 
 
-def test_another_encoding_is_refused_with_the_way_round(pair: Pair, older: Postgres) -> None:
-    with psycopg.connect(older.url(), autocommit=True) as admin:
-        admin.execute("drop database if exists narrow with (force)")
-        admin.execute("create database narrow template template0 encoding 'LATIN1' locale 'C'")
-    narrow = Server.at(older.url("narrow"))
+@pytest.fixture
+def narrow(older: Postgres) -> Callable[[str], Database]:
+    """Makes a database in another encoding."""
+
+    def made(encoding: str) -> Database:
+        with psycopg.connect(older.url(), autocommit=True) as admin:
+            admin.execute("drop database if exists narrow with (force)")
+            kind = f"template0 encoding '{encoding}' locale 'C'"
+            admin.execute(f"create database narrow template {kind}")  # type: ignore[call-overload]
+        return Database(older.url("narrow"))
+
+    return made
+
+
+WIDE = (
+    "create table w (id text primary key, v varchar, j json, n int)",
+    """insert into w values ('Zoë', 'ß', '{"ä": "é"}', 1), ('b', 'Å', '[]', 2), ('ü', null, null, 3)""",
+)
+
+
+def test_texts_in_another_encoding_are_compared_by_their_letters(
+    pair: Pair, narrow: Callable[[str], Database]
+) -> None:
+    latin = narrow("LATIN1")
+    latin.run(*WIDE)
+    pair.target.run(*WIDE, "alter table w alter j type jsonb")
+    assert compare_live(latin.server, pair.target.server, Options()).equal
+    pair.target.run(
+        "update w set v = 'A' where id = 'b'",
+        """update w set j = '{"a": "é"}' where id = 'Zoë'""",
+        "update w set id = 'u' where id = 'ü'",
+    )
+    (table,) = compare_live(latin.server, pair.target.server, Options()).tables
+    changed = {row.key["id"]: list(row.columns) for row in table.examples if row.kind == "changed"}
+    assert changed == {"b": ["v"], "Zoë": ["j"]}
+    assert {row.key["id"] for row in table.examples if row.kind != "changed"} == {"u", "ü"}
+
+
+def test_bytes_of_which_nobody_knows_the_letters_are_refused_with_the_way_round(
+    pair: Pair, narrow: Callable[[str], Database]
+) -> None:
     with pytest.raises(Problem, match="hash the same text differently") as refused:
-        compare_live(narrow, pair.target.server, Options())
-    assert "LATIN1" in str(refused.value)
-    assert refused.value.next
+        compare_live(narrow("SQL_ASCII").server, pair.target.server, Options())
+    assert "nobody knows which letters" in refused.value.means
+    assert "Restore one side's backup" in refused.value.next
+
+
+def test_a_fingerprint_in_another_encoding_is_refused(pair: Pair, narrow: Callable[[str], Database]) -> None:
+    latin = narrow("LATIN1")
+    latin.run(*WIDE)
+    with Snapshot(latin.server) as snapshot:
+        kept = baseline.take(snapshot)
+    with pytest.raises(Problem, match="LATIN1") as refused:
+        compare_before(kept, pair.target.server, Options())
+    assert "The fingerprint hashed texts in another encoding." in refused.value.means
