@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -59,14 +60,15 @@ class Run:
 FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
 
 
-def timed(times: int, work: Callable[[], Any]) -> float:
-    """Median of seconds."""
-    seconds = []
+def timed(times: int, *works: Callable[[], Any]) -> list[float]:
+    """Median of seconds of each work; they take turns, so that a busy moment meets all of them."""
+    seconds: list[list[float]] = [[] for _ in works]
     for _ in range(times):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return median(seconds)
+        for work, known in zip(works, seconds, strict=True):
+            started = time.perf_counter()
+            work()
+            known.append(time.perf_counter() - started)
+    return [median(known) for known in seconds]
 
 
 def compare(bench: Bench, **options: Any) -> Result:
@@ -100,22 +102,19 @@ def headline(bench: Bench, run: Run) -> Iterator[Table]:
         make_pair(bench, {name: rows})
         (found,) = compare(bench).tables
         must_be(found, *FOUND)
-        ours = timed(sizes.times, lambda: compare(bench))
+        source = Server.at(bench.url(SOURCE))
+        ours, floor = timed(sizes.times, partial(compare, bench), partial(hash_scan, source))
         peers = [_peer(bench, peer, found, ours) for peer in PEERS if run.peers]
         if name == "donations" and (known := [line.seconds for line in peers if line.seconds]):
             run.fastest = min(known)
-        lines = [_ours(ours), _floor(bench, sizes, ours), *_cost(bench, ours), *peers]
+        lines = [*_ours(ours, floor), *_cost(bench, ours), *peers]
         yield Table(f"{name}: {rows:,} rows, 10 differences", lines)
 
 
-def _ours(seconds: float) -> Line:
-    return Line("comparison of both sides, rows and columns named", seconds)
-
-
-def _floor(bench: Bench, sizes: Sizes, ours: float) -> Line:
-    floor = timed(sizes.times, lambda: hash_scan(Server.at(bench.url(SOURCE))))
-    what = "hash scan of one side alone, no buckets"
-    return Line(what, floor, ours / floor, "comparison / scan", ("at most", 1.25))
+def _ours(seconds: float, floor: float) -> Iterator[Line]:
+    yield Line("comparison of both sides, rows and columns named", seconds)
+    what, wanted = "hash scan of one side alone, no buckets", ("at most", 1.25)
+    yield Line(what, floor, seconds / floor, "comparison / scan", wanted)
 
 
 def _cost(bench: Bench, ours: float) -> Iterator[Line]:
@@ -155,27 +154,27 @@ def rechecks(bench: Bench, run: Run) -> Iterator[Table]:
     source, target = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
     with TemporaryDirectory(dir="/var/tmp") as folder:
         kept = Path(folder) / "pass.json"
-        full = timed(1, lambda: keep_pass(source, target, kept, Options()))
+        (full,) = timed(1, lambda: keep_pass(source, target, kept, Options()))
         bench.run(TARGET, f"update donations set amount = 0.01 where id % {rows // 100} = 1")
         must_be(recheck(source, target, kept, Options()).tables[0], 100, 0, 0)
-        again = timed(run.sizes.times, lambda: recheck(source, target, kept, Options()))
+        again, own, wide = timed(
+            run.sizes.times,
+            lambda: recheck(source, target, kept, Options()),
+            lambda: count_by_bucket(source),
+            lambda: count_by_bucket(source, sql.SQL("id >> 10")),
+        )
         size = kept.stat().st_size / 1e6
-    lines = [Line(f"full pass, kept in a file of {size:.1f} MB", full), Line("recheck of both sides", again)]
-    lines += _counted(bench, run.sizes, again)
+    of = "recheck / count"
+    lines = [
+        Line(f"full pass, kept in a file of {size:.1f} MB", full),
+        Line("recheck of both sides", again),
+        Line("count(*) … GROUP BY bucket, one side alone", own, again / own, of, ("at most", 1.5)),
+        Line("count(*) … GROUP BY id >> 10, one side alone", wide, again / wide, of),
+    ]
     if run.fastest:
         ratio, wanted = run.fastest / again, ("at least", 15.0)
         lines.append(Line("fastest other program, its full run", run.fastest, ratio, "× the recheck", wanted))
     yield Table(f"Recheck: {rows:,} rows, 100 changed since the full pass", lines)
-
-
-def _counted(bench: Bench, sizes: Sizes, again: float) -> Iterator[Line]:
-    """To count one side, by the buckets of the pass and by those of a thousand rows."""
-    server = Server.at(bench.url(SOURCE))
-    own = timed(sizes.times, lambda: count_by_bucket(server))
-    wide = timed(sizes.times, lambda: count_by_bucket(server, sql.SQL("id >> 10")))
-    yield Line("count(*) … GROUP BY bucket, one side alone", own, again / own, "recheck / count",
-               ("at most", 1.5))  # fmt: skip
-    yield Line("count(*) … GROUP BY id >> 10, one side alone", wide, again / wide, "recheck / count")
 
 
 def count_by_bucket(server: Server, bucket: sql.Composable | None = None) -> None:
@@ -195,12 +194,12 @@ def many(bench: Bench, run: Run) -> Iterator[Table]:
     sizes = run.sizes
     rows = sizes.donations
     make_pair(bench, {"donations": rows})
-    few = timed(sizes.times, lambda: compare(bench))
+    (few,) = timed(sizes.times, lambda: compare(bench))
     bench.run(TARGET, "update donations set currency = 'GHS' where id % 100 = 50", "vacuum analyze")
     more = bench.value("select count(*) from donations where currency = 'GHS'", TARGET)
     (found,) = compare(bench).tables
     assert more <= found.changed <= more + FOUND[0], (found.changed, more)
-    many = timed(sizes.times, lambda: compare(bench))
+    (many,) = timed(sizes.times, lambda: compare(bench))
     lines = [
         Line("10 differences", few),
         Line(f"{found.differing:,} differences", many, many / few, "× that of 10", ("at most", 1.4)),
@@ -245,7 +244,7 @@ def small(bench: Bench, run: Run) -> Iterator[Table]:
     sizes = run.sizes
     make_small_tables(bench, sizes.small)
     assert compare(bench).equal
-    seconds = timed(sizes.times, lambda: compare(bench))
+    (seconds,) = timed(sizes.times, lambda: compare(bench))
     a_table = 1000 * seconds / sizes.small
     line = Line(f"{sizes.small} tables of 100 rows, equal", seconds, a_table, "ms a table", ("at most", 10))
     yield Table("Small tables", [line])
@@ -255,10 +254,11 @@ def workers(bench: Bench, run: Run) -> Iterator[Table]:
     """Connections a side; more than the cores carry cannot be faster."""
     sizes = run.sizes
     make_pair(bench, {"donations": sizes.donations})
-    lines: list[Line] = []
-    for number in (1, 2, 4):
+    numbers = (1, 2, 4)
+    for number in numbers:
         must_be(compare(bench, workers=number).tables[0], *FOUND)
-        seconds = timed(sizes.times, lambda n=number: compare(bench, workers=n))  # type: ignore[misc]
-        ratio = seconds / float(lines[0].seconds or 0) if lines else None
-        lines.append(Line(f"{number} a side", seconds, ratio, "× one a side" if lines else ""))
+    seconds = timed(sizes.times, *(partial(compare, bench, workers=number) for number in numbers))
+    lines = [Line("1 a side", seconds[0])]
+    for number, taken in zip(numbers[1:], seconds[1:], strict=True):
+        lines.append(Line(f"{number} a side", taken, taken / seconds[0], "× one a side"))
     yield Table(f"Workers: {sizes.donations:,} rows, {os.cpu_count()} cores for both sides and us", lines)
