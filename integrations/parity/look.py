@@ -60,9 +60,11 @@ class Look:
         one.result.unsound += plan.unsound
         one.result.not_compared += plan.left_out
         meter.tell("reading")
+        sides = [snapshot for snapshot in (self.source, self.target) if snapshot]
+        self.reader.share(sides)
         try:
             with ExitStack() as savepoints:
-                for snapshot in filter(None, (self.source, self.target)):
+                for snapshot in sides:
                     savepoints.enter_context(snapshot.attempt())
                 self._pass(one)
         except psycopg.DataError as error:

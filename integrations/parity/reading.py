@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -51,6 +51,12 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.let_go()
+
+    def share(self, snapshots: Iterable[Snapshot]) -> None:
+        """Lets further connections see what these see, where there may be such."""
+        if self.workers > 1:
+            for snapshot in snapshots:
+                snapshot.export()
 
     def let_go(self) -> None:
         """Closes the further connections: the snapshots that they share end."""

@@ -120,8 +120,12 @@ class Snapshot:
         return time.monotonic() - self._began
 
     def export(self) -> str:
-        """A name by which other sessions of that server can see what this one sees."""
-        return self.exported or str(self.value(sql.SQL("SELECT pg_export_snapshot()")))
+        """A name by which other sessions of that server can see what this one sees.
+
+        PostgreSQL makes one outside of savepoints only: the first time, ask before `attempt`.
+        """
+        self.exported = self.exported or str(self.value(sql.SQL("SELECT pg_export_snapshot()")))
+        return self.exported
 
     def renew(self) -> None:
         """Lets go of this instant and takes the present one, through a new connection where it was lost.
@@ -164,11 +168,12 @@ class Snapshot:
         try:
             self.connection.execute("savepoint attempt")
             yield
+            self.connection.execute("release savepoint attempt")
         except Exception as error:
             if self.connection.closed and isinstance(error, psycopg.Error):
                 raise self._lost(error) from None
             if self.connection.info.transaction_status in (INTRANS, INERROR):  # not where a signal broke in
-                self.connection.execute("rollback to savepoint attempt")
+                self.connection.execute("rollback to savepoint attempt; release savepoint attempt")
             raise
 
     def cancel(self) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -26,8 +27,8 @@ class Sum(NamedTuple):
 
 
 def fold(total: int) -> int:
-    """A sum modulo `FOLD`, with the sign of the sum, as PostgreSQL's % does it."""
-    return total % FOLD if total >= 0 else -(-total % FOLD)
+    """A sum modulo `FOLD`: sums of parts and the sum of the whole fold to the same number."""
+    return total % FOLD
 
 
 class Sums(Mapping[int, Sum]):
@@ -71,10 +72,14 @@ class Sums(Mapping[int, Sum]):
         for low, rows, total, *rest in self._record.iter_unpack(shelf):
             yield low, Sum(rows, total, tuple(zip(rest[::2], rest[1::2], strict=True)))
 
+    def _records(self, shelf: bytes) -> set[bytes]:
+        return {shelf[at : at + self._record.size] for at in range(0, len(shelf), self._record.size)}
+
     @cached_property
     def rows(self) -> int:
         """Rows in all buckets."""
-        return sum(rows for shelf in self.shelves.values() for _, rows, *_ in self._record.iter_unpack(shelf))
+        few = struct.Struct(f">2xi{self._record.size - 6}x")
+        return sum(sum(chain.from_iterable(few.iter_unpack(shelf))) for shelf in self.shelves.values())
 
     @cached_property
     def digest(self) -> str:
@@ -90,10 +95,11 @@ class Sums(Mapping[int, Sum]):
             here, there = self.shelves.get(place, NOTHING), other.shelves.get(place, NOTHING)
             if here == there:
                 continue
-            ours, theirs = dict(self._unpacked(here)), dict(other._unpacked(there))
+            same = self._records(here) & other._records(there)
+            ours = dict(self._unpacked(b"".join(self._records(here) - same)))
+            theirs = dict(other._unpacked(b"".join(other._records(there) - same)))
             for low in sorted(ours.keys() | theirs.keys()):
-                if ours.get(low) != theirs.get(low):
-                    yield place << SHELF | low, ours.get(low), theirs.get(low)
+                yield place << SHELF | low, ours.get(low), theirs.get(low)
 
     def counts(self, shelf: int) -> bytes:
         """Number and rows of each bucket of a shelf, as packed as the rest."""
@@ -170,13 +176,17 @@ def packed(fine: sql.Composable, tracks: int) -> sql.Composable:
 
     Its rows are (shelf, packed buckets).
     """
-    parts = ["int2send((b & {low})::int2)", "int4send(n::int4)", "int8send((s % {fold})::int8)"]
+    parts = ["int2send((b & {low})::int2)", "int4send(n::int4)", "int8send((s % {fold})::int8 & {ones})"]
     for number in range(tracks):
-        parts += [f"int4send(c{number}::int4)", f"int8send((coalesce(t{number}, 0) % {{fold}})::int8)"]
+        parts += [
+            f"int4send(c{number}::int4)",
+            f"int8send((coalesce(t{number}, 0) % {{fold}})::int8 & {{ones}})",
+        ]
     question = "SELECT b >> {shelf}, string_agg(" + " || ".join(parts) + ", ''::bytea ORDER BY b)"
     return sql.SQL(question + " FROM ({fine}) AS fine GROUP BY 1").format(
         low=sql.Literal(_LOW),
         fold=sql.SQL(str(FOLD)),
+        ones=sql.Literal(FOLD - 1),
         shelf=sql.Literal(SHELF),
         fine=fine,
     )

@@ -23,8 +23,13 @@ Sizes = Mapping[str, int]  # side → pages
 class Tour:
     """All tables in their order. ``gone`` says, at the end, why not every table could be looked at."""
 
-    def __init__(self, look: Look, finish: Callable[[Looked], None], patience: float = PATIENCE) -> None:
-        self.look, self.watch, self.finish, self.patience = look, look.watch, finish, patience
+    def __init__(self, look: Look, finish: Callable[[Looked], None], patience: float | None = None) -> None:
+        self.look, self.watch, self.finish, self.patience = (
+            look,
+            look.watch,
+            finish,
+            PATIENCE if patience is None else patience,
+        )
         self.snapshots: list[Snapshot] = [side for side in (look.source, look.target) if side]
         self.gone, self.note, self.losses = "", "", 0
 

@@ -1,0 +1,131 @@
+"""Large tables are read in parts, within the bounds that were given, and what exceeds them is said."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from integrations.parity import reading
+from integrations.parity.compare import Options, compare_live
+from integrations.parity.result import Result
+from integrations.parity.watch import TableProgress, Watch
+from tests.integrations.parity.conftest import Pair, only
+
+MANY = "insert into t select i, repeat('v' || i, 20) from generate_series(1, 20000) i"
+
+
+@pytest.fixture
+def big(pair: Pair) -> Pair:
+    """Some hundred pages, in another order on the target, with one row that differs; and a small table."""
+    pair.both("create table t (id int primary key, v text)", "create table small (id int primary key)")
+    pair.source.run(MANY, "insert into small values (1)")
+    pair.target.run(
+        "insert into t select i, repeat('v' || i, 20) from generate_series(20000, 1, -1) i",
+        "update t set v = 'x' where id = 777", "insert into small values (1)",
+    )  # fmt: skip
+    return pair
+
+
+def compared(pair: Pair, watch: Watch | None = None, **more: Any) -> Result:
+    return compare_live(pair.source.server, pair.target.server, Options(**more), watch)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_table_read_in_parts_gives_the_same_as_one_read_at_once(
+    big: Pair, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    whole = only(compared(big), "t")
+    monkeypatch.setattr(reading, "PART", 64)
+    parts = only(compared(big, workers=workers), "t")
+    assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (1, 0, 0, 20_000)
+    assert parts.digest == whole.digest
+    assert parts.examples == whole.examples
+
+
+def test_rows_are_read_once_though_the_table_grows_meanwhile(
+    big: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PART", 64)
+
+    def grow(told: TableProgress) -> None:
+        if told.table == "t" and told.pages_done:
+            big.source.run("insert into t select max(id) + 1, 'later' from t")
+
+    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+    result = compared(big, Watch(table=grow))
+    assert (only(result, "t").source_rows, only(result, "t").changed) == (20_000, 1)
+
+
+def test_the_watch_is_told_how_far_each_table_is(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+    told: list[TableProgress] = []
+    finished: list[str] = []
+    watch = Watch(table=told.append, finished=lambda result: finished.append(result.table))
+    compared(big, watch)
+    assert finished == ["small", "t"]
+    states = [one.state for one in told if one.table == "t"]
+    assert [state for n, state in enumerate(states) if state not in states[:n]] == [
+        "reading",
+        "asking",
+        "done",
+    ]
+    pages = [one.pages_done for one in told if one.table == "t" and one.state == "reading"]
+    assert pages == sorted(pages)
+    assert len(set(pages)) > 3
+    assert all(
+        one.seconds_left is not None for one in told if one.table == "t" and 0 < one.pages_done < one.pages
+    )
+    assert told[-1].pages_done == told[-1].pages > 300
+    assert told[-1].rows_done == 20_000
+
+
+def test_a_table_beyond_the_largest_is_refused_and_the_others_are_compared(big: Pair) -> None:
+    result = compared(big, largest=100)
+    refused = only(result, "t")
+    assert "no table of more than 100 may be read" in refused.partial
+    assert refused.unsound == [refused.partial]
+    assert only(result, "small").equal
+    assert not result.equal
+
+
+def test_a_page_rate_slows_the_reading(big: Pair) -> None:
+    pages = only(compared(big), "t").pages
+    started = time.monotonic()
+    assert only(compared(big, page_rate=pages), "t").changed == 1
+    assert time.monotonic() - started > 0.7
+
+
+def test_a_snapshot_that_would_get_too_old_is_refused_before_it_is_read(big: Pair) -> None:
+    refused = only(compared(big, page_rate=100, snapshot_age=1), "t")
+    assert "may not get older than 1 s" in refused.partial
+    assert refused.seconds < 1
+
+
+def test_reading_stops_when_the_snapshot_became_too_old(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+
+    def linger(told: TableProgress) -> None:
+        if told.table == "t" and told.pages_done:
+            time.sleep(0.6)
+
+    result = compared(big, Watch(table=linger), snapshot_age=1)
+    assert "became older than 1 s while it was read" in only(result, "t").partial
+    assert only(result, "small").equal
+
+
+def test_stopping_ends_a_comparison_between_two_parts(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PART", 64)
+    asked = 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compared(big, Watch(check=check))
