@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
@@ -54,15 +54,15 @@ class Bounds(ActionForm):
 
 
 def options(params: Values, **asked: Any) -> Options:
-    """The engine's options: what the parameters say, and ``asked``, the rules and schemas."""
+    """The engine's options: what the parameters say, and ``asked``: rules, schemas, what is personal."""
     given = {name: value for name in PLAIN if (value := getattr(params, name)) is not None}
     if params.structure:
         given["structure"] = params.structure
-    beside = {name: getattr(params, name) for name in ("views", "checks", "spots", "personal")}
+    beside = {name: getattr(params, name) for name in ("views", "checks", "spots")}
     return Options(**asked, **given, **beside)
 
 
-def lines(params: Values) -> Iterator[str]:
+def lines(params: Values, personal: Sequence[str]) -> Iterator[str]:
     """The lines of a preview that say how far and how gently it goes."""
     if params.settle:
         yield f"Ask rows that differ again after {params.settle:g} s."
@@ -78,5 +78,5 @@ def lines(params: Values) -> Iterator[str]:
         yield f"Keep no snapshot longer than {params.snapshot_age} s; what takes longer is refused."
     if params.largest:
         yield f"Refuse tables of more than {params.largest} pages (8 kB)."
-    if params.personal:
-        yield f"Hide from who only watches: {', '.join(params.personal)}."
+    if personal:
+        yield f"Hide from who only watches: {', '.join(personal)}."

@@ -107,9 +107,9 @@ class ParityCompare(Action):
         kept the restored backup on ``scratch``. With ``before`` and ``backup`` both, the fingerprint
         decides and the backup names the rows. ``declared``: differences that are expected, and
         ``totals``: sums that must agree; with ``before`` those of the fingerprint hold, and may not
-        be said again. ``settle``: seconds after which rows that differ are asked
-        again, because on a live system a difference may be on its way. ``only_tell``: differences are the
-        answer and no fault: it succeeds once everything was compared.
+        be said again; what it calls ``personal`` holds here, too. ``settle``: seconds after which rows that
+        differ are asked again, because on a live system a difference may be on its way. ``only_tell``:
+        differences are the answer and no fault: it succeeds once everything was compared.
 
         ``keep_pass``: what was read of ``source`` and ``target`` is kept, so that a later comparison with
         ``recheck``, the item that kept it, reads again only what was written since: minutes before the
@@ -130,19 +130,19 @@ class ParityCompare(Action):
             f"Read both in one read-only snapshot each: {_how(params)}, then the rows that differ.",
         ]
         lines += [f"Declared: {rule.words}." for rule in _rules(params)]
-        lines += parity_bounds.lines(params)
+        lines += parity_bounds.lines(params, _personal(params))
         return Preview(lines, where=target.address)
 
     def run(self, params: Values, report: Report) -> Outcome:
         """Compares; ``ok`` only when everything was compared and nothing undeclared differs."""
         result = self._compare(params, report)
-        report.evidence(parity={**result.as_facts(), "personal": list(params.personal)})
+        report.evidence(parity={**result.as_facts(), "personal": list(_personal(params))})
         if params.only_tell and not result.equal and result.sound:
             return Outcome(True, f"{result.summary} Told, not judged.")
         return Outcome(result.equal, result.summary)
 
     def _compare(self, params: Values, report: Report) -> Result:
-        telling = Telling(report, params.personal)
+        telling = Telling(report, _personal(params))
         result = _before(params, telling) if params.before else _live(params, telling, report)
         telling.rest(result.tables)
         return result
@@ -154,14 +154,20 @@ class ParityCompare(Action):
 
 def _before(params: Values, telling: Telling) -> Result:
     kept = baseline.read(*_fingerprint(params))
-    options = parity_bounds.options(params, rules=kept.rules, totals=kept.asked, schemas=tuple(kept.schemas))
+    options = parity_bounds.options(
+        params, rules=kept.rules, totals=kept.asked, schemas=tuple(kept.schemas), personal=_personal(params)
+    )
     backup = _backup(params) if params.backup else None
     return compare_before(kept, _target(params), options, telling.watch, backup=backup)
 
 
 def _live(params: Values, telling: Telling, report: Report) -> Result:
     options = parity_bounds.options(
-        params, rules=params.declared, totals=params.totals, schemas=params.schemas
+        params,
+        rules=params.declared,
+        totals=params.totals,
+        schemas=params.schemas,
+        personal=_personal(params),
     )
     source = _backup(params) if params.backup else server(params.source["url"], params.context)
     sides = source, _target(params)
@@ -196,6 +202,12 @@ def _how(params: Values) -> str:
         return f"only what was written since the pass that “{params.recheck}” kept"
     kept = " (kept for a recheck)" if params.keep_pass else ""
     return f"counts and row hashes{kept}"
+
+
+def _personal(params: Values) -> tuple[str, ...]:
+    """The patterns of what is personal: those given, and those of the fingerprint."""
+    kept = params.context.evidence.get(params.before, {}).get("fingerprint") or {}
+    return tuple(dict.fromkeys([*params.personal, *kept.get("personal", ())]))
 
 
 def _target(params: Values) -> Server:

@@ -19,7 +19,7 @@ from integrations.actions.base import (
     SystemField,
     Values,
 )
-from integrations.actions.parity_fields import EntriesField, NamesField, server
+from integrations.actions.parity_fields import ColumnsField, EntriesField, NamesField, server
 from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.parity import baseline
@@ -39,12 +39,14 @@ class ParityFingerprint(Action):
 
     class Params(ActionForm):
         """``database``: what to take it of. ``declared``, ``totals`` and ``schemas`` decide how values
-        are hashed; the `parity.compare` that comes after uses the same."""
+        are hashed; the `parity.compare` that comes after uses the same. ``personal``: columns whose values
+        that comparison hides from people who only watch."""
 
         database = SystemField(kind="postgres")
         declared = EntriesField(read_rules)
         totals = EntriesField(read_totals)
         schemas = NamesField()
+        personal = ColumnsField(help_text="Columns as table.column; each part may hold *.")
 
     def preview(self, params: Values) -> Preview:
         """The tables that would be read."""
@@ -74,6 +76,7 @@ class ParityFingerprint(Action):
                 "path": str(path), "sha256": sha256, "digest": taken.digest, "rows": taken.rows,
                 "tables": {kept.table.label: kept.rows for kept in taken.tables},
                 "taken_at": taken.taken_at, "address": taken.address, "failed": failed,
+                "personal": list(params.personal),
             }
         )  # fmt: skip
         for label, reason in failed.items():

@@ -83,7 +83,11 @@ def test_before_against_after_with_and_without_the_backup(
     report = Recorder()
     take = registry()["parity.fingerprint"]
     take.run(
-        take.bind({"database": "database", "declared": DECLARED, "totals": TOTALS}, new_context(urls)), report
+        take.bind(
+            {"database": "database", "declared": DECLARED, "totals": TOTALS, "personal": ["*.name"]},
+            new_context(urls),
+        ),
+        report,
     )
     for statement in (*MIGRATED, "delete from donations where id = 5"):
         app_database.execute(statement)
@@ -96,6 +100,7 @@ def test_before_against_after_with_and_without_the_backup(
     outcome, facts = run({**raw, "backup": "verify", "scratch": "scratch"}, context)
     assert facts["tables"][0]["examples"][0]["key"] == {"id": "5"}
     assert facts["declared_count"] == 500
+    assert facts["personal"] == ["*.name"]  # what the fingerprint calls so
     live = {"database": "database", "backup": "verify", "scratch": "scratch", "declared": DECLARED}
     assert run(live, context)[1]["tables"][0]["missing"] == 1
 
