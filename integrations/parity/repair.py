@@ -74,8 +74,9 @@ def _is_cut(text: str) -> bool:
 
 
 def _comment(example: Example, why: str) -> sql.Composable:
-    named = ", ".join(f"{name} = {value}" for name, value in example.key.items()).replace("\n", " ")
-    return sql.SQL("-- {}").format(sql.SQL(f"{named or 'a row'}: {why}; copy it from the source"))  # type: ignore[arg-type]
+    named = ", ".join(f"{name} = {value}" for name, value in example.key.items())
+    said = f"{named or 'a row'}: {why}; copy it from the source"
+    return sql.SQL("-- {}").format(sql.SQL(" ".join(said.splitlines())))
 
 
 def _table(plan: TablePlan) -> sql.Composable:
@@ -87,7 +88,7 @@ def _value(plan: TablePlan, name: str, text: str | None) -> sql.Composable:
         return sql.SQL("NULL")
     column = plan.target.column(name)
     assert column is not None
-    return sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(column.type))  # type: ignore[arg-type]
+    return sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(column.type))
 
 
 def _insert(plan: TablePlan, values: Mapping[str, str | None], writing: Writing) -> sql.Composable:

@@ -92,7 +92,7 @@ def test_an_item_that_does_not_end_is_named(stage, live_server: LiveServer) -> N
 
     text = TEXT.replace("  - key: back\n", ACTION.strip("\n") + "\n  - key: back\n")
     with pytest.raises(CommandError, match=r"1\.4 Look at it"):
-        autopilot(stage(text), live_server, limit=5)
+        autopilot(stage(text), live_server, limit=20)
 
 
 def test_a_wrong_password_is_named_and_nothing_is_played(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]

@@ -15,16 +15,13 @@ from psycopg import sql
 
 from integrations.clients import postgres
 from integrations.clients.http import Caller
+from integrations.clients.payments import paystack, stripe
+from integrations.clients.payments.units import digits
 from integrations.errors import Problem, Unreachable
 from integrations.systems import System
 
 PAGES = 5  # of one provider's list
 PAID = ("completed", "paid", "succeeded", "successful", "success")
-#: currencies that Stripe counts in whole units: its amounts are not hundredths
-WHOLE = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF"}
-    | {"XPF"}
-)
 
 Sums = dict[str, Decimal]  # currency → amount in its own unit
 
@@ -73,7 +70,7 @@ def _stripe(system: System, caller: Caller, since: datetime) -> Sums:
             if charge["paid"] and charge["created"] >= int(since.timestamp()):
                 currency = str(charge["currency"]).upper()
                 kept = Decimal(charge["amount"] - charge.get("amount_refunded", 0))
-                sums[currency] += kept / (1 if currency in WHOLE else 100)
+                sums[currency] += kept.scaleb(-stripe.PLACES.get(currency, digits(currency)))
         if not page["has_more"]:
             return dict(sums)
         query["starting_after"] = page["data"][-1]["id"]
@@ -81,11 +78,15 @@ def _stripe(system: System, caller: Caller, since: datetime) -> Sums:
 
 
 def _paystack(system: System, caller: Caller, since: datetime) -> Sums:
-    """`/transaction/totals`, in hundredths of each currency."""
+    """`/transaction/totals`, counted in hundredths whatever the currency."""
     begin, end = (at.isoformat(timespec="milliseconds") for at in (since, datetime.now(UTC)))
     found = _get(system, caller, "/transaction/totals", **{"from": begin, "to": end})["data"]
     volumes = found["total_volume_by_currency"]
-    return {str(one["currency"]).upper(): Decimal(one["amount"]) / 100 for one in volumes if one["amount"]}
+    return {
+        str(one["currency"]).upper(): Decimal(one["amount"]).scaleb(-paystack.PLACES)
+        for one in volumes
+        if one["amount"]
+    }
 
 
 def _flutterwave(system: System, caller: Caller, since: datetime) -> Sums:
@@ -149,4 +150,4 @@ def side_by_side(
 
 
 def _plain(sums: Sums) -> dict[str, str]:
-    return {currency: f"{amount:.2f}" for currency, amount in sorted(sums.items())}
+    return {currency: f"{amount:.{digits(currency)}f}" for currency, amount in sorted(sums.items())}
