@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from integrations.errors import Unreachable
+from integrations.errors import Problem, Unreachable
 from integrations.parity.baseline import PROBE, Fingerprint
 from integrations.parity.beside import Beside
 from integrations.parity.declared import Declared
@@ -19,6 +19,7 @@ from integrations.parity.encodings import must_recode
 from integrations.parity.examples import show
 from integrations.parity.look import Look, Looked
 from integrations.parity.options import Options
+from integrations.parity.passes import FullPass
 from integrations.parity.plan import TablePlan, make_plans
 from integrations.parity.repair import repair
 from integrations.parity.result import EXAMPLES, Example, Result, digest_of
@@ -76,6 +77,7 @@ class Comparison:
     def run(self) -> Result:
         """Everything, in order; the digest of the result is of what is found at its end."""
         started = time.monotonic()
+        self._require_sides_of_a_sample()
         recode = self._must_recode()
         result = self._empty_result()
         plans, schema, result.not_compared = make_plans(
@@ -123,6 +125,16 @@ class Comparison:
             for plan in plans
         }
 
+    def _require_sides_of_a_sample(self) -> None:
+        if self.options.sample and (self.before or type(self.look.method) is not FullPass):
+            raise Problem(
+                "A sample is taken of two live databases only.",
+                means="A fingerprint or a kept pass has sums of all rows, and none of a part of them.",
+                next="Leave the sample out, or compare live with the restored backup.",
+            )
+        if not 0 <= self.options.sample <= 100:
+            raise Problem(f"A sample of {self.options.sample:g} % cannot be taken: say a number up to 100.")
+
     def _must_recode(self) -> bool:
         live = [side.value(PROBE) for side in (self.source, self.target) if side]
         return must_recode(live, self.before.probe if self.before else "")
@@ -133,7 +145,7 @@ class Comparison:
         if self.before:
             source |= {"taken_at": self.before.taken_at, "digest": self.before.digest, "backup": live}
         return Result(
-            mode="before" if self.before else "live",
+            mode="before" if self.before else "sample" if self.options.sample else "live",
             source=source,
             target={"address": self.target.server.address},
             started=self._now(),

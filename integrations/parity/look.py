@@ -96,9 +96,14 @@ class Look:
 
     def _pass_live(self, one: Looked, source: Snapshot) -> None:
         buckets = self.method.buckets(one.plan, source, one.meter.pages)
-        one.source = Questions(source, one.plan, "source", buckets)
-        one.target = Questions(self.target, one.plan, "target", buckets)
+        one.source = Questions(source, one.plan, "source", buckets, self.options.sample)
+        one.target = Questions(self.target, one.plan, "target", buckets, self.options.sample)
         before, after = self.method.both(one.source, one.target, one.meter, one.result)
+        if self.options.sample:
+            one.result.mode = "sample"
+            one.result.unsound.append(
+                f"only a sample of about {self.options.sample:g} % of its rows was looked at"
+            )
         if bad := self._weigh(one, before, after):
             self._drill(one, bad)
 

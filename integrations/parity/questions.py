@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -18,7 +18,10 @@ __all__ = ["OF_NULL", "Hashed", "Key", "Questions", "Shown", "Sum"]
 
 OF_NULL = 1 << 62  # the bucket of rows whose integer key is NULL, which one side may not forbid
 CUT = 500  # characters shown of a value
+SEED = sql.SQL("3::bigint")  # of the hash of one value
+DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
+SHARES = 1 << 16  # a sample is so many of these
 MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
 Key = tuple[str | None, ...]
@@ -33,23 +36,26 @@ class Hashed(NamedTuple):
 
 @dataclass(frozen=True)
 class Shown:
-    """One row's values as text (cut), and the hash of each canonical value, by column."""
+    """One row's values as text (cut), the hash of each canonical value, and JSON (hardly cut), by column."""
 
     hashed: Hashed
     values: Mapping[str, str | None]
     hashes: Mapping[str, int | None]
+    documents: Mapping[str, str | None]
 
 
 class Questions:
     """All questions about one table to one side's snapshot."""
 
-    def __init__(self, snapshot: Snapshot, plan: TablePlan, side: str, buckets: Buckets) -> None:
-        self.snapshot, self.plan, self.buckets = snapshot, plan, buckets
+    def __init__(
+        self, snapshot: Snapshot, plan: TablePlan, side: str, buckets: Buckets, sample: float = 0
+    ) -> None:
+        self.snapshot, self.plan, self.buckets, self.sample = snapshot, plan, buckets, sample
         self.side = Side(plan, side)
 
     def through(self, snapshot: Snapshot) -> Questions:
         """The same questions to another session that sees the same."""
-        return Questions(snapshot, self.plan, self.side.side, self.buckets)
+        return Questions(snapshot, self.plan, self.side.side, self.buckets, self.sample)
 
     @property
     def bucket(self) -> sql.Composable:
@@ -76,10 +82,19 @@ class Questions:
             ),
         ]
         fine = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
-            sql.SQL(", ").join(columns), self.side.rows, part or sql.SQL("true")
+            sql.SQL(", ").join(columns), self.side.rows, self._and_chosen(part)
         )
         tracks = len(self.plan.tracks)
         return Sums(dict(self.snapshot.rows(packed(fine, tracks), binary=True)), tracks)
+
+    def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
+        """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
+        conditions = [condition] if condition else []
+        if self.sample:
+            share = sql.Literal(max(1, round(self.sample / 100 * SHARES)))
+            shape = sql.SQL("(({} >> 20) & {}) < {}")
+            conditions.append(shape.format(self.side.key_hash, sql.Literal(SHARES - 1), share))
+        return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
 
     def sums_of(self, buckets: Collection[int]) -> Sums:
         """The sums of these buckets only."""
@@ -90,11 +105,12 @@ class Questions:
         row = self.side.row_hash
         if self.plan.tracks:
             row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
+        wanted = self._and_chosen(self.among(buckets))
         question = sql.SQL(
             "SELECT {} AS b, string_agg(int8send({}) || int8send({}), ''::bytea), string_agg({}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
-            self.bucket, self._key_identity, row, self._place, self.side.rows, self.among(buckets)
+            self.bucket, self._key_identity, row, self._place, self.side.rows, wanted
         )  # fmt: skip
         return {row[0]: Packed(*row[1:]) for row in self.snapshot.rows(question, binary=True)}
 
@@ -184,16 +200,24 @@ class Questions:
 
     def values_at(self, keys: Collection[Key]) -> dict[Key, list[Shown]]:
         """The values of these rows, column by column."""
-        cells = self.plan.cells
-        texts = [shown(self.side.column(cell)) for cell in cells]
-        hashes = [self.side.hash(cell, self.side.canonical(cell), sql.SQL("3::bigint")) for cell in cells]
-        columns = sql.SQL(", ").join([self.side.key_texts, self.side.row_hash, self._tokens, *texts, *hashes])
-        question = sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, self.side.rows, self._match(keys))
+        columns = [self.side.key_texts, self.side.row_hash, self._tokens, *self._values()]
+        question = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.SQL(", ").join(columns), self.side.rows, self._match(keys)
+        )
         found: dict[Key, list[Shown]] = {key: [] for key in keys}
         for row in self.snapshot.stream(question):
             if tuple(row[0]) in found:
-                found[tuple(row[0])].append(_row(cells, row))
+                found[tuple(row[0])].append(_row(self.plan.cells, row))
         return found
+
+    def _values(self) -> Iterator[sql.Composable]:
+        """Texts, hashes and JSON as three lists: an answer has fewer columns than a table may have."""
+        side, cells = self.side, self.plan.cells
+        yield listed((shown(side.column(cell)) for cell in cells), "text")
+        yield listed((side.hash(cell, side.canonical(cell), SEED) for cell in cells), "bigint")
+        documents = (cell for cell in cells if cell.form.name == "json")
+        cut = sql.SQL("left({}::text, {})")
+        yield listed((cut.format(side.column(cell), sql.Literal(DOCUMENT)) for cell in documents), "text")
 
     def _match(self, keys: Collection[Key]) -> sql.Composable:
         if not self.plan.key:
@@ -240,11 +264,18 @@ def _ranges(buckets: Iterable[int]) -> list[tuple[int, int]]:
     return runs
 
 
+def listed(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:
+    """Many values as one array of that type."""
+    return sql.SQL("ARRAY[{}]::{}[]").format(sql.SQL(", ").join(values), sql.SQL(kind))
+
+
 def _row(cells: Sequence[Cell], row: Row) -> Shown:
+    _, whole, tokens, texts, hashes, documents = row
     names = [cell.name for cell in cells]
-    texts, hashes = row[3 : 3 + len(names)], row[3 + len(names) :]
+    of_json = [cell.name for cell in cells if cell.form.name == "json"]
     return Shown(
-        Hashed(row[1], tuple(row[2])),
+        Hashed(whole, tuple(tokens)),
         dict(zip(names, texts, strict=True)),
         dict(zip(names, hashes, strict=True)),
+        dict(zip(of_json, documents, strict=True)),
     )

@@ -113,7 +113,8 @@ def test_a_column_dropped_while_it_runs_is_said_and_the_others_are_compared(four
 def test_a_role_without_select_is_told_what_to_grant(four: Pair) -> None:
     url = four.source.url
     four.source.run("drop role if exists only_a_reader",
-                    "create role only_a_reader login password 'of-a-test'", "grant select on a, c, d to only_a_reader")  # fmt: skip
+                    "create role only_a_reader login password 'of-a-test'",
+                    "grant select on a, c, d to only_a_reader")  # fmt: skip
     try:
         reader = psycopg.conninfo.make_conninfo(url, user="only_a_reader", password="of-a-test")
         result = compare_live(Server.at(reader), four.target.server, Options())
