@@ -161,43 +161,39 @@ def comparison_of(attempt: Attempt) -> Comparison:
 
 def _of_result(one: ParityResult, progress: TableProgress | None) -> TableLine:
     return TableLine(
-        one.table,
-        "done",
-        one.equal,
-        one.differing,
-        one.facts.get("changed", 0),
-        one.facts.get("missing", 0),
-        one.facts.get("extra", 0),
-        bool(one.facts.get("at_least")),
-        one.source_rows,
-        one.target_rows,
-        one.declared,
-        one.seconds,
+        table=one.table,
+        state="done",
+        equal=one.equal,
+        differing=one.differing,
+        source_rows=one.source_rows,
+        target_rows=one.target_rows,
+        declared=one.declared,
+        seconds=one.seconds,
         pages=one.facts.get("pages") or (progress.pages if progress else 0),
-        sampled=one.facts.get("mode") == "sample",
-        partial=one.facts.get("partial") or "",
+        **_counts(one.facts),
     )
 
 
 def _of_progress(one: TableProgress) -> TableLine:
-    found = one.found
     return TableLine(
-        one.table,
-        one.state,
-        found.get("equal"),
-        found.get("differing", 0),
-        found.get("changed", 0),
-        found.get("missing", 0),
-        found.get("extra", 0),
-        bool(found.get("at_least")),
-        found.get("source_rows"),
-        found.get("target_rows"),
-        found.get("declared", 0),
-        one.seconds,
-        one.pages,
-        one.pages_done,
-        one.rows_done,
-        one.seconds_left,
-        found.get("mode") == "sample",
-        found.get("partial", ""),
+        table=one.table,
+        state=one.state,
+        equal=one.found.get("equal"),
+        differing=one.found.get("differing", 0),
+        source_rows=one.found.get("source_rows"),
+        target_rows=one.found.get("target_rows"),
+        declared=one.found.get("declared", 0),
+        seconds=one.seconds,
+        pages=one.pages,
+        pages_done=one.pages_done,
+        rows_done=one.rows_done,
+        seconds_left=one.seconds_left,
+        **_counts(one.found),
     )
+
+
+def _counts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What results and progress keep of a table in the same words."""
+    kinds = {name: facts.get(name, 0) for name in ("changed", "missing", "extra")}
+    at_least, sampled = bool(facts.get("at_least")), facts.get("mode") == "sample"
+    return {**kinds, "at_least": at_least, "sampled": sampled, "partial": facts.get("partial") or ""}
