@@ -92,8 +92,15 @@ def _programs(asked: argparse.Namespace) -> Path | None:
 
 
 def _about(server: Bench) -> str:
-    cores = f"{os.cpu_count()} cores ({platform.machine()})"
-    return f"PostgreSQL {server.release}, {cores}, Python {platform.python_version()}."
+    """The machine; a load that others make is said, because both sides need all cores at once."""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    busy = (
+        " The machine was busy with other work, which makes every ratio to one core worse."
+        if load > 1
+        else ""
+    )
+    machine = f"{cores} cores ({platform.machine()}), load {load:.1f} at the start"
+    return f"PostgreSQL {server.release}, Python {platform.python_version()}, {machine}.{busy}"
 
 
 def _without_write(options: list[str]) -> list[str]:

@@ -6,12 +6,12 @@ import pytest
 
 from cutover.embedded import Postgres
 from integrations.parity.result import TableResult
-from tests.benchmarks.parity.parts import Run, Sizes, headline, many, must_be, rechecks, small, workers
+from tests.benchmarks.parity.parts import Run, Sizes, headline, many, must_be, rechecks, scale, small, workers
 from tests.benchmarks.parity.peers import PEERS, found_by
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.table import Line, Table
 
-TINY = Run(Sizes(donations=2000, attendance=500, small=3, times=1))
+TINY = Run(Sizes(donations=2000, attendance=500, scale=(2000, 4000), small=3, times=1))
 
 
 @pytest.fixture
@@ -47,9 +47,10 @@ def test_a_peer_that_finds_more_speaks_against_us_and_one_that_finds_less_agains
 
 @pytest.mark.slow
 def test_every_part_finds_its_edits(bench: Bench) -> None:
-    parts = (headline, rechecks, many, small, workers)
+    parts = (headline, rechecks, many, scale, small, workers)
     tables = [table for part in parts for table in part(bench, TINY)]
     assert [table.title.split(":")[0] for table in tables] == [
-        "donations", "attendance", "Recheck", "Many differences", "Small tables", "Workers",
+        "donations", "attendance", "Recheck", "Many differences", "Growth",
+        "Small tables", "Workers",
     ]  # fmt: skip
     assert all(line.seconds or line.what.startswith("pages") for table in tables for line in table.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from psycopg import sql
@@ -23,6 +24,7 @@ from integrations.parity.options import Options
 from integrations.parity.plan import make_plans
 from integrations.parity.questions import Questions
 from integrations.parity.recheck import keep_pass, recheck
+from integrations.parity.report import DIFFERENT
 from integrations.parity.result import Result, TableResult
 from integrations.parity.rowhash import Side
 from integrations.parity.sizes import pages_of
@@ -228,15 +230,16 @@ def scale(bench: Bench, run: Run) -> Iterator[Table]:
 
 
 def _alone(bench: Bench) -> tuple[float, int]:
-    """Seconds and MB of memory of the command line, start of Python included."""
+    """Seconds by its own count, without the start of Python, and MB of memory of the command line."""
     command = [sys.executable, "-m", "integrations.parity", "env:ONE", "env:OTHER", "--json"]
-    sides = {"ONE": bench.url(SOURCE), "OTHER": bench.url(TARGET)}
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **sides}, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 1, f"different was expected, and it ended with {process.returncode}"
-    return time.perf_counter() - started, usage.ru_maxrss // 1024
+    environment = {**os.environ, "ONE": bench.url(SOURCE), "OTHER": bench.url(TARGET)}
+    with TemporaryFile() as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == DIFFERENT, f"it ended with {process.returncode}"
+        out.seek(0)
+        return json.load(out)["cost"]["seconds"], usage.ru_maxrss // 1024
 
 
 def small(bench: Bench, run: Run) -> Iterator[Table]:

@@ -19,6 +19,7 @@ from tests.benchmarks.parity.servers import Bench
 
 HOME = Path(os.environ.get("BENCH_PEERS", "/var/tmp/cutover-peers"))
 LONGEST = 1800  # seconds that one run may take
+CORES = str(os.cpu_count() or 1)  # their own threads a database
 DEBS = ("postgresql-comparator", "libdbi-perl", "libdbd-pg-perl", "libgetopt-long-descriptive-perl")
 
 
@@ -92,7 +93,7 @@ def _family(program: str, *more: str) -> Callable[[Path, Bench, str, Sequence[st
     def find(home: Path, bench: Bench, table: str, columns: Sequence[str]) -> set[str]:
         sides = (bench.url(SOURCE), table, bench.url(TARGET), table)
         every = [word for column in columns for word in ("-c", column)]
-        command = [home / "bin" / program, *sides, "-k", "id", *every, "--json", "-j", "4", *more]
+        command = [home / "bin" / program, *sides, "-k", "id", *every, "--json", "-j", CORES, *more]
         out = _run(command, COLUMNS="100000")  # it breaks its own JSON at the width of the terminal
         rows = [json.loads(line) for line in out.splitlines() if line.startswith('["')]
         return {str(key) for _, (key, *_values) in rows}
