@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,16 +28,22 @@ pytestmark = pytest.mark.django_db
 def differing(attempt: Attempt, rows: int, name: str = "members", **more: Any) -> None:
     """Keeps that many rows, as the executor does: two of three changed, every third missing."""
     first = 1 + attempt.differences.count()
-    made = []
-    for n in range(rows):
+    for start in range(0, rows, 1_000):  # a transaction that says nothing for long is ended
+        places = range(start, min(start + 1_000, rows))
+        RowDifference.objects.bulk_create(_made(attempt, first, name, places, more))
+
+
+def _made(
+    attempt: Attempt, first: int, name: str, places: range, more: dict[str, Any]
+) -> Iterator[RowDifference]:
+    for n in places:
         kind = "missing" if n % 3 == 2 else "changed"
         columns = {"email": [f"m{n}@example.org", None if kind == "missing" else f"m{n}@example.com"]}
         if n % 2:
             columns["bio"] = [f"words {n}", None]
         row = {"table": name, "kind": kind, "key": {"id": str(n)}, "columns": columns, "paths": {}}
         kept = kept_row({**row, "personal": ["email"], **more}, Redactor())
-        made.append(RowDifference(attempt=attempt, number=first + n, **kept))
-    RowDifference.objects.bulk_create(made, batch_size=1000)
+        yield RowDifference(attempt=attempt, number=first + n, **kept)
 
 
 @pytest.fixture
