@@ -168,7 +168,11 @@ def _of_table(table: Facts) -> Iterator[Html]:
         yield tag("ul", *(tag("li", line) for line in lines))
     if table.get("by_column"):
         by = sorted(table["by_column"].items(), key=lambda pair: (-pair[1], pair[0]))
-        yield tag("p", "Changed by column: " + ", ".join(f"{name} {count:,}" for name, count in by))
+        yield tag(
+            "p",
+            "Changed rows that were looked at, by column: "
+            + ", ".join(f"{name} {count:,}" for name, count in by),
+        )
     for place, row in enumerate(table["examples"]):
         yield from _row(row, place < CLOSELY)
     if table["examples_cut"]:

@@ -99,7 +99,10 @@ def _table(table: Facts) -> Iterator[str]:
 
 
 def _row(row: Facts) -> str:
-    what = ", ".join(f"{name}: {pair[0]!r} → {pair[1]!r}" for name, pair in row["columns"].items())
+    """A changed row with both versions of what changed; any other with the version that there is."""
+    places = {"missing": [0], "extra": [1]}.get(row["kind"], [0, 1])
+    versions = ((name, " → ".join(repr(pair[at]) for at in places)) for name, pair in row["columns"].items())
+    what = ", ".join(f"{name}: {version}" for name, version in versions)
     return f"[{wording.key(row['key'])}] {row['kind']}: {what}"
 
 

@@ -54,6 +54,19 @@ def test_many_rows_are_counted_and_not_all_printed() -> None:
     assert "t: and 30 rows more" in said
 
 
+def test_a_row_that_one_side_lacks_is_shown_as_the_other_has_it() -> None:
+    rows = [
+        Example({"id": "1"}, "missing", {"v": ["x", None]}),
+        Example({"id": "2"}, "extra", {"v": [None, None]}),
+        Example({"id": "3"}, "changed", {"v": ["x", None]}),
+    ]
+    table = TableResult("t", changed=1, missing=1, extra=1, examples=rows)
+    said = text(facts_of(Result("live", {}, {}, tables=[table]), {}, Personal(), 10))
+    assert "t [id=1] missing: v: 'x'\n" in said
+    assert "t [id=2] extra: v: None\n" in said
+    assert "t [id=3] changed: v: 'x' → None\n" in said
+
+
 @pytest.mark.slow
 def test_a_real_terminal_sees_the_comparison_move(pair: Pair) -> None:
     pair.both("create table t as select i as id, repeat('x', 200) as v from generate_series(1, 20000) i")
