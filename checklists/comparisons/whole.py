@@ -45,7 +45,18 @@ class TableLine:
     rows_done: int = 0
     seconds_left: float | None = None
     sampled: bool = False
+    reasons: int = 0  # why not all of it is proven; of a sample one of them is that it is one
     partial: str = ""
+
+    @property
+    def is_well_sampled(self) -> bool:
+        """Was a sample looked at, and nothing found in it? That is neither equal nor trouble."""
+        return self.sampled and not self.differing and self.reasons <= 1
+
+    @property
+    def is_trouble(self) -> bool:
+        """Does it differ, or is something of it unknown?"""
+        return self.is_over and not self.equal and not self.is_well_sampled
 
     @property
     def kinds(self) -> str:
@@ -97,8 +108,8 @@ class Comparison:
 
     @property
     def unequal(self) -> int:
-        """Tables that are over and not equal."""
-        return sum(line.is_over and not line.equal for line in self.lines)
+        """Tables that are over and not equal; of a sample those in which something was found."""
+        return sum(line.is_trouble for line in self.lines)
 
     @property
     def over(self) -> int:
@@ -196,4 +207,5 @@ def _counts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What results and progress keep of a table in the same words."""
     kinds = {name: facts.get(name, 0) for name in ("changed", "missing", "extra")}
     at_least, sampled = bool(facts.get("at_least")), facts.get("mode") == "sample"
-    return {**kinds, "at_least": at_least, "sampled": sampled, "partial": facts.get("partial") or ""}
+    reasons, partial = len(facts.get("unsound") or ()), facts.get("partial") or ""
+    return {**kinds, "at_least": at_least, "sampled": sampled, "reasons": reasons, "partial": partial}

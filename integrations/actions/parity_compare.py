@@ -72,6 +72,8 @@ class Sides(ActionForm):
             raise forms.ValidationError(f"Say what to compare, one of: {ways}.")
         if "before" in given:
             self._refuse_second_rules()
+        if "before" in given and self.cleaned_data.get("sample"):
+            self.add_error("sample", "is taken of two live databases only: take “before” out, or the sample.")
         self._refuse_half_a_pass()
         return self.cleaned_data
 

@@ -352,11 +352,15 @@ def test_a_comparison_that_only_tells_is_not_called_equal(browser_of, cutover) -
 
 
 def test_a_sample_says_that_it_is_one_and_never_equal(browser_of, cutover) -> None:
-    notice = ["only a part of it was read"]  # which keeps it from being equal
-    attempt = compared(cutover, TableResult("members", 9, 9), mode="sample", unsound=notice)
+    notice = "only a sample of about 5 % of its rows was looked at"
+    tables = [TableResult(name, 9, 9, mode="sample", unsound=[notice]) for name in ("members", "gifts")]
+    attempt = compared(cutover, *tables, mode="sample")
     page = words_of(browser_of("ama").get(whole(attempt)))
     assert "A sample, and no more: in the rows that were read nothing differs" in page
     assert "Equal:" not in page
+    assert page.count("nothing differs in the sample") == 2
+    assert "not all could be compared" not in page
+    assert "members: nothing differs in the sample" in words_of(browser_of("ama").get(table(attempt)))
     assert "a sample only" in words_of(browser_of("ama").get(reverse("parity", args=[cutover.slug])))
 
 

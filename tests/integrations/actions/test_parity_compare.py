@@ -269,6 +269,7 @@ def test_a_recheck_without_a_kept_pass_says_what_to_do(app_database: AppDatabase
     ("raw", "name", "said"),
     [
         ({"before": "f", "database": "one", "keep_pass": True}, "keep_pass", "needs source and target"),
+        ({"before": "f", "database": "one", "sample": 5}, "sample", "is taken of two live databases only"),
         (
             {"source": "one", "target": "one", "keep_pass": True, "sample": 5},
             "keep_pass",
