@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from integrations.parity.differences import same
 from integrations.parity.json_paths import differing_paths
@@ -36,8 +36,9 @@ def _examples(
             after.remove(twin)
     name = dict(zip(plan.key, key, strict=True)) if plan.key else {}
     while plan.key and before and after:
-        columns = _changed(plan, before.pop(0), after.pop(0))
-        yield Example(name, "changed", columns, _paths(plan, columns))
+        one, other = before.pop(0), after.pop(0)
+        columns = _changed(plan, one, other)
+        yield Example(name, "changed", columns, _paths(one, other, columns))
     for one in before:
         yield Example(name, "missing", {column: [text, None] for column, text in one.values.items()})
     for other in () if extra_declared else after:
@@ -53,10 +54,13 @@ def _changed(plan: TablePlan, before: Shown, after: Shown) -> dict[str, list[str
     }
 
 
-def _paths(plan: TablePlan, columns: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
-    """Of each column of JSON, the paths at which its two values differ."""
-    kinds = {cell.name: cell.form.name for cell in plan.cells}
-    found = {name: differing_paths(*pair) for name, pair in columns.items() if kinds[name] == "json"}
+def _paths(before: Shown, after: Shown, columns: Collection[str]) -> dict[str, list[str]]:
+    """Of each of the columns that is JSON, the paths at which its two values differ."""
+    found = {
+        name: differing_paths(before.documents[name], after.documents[name])
+        for name in columns
+        if name in before.documents
+    }
     return {name: paths for name, paths in found.items() if paths}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 MOST = 20  # paths told of one value
@@ -13,7 +14,7 @@ NOTHING = object()
 def differing_paths(source: str | None, target: str | None) -> list[str]:
     """The paths at which two JSON texts differ, at most `MOST`; none where one is no JSON or was cut."""
     try:
-        before, after = json.loads(source or ""), json.loads(target or "")
+        before, after = (json.loads(text or "", parse_float=Decimal) for text in (source, target))
     except ValueError:
         return []
     paths = _paths("$", before, after)
@@ -28,8 +29,8 @@ def _paths(path: str, before: Any, after: Any) -> Iterator[str]:
         for place in range(max(len(before), len(after))):
             one, other = ((v[place] if place < len(v) else NOTHING) for v in (before, after))
             yield from _paths(f"{path}[{place}]", one, other)
-    elif before is NOTHING or after is NOTHING or json.dumps(before) != json.dumps(after):
-        yield path  # by their texts: 1 and true are the same to Python
+    elif before is NOTHING or after is NOTHING or repr(before) != repr(after):
+        yield path  # by their writing: 1 and true are the same to Python
 
 
 def _step(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
+from integrations.parity.keys import Key, having
 from integrations.parity.plan import Buckets, Cell, TablePlan
 from integrations.parity.records import Packed, place
 from integrations.parity.rowhash import Side
@@ -23,8 +24,6 @@ DOCUMENT = 50_000  # characters of JSON that are looked through for the paths th
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
 MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
-
-Key = tuple[str | None, ...]
 
 
 class Hashed(NamedTuple):
@@ -190,7 +189,7 @@ class Questions:
     def rows_at(self, keys: Collection[Key]) -> dict[Key, list[Hashed]]:
         """The rows that have these keys now; a key may have several where nothing keeps it unique."""
         question = sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
-            self.side.key_texts, self.side.row_hash, self._tokens, self.side.rows, self._match(keys)
+            self.side.key_texts, self.side.row_hash, self._tokens, self.side.rows, having(self.side, keys)
         )
         found: dict[Key, list[Hashed]] = {key: [] for key in keys}
         for key, row, tokens in self.snapshot.stream(question):
@@ -202,7 +201,7 @@ class Questions:
         """The values of these rows, column by column."""
         columns = [self.side.key_texts, self.side.row_hash, self._tokens, *self._values()]
         question = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(", ").join(columns), self.side.rows, self._match(keys)
+            sql.SQL(", ").join(columns), self.side.rows, having(self.side, keys)
         )
         found: dict[Key, list[Shown]] = {key: [] for key in keys}
         for row in self.snapshot.stream(question):
@@ -218,31 +217,6 @@ class Questions:
         documents = (cell for cell in cells if cell.form.name == "json")
         cut = sql.SQL("left({}::text, {})")
         yield listed((cut.format(side.column(cell), sql.Literal(DOCUMENT)) for cell in documents), "text")
-
-    def _match(self, keys: Collection[Key]) -> sql.Composable:
-        if not self.plan.key:
-            wanted = [int(key[0]) for key in keys if key[0] is not None]
-            return sql.SQL("h.value = ANY({}::bigint[])").format(sql.Literal(wanted))
-        places = range(len(self.plan.key))
-        lists = [sql.SQL("{}::text[]").format(sql.Literal([key[n] for key in keys])) for n in places]
-        names = [sql.Identifier(f"k{n}") for n in places]
-        pairs = [self._comparable(cell, name) for cell, name in zip(self.plan.key_cells, names, strict=True)]
-        return sql.SQL("({}) IN (SELECT {} FROM unnest({}) AS v({}))").format(
-            sql.SQL(", ").join(column for column, _ in pairs), sql.SQL(", ").join(v for _, v in pairs),
-            sql.SQL(", ").join(lists), sql.SQL(", ").join(names),
-        )  # fmt: skip
-
-    def _comparable(self, cell: Cell, name: sql.Identifier) -> tuple[sql.Composable, sql.Composable]:
-        """A key column and its wanted text, in types with which an index helps; else both as texts."""
-        value = sql.SQL("v.{}").format(name)
-        base = cell.source.base if self.side.side == "source" else cell.target.base
-        if cell.form.name == "integer" and cell.default is None:
-            return self.side.column(cell), sql.SQL("{}::bigint").format(value)
-        if base == "uuid" and cell.form.name == "uuid" and cell.default is None:
-            return self.side.column(cell), sql.SQL("{}::uuid").format(value)
-        if base in ("text", "varchar") and cell.form.name == "text" and cell.default is None:
-            return self.side.column(cell), value
-        return sql.SQL('{}::text COLLATE "C"').format(self.side.canonical(cell)), value
 
 
 def shown(column: sql.Composable) -> sql.Composable:

@@ -55,22 +55,30 @@ def repair(snapshot: Snapshot, plan: TablePlan, examples: Iterable[Example]) -> 
 def _statement(plan: TablePlan, example: Example, writing: Writing) -> sql.Composable:
     before = {name: pair[0] for name, pair in example.columns.items() if name not in writing.generated}
     after = {name: pair[1] for name, pair in example.columns.items()}
-    needed = after if example.kind == "extra" and not plan.key else before
-    if example.kind != "extra" or not plan.key:
-        cut = [name for name, text in needed.items() if text is not None and _is_cut(text)]
-        if cut:
-            return _comment(example, f"values of {', '.join(cut)} are longer than {CUT} characters")
+    written = {} if example.kind == "extra" else before
+    read = {} if example.kind == "missing" or _unique(plan) else after
+    cut = [name for values in (written, read) for name, text in values.items() if _is_cut(text)]
+    if cut:
+        return _comment(
+            example, f"values of {', '.join(dict.fromkeys(cut))} are longer than {CUT} characters"
+        )
     if example.kind == "missing":
         return _insert(plan, before, writing)
+    where = _where(plan, example, after)
     if example.kind == "extra":
-        return _delete(plan, example, after)
+        return sql.SQL("DELETE FROM {} WHERE {};").format(plan.target.source, where)
     if not before:
         return _comment(example, "only generated columns differ: they follow the others")
-    return _update(plan, example, before)
+    return _update(plan, before, where)
 
 
-def _is_cut(text: str) -> bool:
-    return len(text) > CUT and text.endswith(" characters)")
+def _is_cut(text: str | None) -> bool:
+    return text is not None and len(text) > CUT and text.endswith(" characters)")
+
+
+def _unique(plan: TablePlan) -> bool:
+    """Whether the target itself keeps the key unique; the source may be the only one that does."""
+    return bool(plan.key) and plan.key == plan.target.key
 
 
 def _comment(example: Example, why: str) -> sql.Composable:
@@ -92,6 +100,8 @@ def _value(plan: TablePlan, name: str, text: str | None) -> sql.Composable:
 
 
 def _insert(plan: TablePlan, values: Mapping[str, str | None], writing: Writing) -> sql.Composable:
+    if not values:
+        return sql.SQL("INSERT INTO {} DEFAULT VALUES;").format(_table(plan))
     return sql.SQL("INSERT INTO {} ({}) {}VALUES ({});").format(
         _table(plan), sql.SQL(", ").join(map(sql.Identifier, values)),
         sql.SQL("OVERRIDING SYSTEM VALUE " if writing.overriding else ""),
@@ -99,18 +109,28 @@ def _insert(plan: TablePlan, values: Mapping[str, str | None], writing: Writing)
     )  # fmt: skip
 
 
-def _update(plan: TablePlan, example: Example, values: Mapping[str, str | None]) -> sql.Composable:
+def _update(plan: TablePlan, values: Mapping[str, str | None], where: sql.Composable) -> sql.Composable:
     changes = [
         sql.SQL("{} = {}").format(sql.Identifier(name), _value(plan, name, text))
         for name, text in values.items()
     ]
     return sql.SQL("UPDATE {} SET {} WHERE {};").format(
-        _table(plan), sql.SQL(", ").join(changes), _where(plan, example)
+        plan.target.source, sql.SQL(", ").join(changes), where
     )
 
 
-def _where(plan: TablePlan, example: Example) -> sql.Composable:
-    return sql.SQL(" AND ").join(_matches(plan, example))
+def _where(plan: TablePlan, example: Example, values: Mapping[str, str | None]) -> sql.Composable:
+    """By the key; where that may be several rows' (or there is none), exactly one of those like this one."""
+    by_key = list(_matches(plan, example))
+    if _unique(plan):
+        return sql.SQL(" AND ").join(by_key)
+    same = [
+        sql.SQL("{}::text IS NOT DISTINCT FROM {}").format(sql.Identifier(name), sql.Literal(text))
+        for name, text in values.items()
+    ]
+    return sql.SQL("(tableoid, ctid) = (SELECT tableoid, ctid FROM {} WHERE {} LIMIT 1)").format(
+        plan.target.source, sql.SQL(" AND ").join([*by_key, *same] or [sql.SQL("true")])
+    )
 
 
 def _matches(plan: TablePlan, example: Example) -> Iterator[sql.Composable]:
@@ -119,16 +139,3 @@ def _matches(plan: TablePlan, example: Example) -> Iterator[sql.Composable]:
             yield sql.SQL("{} IS NULL").format(sql.Identifier(name))
         else:
             yield sql.SQL("{} = {}").format(sql.Identifier(name), _value(plan, name, text))
-
-
-def _delete(plan: TablePlan, example: Example, values: Mapping[str, str | None]) -> sql.Composable:
-    """Of rows that are all the same, without a key, exactly one goes."""
-    if plan.key:
-        return sql.SQL("DELETE FROM {} WHERE {};").format(_table(plan), _where(plan, example))
-    same = [
-        sql.SQL("{}::text IS NOT DISTINCT FROM {}").format(sql.Identifier(name), sql.Literal(text))
-        for name, text in values.items()
-    ]
-    return sql.SQL("DELETE FROM {0} WHERE ctid = (SELECT ctid FROM {0} WHERE {1} LIMIT 1);").format(
-        _table(plan), sql.SQL(" AND ").join(same)
-    )

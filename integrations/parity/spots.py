@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from integrations.parity.plan import Cell, TablePlan
-from integrations.parity.questions import shown
+from integrations.parity.questions import listed, shown
 from integrations.parity.rowhash import Side
 from integrations.parity.snapshot import Snapshot
 
@@ -71,16 +71,15 @@ def ask_spot(snapshot: Snapshot, side: str, plan: TablePlan | None, spot: Spot) 
         return f"more than one row of {spot.table} has this key"
     if not rows:
         return None
-    texts, hashes = rows[0][: len(wanted)], rows[0][len(wanted) :]
-    return {cell.name: (text, value) for cell, text, value in zip(wanted, texts, hashes, strict=True)}
+    return {cell.name: (text, value) for cell, text, value in zip(wanted, *rows[0], strict=True)}
 
 
 def _question(side: Side, keys: list[Cell], wanted: list[Cell], spot: Spot) -> sql.Composable:
     texts = [shown(side.column(cell)) for cell in wanted]
     hashes = [side.hash(cell, side.canonical(cell), SEED) for cell in wanted]
     matches = [sql.SQL("{}::text = {}").format(side.column(c), sql.Literal(spot.key[c.name])) for c in keys]
-    return sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 2").format(
-        sql.SQL(", ").join([*texts, *hashes]), side.rows, sql.SQL(" AND ").join(matches)
+    return sql.SQL("SELECT {}, {} FROM {} WHERE {} LIMIT 2").format(
+        listed(texts, "text"), listed(hashes, "bigint"), side.rows, sql.SQL(" AND ").join(matches)
     )
 
 

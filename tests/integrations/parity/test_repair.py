@@ -81,3 +81,56 @@ def test_paths_tell_types_apart_and_say_nothing_of_what_is_no_json() -> None:
     assert differing_paths("{}", None) == []
     assert differing_paths('{"a": "… (900 characters)', "{}") == []
     assert len(differing_paths("[]", str(list(range(99))))) == 20
+
+
+def test_of_several_rows_under_one_key_only_the_wrong_one_goes(pair: Pair) -> None:
+    """Where the target lost the key that the source has."""
+    pair.both("create table t (id int primary key, v text)", "insert into t values (5, 'a'), (6, 'b')")
+    pair.target.run("alter table t drop constraint t_pkey", "alter table t alter id drop not null")
+    pair.target.run("insert into t values (5, 'a'), (null, 'lost')", "update t set v = 'c' where id = 6")
+    found = pair.table("t")
+    assert (found.changed, found.extra) == (1, 2)
+    pair.target.run(*found.repair)
+    assert pair.compare().equal
+
+
+def test_rows_of_partitions_and_of_children_that_lie_alike_are_left_alone(pair: Pair) -> None:
+    pair.both(
+        "create table p (a int, b text) partition by list (a)",
+        "create table one partition of p for values in (1)",
+        "create table two partition of p for values in (2)",
+        "insert into p values (1, 'x'), (2, 'x')",
+        "create table parent (id int primary key, v text)", "create table child () inherits (parent)",
+        "insert into parent values (1, 'a')", "insert into child values (1, 'other')",
+    )  # fmt: skip
+    pair.target.run("insert into p values (1, 'y')", "update only parent set v = 'b'")
+    pair.target.run("delete from p where b = 'x' and a = 1")
+    for name in ("p", "parent"):
+        pair.target.run(*pair.table(name).repair)
+    assert pair.compare().equal
+
+
+def test_rows_without_columns_come_and_go(pair: Pair) -> None:
+    pair.both("create table t ()", "insert into t default values")
+    pair.target.run("insert into t default values", "insert into t default values")
+    found = pair.table("t")
+    assert (found.source_rows, found.target_rows, found.extra) == (1, 3, 2)
+    pair.target.run(*found.repair)
+    assert pair.compare().equal
+    pair.target.run("delete from t")
+    pair.target.run(*pair.table("t").repair)
+    assert pair.compare().equal
+
+
+def test_json_is_told_by_its_paths_also_where_only_its_beginning_is_shown(pair: Pair) -> None:
+    pair.both(
+        "create table t (id int primary key, v jsonb)",
+        "insert into t select 1, jsonb_object_agg('k' || i, i) from generate_series(1, 500) i",
+    )
+    pair.target.run("update t set v = jsonb_set(v, '{k477}', '1.5')")
+    (row,) = pair.table("t").examples
+    assert row.paths == {"v": ["$.k477"]}
+
+
+def test_numbers_that_floats_cannot_tell_apart_have_a_path() -> None:
+    assert differing_paths('{"a": 0.1}', '{"a": 0.10000000000000000001}') == ["$.a"]
