@@ -26,6 +26,7 @@ from tests.benchmarks.parity.table import Table
 Part = Callable[[Bench, Run], Iterator[Table]]
 PARTS: dict[str, Part] = {
     "headline": parts.headline,
+    "agreement": parts.agreement,
     "recheck": parts.rechecks,
     "many": parts.many,
     "scale": parts.scale,
@@ -71,11 +72,15 @@ def main() -> int:
             for table in _measured(name, server, run):
                 print(f"\n{table.as_text()}", flush=True)
                 tables.append(table)
-    if asked.write:
-        head = ABOUT.format(options=" ".join(_without_write(sys.argv[1:])), machine=about)
-        asked.write.write_text("\n".join([head, *(table.as_markdown() for table in tables)]))
+                if asked.write:  # after each: a part that fails does not take the others with it
+                    _write(asked.write, about, tables)
     missed = [line for table in tables for line in table.lines if line.missed]
     return int(bool(missed) and asked.strict)
+
+
+def _write(file: Path, about: str, tables: list[Table]) -> None:
+    head = ABOUT.format(options=" ".join(_without_write(sys.argv[1:])), machine=about)
+    file.write_text("\n".join([head, *(table.as_markdown() for table in tables)]))
 
 
 def _measured(name: str, server: Bench, run: Run) -> Iterator[Table]:

@@ -6,7 +6,18 @@ import pytest
 
 from cutover.embedded import Postgres
 from integrations.parity.result import TableResult
-from tests.benchmarks.parity.parts import Run, Sizes, headline, many, must_be, rechecks, scale, small, workers
+from tests.benchmarks.parity.parts import (
+    Run,
+    Sizes,
+    agreement,
+    headline,
+    many,
+    must_be,
+    rechecks,
+    scale,
+    small,
+    workers,
+)
 from tests.benchmarks.parity.peers import PEERS, found_by
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.table import Line, Table
@@ -47,10 +58,11 @@ def test_a_peer_that_finds_more_speaks_against_us_and_one_that_finds_less_agains
 
 @pytest.mark.slow
 def test_every_part_finds_its_edits(bench: Bench) -> None:
-    parts = (headline, rechecks, many, scale, small, workers)
+    parts = (headline, agreement, rechecks, many, scale, small, workers)
     tables = [table for part in parts for table in part(bench, TINY)]
     assert [table.title.split(":")[0] for table in tables] == [
-        "donations", "attendance", "Recheck", "Many differences", "Growth",
+        "donations", "attendance", "Agreement", "Recheck", "Many differences", "Growth",
         "Small tables", "Workers",
     ]  # fmt: skip
-    assert all(line.seconds or line.what.startswith("pages") for table in tables for line in table.lines)
+    untimed = ("pages", "ours")
+    assert all(line.seconds or line.what.startswith(untimed) for table in tables for line in table.lines)

@@ -98,3 +98,21 @@ def make_small_tables(bench: Bench, tables: int) -> None:
         bench.run(SOURCE, made.format(n=number))
     bench.run(SOURCE, "vacuum analyze")
     bench.create(TARGET, template=SOURCE)
+
+
+#: changes of types that every program says it compares: each of some rows in a hundred
+BATTERY = (
+    "update donations set amount = -amount where id % 401 = 3",
+    "update donations set donor_name = upper(donor_name) where id % 401 = 9",
+    "update donations set notes = '' where notes is null and id % 401 = 17",
+    "update donations set notes = null where notes is not null and id % 401 = 25",
+    "update donations set is_recurring = not is_recurring where id % 401 = 31",
+    "update donations set created_at = created_at + interval '1 second' where id % 401 = 57",
+    "update donations set external_ref = md5('other' || id)::uuid where id % 401 = 63",
+    "update donations set meta = jsonb_build_object('nested', meta) where id % 401 = 71",
+    "update donations d set email = o.email from donations o"
+    " where d.id % 401 in (90, 91) and o.id = d.id / 401 * 401 + 181 - d.id % 401",
+    "update donations set currency = currency || ' ' where id % 401 = 101",
+    "delete from donations where id % 401 = 111",
+    "update donations set id = id + 10000000 where id % 401 = 121",
+)

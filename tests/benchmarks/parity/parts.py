@@ -24,14 +24,15 @@ from integrations.parity.options import Options
 from integrations.parity.plan import make_plans
 from integrations.parity.questions import Questions
 from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.report import DIFFERENT
+from integrations.parity.report import DIFFERENT, Kept
 from integrations.parity.result import Result, TableResult
 from integrations.parity.rowhash import Side
 from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.tables import read_tables
-from tests.benchmarks.parity.data import FOUND, SOURCE, TARGET, make_pair, make_small_tables
-from tests.benchmarks.parity.peers import PEERS, Absent, found_by, measured
+from integrations.parity.watch import Watch
+from tests.benchmarks.parity.data import BATTERY, FOUND, SOURCE, TARGET, make_pair, make_small_tables
+from tests.benchmarks.parity.peers import PEERS, Absent, Peer, found_by, measured
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.table import Line, Table
 
@@ -129,7 +130,7 @@ def _cost(bench: Bench, ours: float) -> Iterator[Line]:
     yield Line(f"pages of 8 kB read: {pages:,}", None)
 
 
-def _peer(bench: Bench, peer: Any, found: TableResult, ours: float) -> Line:
+def _peer(bench: Bench, peer: Peer, found: TableResult, ours: float) -> Line:
     columns = [row for (row,) in _columns(bench, found.table)]
     keys = {str(row.key["id"]) for row in found.examples}
     try:
@@ -189,6 +190,30 @@ def count_by_bucket(server: Server, bucket: sql.Composable | None = None) -> Non
         buckets = choose_buckets(snapshot, plan.source, plan.key, pages)
         by = bucket or Questions(snapshot, plan, "source", buckets).bucket
         snapshot.rows(sql.SQL("SELECT {}, count(*) FROM {} AS r GROUP BY 1").format(by, plan.source.source))
+
+
+def agreement(bench: Bench, run: Run) -> Iterator[Table]:
+    """Twelve kinds of changes, and whether the other programs find the same rows. Nothing is timed."""
+    rows = 20_000
+    make_pair(bench, {"donations": rows}, edits=False)
+    bench.run(TARGET, *BATTERY)
+    kept = Kept(rows)
+    sides = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
+    (found,) = compare_live(*sides, Options(keep=rows), Watch(difference=kept.add)).tables
+    ours = {str(row.key["id"]) for row in kept.rows["donations"]}
+    assert len(ours) == found.differing, (len(ours), found.differing)
+    lines = [Line(f"ours: {len(ours)} rows", None)]
+    lines += [_agrees(bench, peer, ours) for peer in PEERS if run.peers]
+    yield Table(f"Agreement: {rows:,} rows, {len(BATTERY)} kinds of changes", lines)
+
+
+def _agrees(bench: Bench, peer: Peer, ours: set[str]) -> Line:
+    columns = [row for (row,) in _columns(bench, "donations")]
+    try:
+        _, named = measured(peer, bench, "donations", columns)
+    except (Absent, RuntimeError, subprocess.TimeoutExpired) as error:
+        return Line(peer.name, None, note=f"not run: {error}")
+    return Line(peer.name, None, note=found_by(peer, named, ours) or f"the same {len(ours)} rows")
 
 
 def many(bench: Bench, run: Run) -> Iterator[Table]:
