@@ -67,9 +67,9 @@ def _compare_and_tell(asked: argparse.Namespace, chosen: Options) -> int:
     finally:
         live.clear()
     facts = facts_of(result, kept.rows, Personal(chosen.personal), chosen.keep)
-    if asked.html:
-        Path(asked.html).write_text(page(facts), encoding="utf-8")
     sys.stdout.write(json.dumps(facts, indent=1) + "\n" if asked.json else text(facts))
+    if asked.html:  # last: a full disk does not take the answer with it
+        Path(asked.html).write_text(page(facts), encoding="utf-8")
     return verdict(result)
 
 

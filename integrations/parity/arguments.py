@@ -118,7 +118,9 @@ def misfit(asked: argparse.Namespace) -> str:
         return "--backup names the rows of a fingerprint, and SOURCE is no file"
     if asked.sample and (asked.keep_pass or asked.recheck):
         return "a sample is no full pass: --sample goes with neither --keep-pass nor --recheck"
-    return ""
+    written = [path for path in (asked.html, asked.take, asked.keep_pass) if path]
+    closed = [path for path in written if not os.access(Path(path).parent, os.W_OK)]
+    return f"{closed[0]} cannot be written: its folder is not there, or closed to us" if closed else ""
 
 
 def server(address: str) -> Server:

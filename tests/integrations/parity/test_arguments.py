@@ -88,6 +88,7 @@ def test_an_address_comes_from_the_environment(
         (["a", "b", "--sample", "1", "--recheck", "f"], "a sample is no full pass"),
         (["a", "b", "--backup", "c"], "SOURCE is no file"),
         ([__file__, "b", "--recheck", "f"], "SOURCE is a file"),
+        (["a", "b", "--html", "/no/such/folder/report.html"], "its folder is not there"),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(
