@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from integrations.parity.differences import Tally, judge
@@ -11,7 +11,7 @@ from integrations.parity.questions import Hashed, Key, Questions
 from integrations.parity.records import HALF, Packed, Unlike, unlike
 from integrations.parity.snapshot import at_once
 
-ROWS_AT_ONCE = 400_000  # of one side that are held, packed
+ROWS_AT_ONCE = 300_000  # of one side that are held, packed
 JUDGED_AT_ONCE = 10_000  # of one side whose keys are held
 
 Records = dict[int, Packed]
@@ -37,16 +37,21 @@ class Drill:
                 self.source.snapshot, lambda some=some: self.source.records_of(some),  # type: ignore[misc]
                 self.target.snapshot, lambda some=some: self.target.records_of(some),  # type: ignore[misc]
             )  # fmt: skip
-            self._tally(some, before, after)
+            self._tally(before, after)
+        self.tally.keys.sort(key=_natural)
 
-    def _tally(self, buckets: Collection[int], before: Records, after: Records) -> None:
+    def _tally(self, before: Records, after: Records) -> None:
         waiting = Unlike()
-        for bucket in buckets:
-            waiting += unlike(before.pop(bucket, Packed()), after.pop(bucket, Packed()))
+        for shelf in sorted(before.keys() | after.keys()):
+            waiting += unlike(before.pop(shelf, Packed()), after.pop(shelf, Packed()))
             if len(waiting) > JUDGED_AT_ONCE:
-                self._judge(waiting)
+                self._judge_in_parts(waiting)
                 waiting = Unlike()
-        self._judge(waiting)
+        self._judge_in_parts(waiting)
+
+    def _judge_in_parts(self, found: Unlike) -> None:
+        for part in found.parts(JUDGED_AT_ONCE):
+            self._judge(part)
 
     def _judge(self, found: Unlike) -> None:
         if not found:
@@ -81,7 +86,7 @@ class Drill:
         self.tally.overflow |= len(shown) > room
         if room > 0:
             kept = Unlike(shown.source[:room], shown.target[: max(0, room - len(shown.source))])
-            self.tally.keys += sorted(self._keys_of(kept), key=_natural)
+            self.tally.keys += self._keys_of(kept)
 
     def _keys_of(self, found: Unlike) -> Iterator[Key]:
         if not self.plan.key:

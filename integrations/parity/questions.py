@@ -13,7 +13,7 @@ from integrations.parity.plan import Buckets, Cell, TablePlan
 from integrations.parity.records import Packed, place
 from integrations.parity.rowhash import Side
 from integrations.parity.snapshot import Row, Snapshot
-from integrations.parity.sums import Sum, Sums, packed
+from integrations.parity.sums import SHELF, Sum, Sums, packed
 
 __all__ = ["OF_NULL", "Hashed", "Key", "Questions", "Shown", "Sum"]
 
@@ -23,6 +23,7 @@ SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
+MOST_BITS = 1 << 20  # 128 kB in a statement
 MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
 
@@ -100,16 +101,16 @@ class Questions:
         return self.sums(self.among(buckets))
 
     def records_of(self, buckets: Collection[int]) -> dict[int, Packed]:
-        """The rows of these buckets as packed records."""
+        """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache."""
         row = self.side.row_hash
         if self.plan.tracks:
             row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
-        wanted = self._and_chosen(self.among(buckets))
         question = sql.SQL(
-            "SELECT {} AS b, string_agg(int8send({}) || int8send({}), ''::bytea), string_agg({}, ''::bytea)"
+            "SELECT {} >> {}, string_agg(int8send({}) || int8send({}), ''::bytea), string_agg({}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
-            self.bucket, self._key_identity, row, self._place, self.side.rows, wanted
+            self.bucket, sql.Literal(SHELF), self._key_identity, row, self._place,
+            self.side.rows, self._and_chosen(self.among(buckets)),
         )  # fmt: skip
         return {row[0]: Packed(*row[1:]) for row in self.snapshot.rows(question, binary=True)}
 
@@ -175,7 +176,17 @@ class Questions:
         return sql.SQL("({})").format(sql.SQL(" OR ").join(self._within(*bounds) for bounds in ranges))
 
     def _listed(self, buckets: Sequence[int]) -> sql.Composable:
-        return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(self.bucket, sql.Literal(list(buckets)))
+        """By a bit for each number between the first and the last, or by looking them up one by one."""
+        first, last = (buckets[0], buckets[-1]) if buckets else (0, 0)
+        if last - first >= MOST_BITS:
+            numbers = sql.Literal(list(buckets))
+            return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(self.bucket, numbers)
+        bits = bytearray((last - first) // 8 + 1)
+        for number in (bucket - first for bucket in buckets):
+            bits[number // 8] |= 1 << number % 8
+        return sql.SQL(
+            "CASE WHEN {0} BETWEEN {1} AND {2} THEN get_bit({3}, ({0} - {1})::int) = 1 END"
+        ).format(self.bucket, sql.Literal(first), sql.Literal(last), sql.Literal(bytes(bits)))
 
     def _within(self, low: int, high: int) -> sql.Composable:
         bits = self.buckets.bits

@@ -13,7 +13,7 @@ IDENTITY = struct.Struct("16s")  # hash of the key, hash of the row with its tok
 
 
 class Packed(NamedTuple):
-    """The rows of one bucket: their identities one after the other, and in the same order where they lie.
+    """The rows of some buckets: their identities one after the other, and in the same order where they lie.
 
     A place is a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing.
     """
@@ -49,6 +49,20 @@ class Unlike:
         self.target += other.target
         return self
 
+    def parts(self, most: int) -> Iterator[Unlike]:
+        """The same in parts of about so many rows; the rows of one key are in the same part."""
+        count = len(self) // most + 1
+        if count == 1:
+            yield self
+            return
+        for number in range(count):
+            yield Unlike(
+                *(
+                    [one for one in side if _spread(one) % count == number]
+                    for side in (self.source, self.target)
+                )
+            )
+
     def by_key(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """The records of each key on both sides."""
         keys: dict[bytes, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
@@ -60,15 +74,19 @@ class Unlike:
 
 
 def unlike(source: Packed, target: Packed) -> Unlike:
-    """What two buckets do not have in common; the same row twice against once is one too many."""
+    """What two sides do not have in common; the same row twice against once is one too many."""
     ours, theirs = (set(IDENTITY.iter_unpack(side.identities)) for side in (source, target))
     if len(ours) == len(source) and len(theirs) == len(target):
         return Unlike(source.places_of(ours - theirs), target.places_of(theirs - ours))
     return Unlike(_beyond(source, target), _beyond(target, source))
 
 
+def _spread(record: bytes) -> int:
+    return int.from_bytes(record[2:6])
+
+
 def _beyond(one: Packed, other: Packed) -> list[bytes]:
-    """Records of one bucket beyond those of the same identity in the other."""
+    """Records of one side beyond those of the same identity on the other."""
     spare = Counter(IDENTITY.iter_unpack(other.identities))
     left = []
     for record in one.places_of(set(IDENTITY.iter_unpack(one.identities))):
