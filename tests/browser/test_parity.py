@@ -17,7 +17,7 @@ from integrations.parity.result import Result, TableResult
 from integrations.redact import Redactor
 from tests.browser.test_inner_pages import tab_to
 from tests.checklists.histories import ended, make_cutover
-from tests.checklists.views.test_parity import compared, listed, table, whole
+from tests.checklists.views.test_parity import BESIDE, compared, listed, table, whole
 from tests.checklists.views.test_parity_rows import differing, row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,6 +39,7 @@ def finished(cutover: Cutover) -> Attempt:
         "totals": [{"table": "gifts", "sum": "amount", "by": ["currency"], "equal": False, "reason": "",
                     "groups": [{"group": ["GHS"], "source": [3, "10.50"], "target": [3, "10.51"]}]}],
     }  # fmt: skip
+    beside |= {**BESIDE, "structure_judged": True}
     result = TableResult("members", 9_000, 8_960, changed=80, missing=40, digest="b" * 64)
     told = {"repair": ["UPDATE members SET bio = 'x' WHERE id = 1;"], "by_column": {"email": 80, "bio": 40}}
     made = compared(cutover, TableResult("gifts", 5, 5), result, told=told, **beside)

@@ -144,6 +144,61 @@ def test_a_comparison_answers_first_and_shows_what_differs_first(browser_of, cut
     assert "Declared differences, by rule null is default: members.bio 41 892" in page
 
 
+BESIDE: dict[str, Any] = {
+    "checks": [
+        {"name": "paid", "sql": "SELECT 1", "equal": False, "source": [["GHS", "3"]],
+         "target": [["GHS", None]]},
+        {"name": "late", "sql": "SELECT 2", "equal": False, "source": None, "target": [],
+         "reason": "no table x"},
+        {"name": "gifts", "sql": "SELECT 3", "equal": True, "source": [["7"]], "target": [["7"]]},
+    ],
+    "spots": [
+        {"table": "members", "key": {"id": "7"}, "equal": False, "columns": {"email": ["a@x", None]}},
+        {"table": "gifts", "key": {"id": "9"}, "equal": False, "columns": {},
+         "reason": "there is no such row"},
+    ],
+    "structure": {
+        "indexes": [
+            {"kind": "indexes", "name": "members.by_email", "source": "CREATE INDEX", "target": None,
+             "declared": False},
+            {"kind": "indexes", "name": "members.by_name", "source": None, "target": "CREATE INDEX",
+             "declared": True},
+        ],
+        "triggers": [],
+    },
+    "cost": {"pages_read": 1_234, "cpu_seconds": 5, "seconds": 9.0},
+}  # fmt: skip
+
+
+def test_rules_named_rows_structure_and_cost_are_shown(browser_of, cutover) -> None:
+    judged = compared(cutover, EQUAL, **BESIDE, structure_judged=True)
+    page = words_of(browser_of("ama").get(whole(judged)))
+    assert "1 234 pages read on the servers, 5 s of processor time there" in page
+    assert "not the same answer : paid SELECT 1 Before GHS | 3 After GHS | NULL" in page
+    assert "late no table x SELECT 2 Before no answer After no rows" in page
+    assert "the same answer : gifts" in page
+    assert "not the same : members id 7 Column Before After email a@x NULL" in page
+    assert "gifts id 9 there is no such row" in page
+    assert "1 not declared : indexes, 2 that differ" in page
+    assert "members.by_email CREATE INDEX not there" in page
+    assert "members.by_name declared not there CREATE INDEX" in page
+    assert "Told, and not judged" not in page
+    told = compared(cutover, EQUAL, **{**BESIDE, "checks": [], "spots": []})
+    answer = browser_of("ama").get(whole(told))
+    assert "Told, and not judged" in words_of(answer)
+    assert "is-different" not in answer.content.decode()
+
+
+def test_who_only_watches_sees_whether_rules_and_named_rows_agree_and_not_the_values(
+    browser_of, cutover
+) -> None:
+    attempt = compared(cutover, EQUAL, **BESIDE, personal=["members.email"])
+    page = browser_of("yaw").get(whole(attempt)).content.decode()
+    assert "a@x" not in page
+    assert "GHS" not in page
+    assert "What it answered is hidden from people who only watch" in page
+
+
 def test_an_equal_comparison_says_so(browser_of, cutover) -> None:
     assert "Equal: 1 table, 412 rows" in words_of(browser_of("ama").get(whole(compared(cutover, EQUAL))))
 
