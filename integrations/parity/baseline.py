@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,21 @@ from psycopg import sql
 from integrations.parity.buckets import choose_buckets
 from integrations.parity.declared import Declared, Rule, read_rules
 from integrations.parity.kept_file import read_facts, write_facts
+from integrations.parity.options import Options
 from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
+from integrations.parity.progress import Meter
 from integrations.parity.questions import Questions
+from integrations.parity.reading import Reader
 from integrations.parity.result import digest_of
 from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Snapshot
+from integrations.parity.structure import Structure, read_structure
 from integrations.parity.sums import Sums
 from integrations.parity.tables import Table, read_tables
 from integrations.parity.totals import Groups, Total, ask_total, read_totals
-from integrations.parity.watch import Watch
+from integrations.parity.watch import Watch, one_at_a_time
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Fingerprint:
     """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same.
 
     ``rules`` and ``asked`` decided how values were hashed and what was summed: the comparison that
-    comes after uses the same.
+    comes after uses the same. ``structure`` is no part of the digest, which is about content.
     """
 
     address: str
@@ -75,6 +79,7 @@ class Fingerprint:
     totals: dict[str, Groups | str]
     rules: tuple[Rule, ...] = ()
     asked: tuple[Total, ...] = ()
+    structure: Structure = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -114,34 +119,57 @@ def take(
     watch: Watch | None = None,
 ) -> Fingerprint:
     """The fingerprint of what this snapshot sees. The rules of the later comparison must be the same."""
-    watch = watch or Watch()
+    watch = one_at_a_time(watch or Watch())
     tables = list(read_tables(snapshot, schemas).values())
-    declared, kept, pages = Declared(rules), [], pages_of(snapshot, tables)
-    for number, table in enumerate(tables):
-        watch.progress(number, len(tables), table.label)
-        watch.check()
-        if not declared.find("not_compared", table.label):
-            plan = plan_table(table, table, declared, SchemaDifference())
-            kept.append(_keep(snapshot, plan, pages.get((table.schema, table.name), 0)))
+    declared = Declared(rules)
+    plans = [
+        plan_table(table, table, declared, SchemaDifference())
+        for table in tables
+        if not declared.find("not_compared", table.label)
+    ]
+    with Reader(Options(snapshot_age=0), watch) as reader:
+        kept = [_keep(snapshot, plan, reader, meter) for plan, meter in _metered(snapshot, plans, watch)]
+    watch.progress(1, 1, "")
     found = {total.name: ask_total(snapshot, tables, total) for total in totals}
     moment = snapshot.value(sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'))
     probe = snapshot.value(PROBE)
     address = snapshot.server.address
-    return Fingerprint(address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals))
+    return Fingerprint(
+        address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals),
+        structure=read_structure(snapshot, schemas),
+    )  # fmt: skip
 
 
-def _keep(snapshot: Snapshot, plan: TablePlan, pages: int) -> KeptTable:
+def _metered(
+    snapshot: Snapshot, plans: Sequence[TablePlan], watch: Watch
+) -> Iterator[tuple[TablePlan, Meter]]:
+    known = pages_of(snapshot, [plan.source for plan in plans])
+    pages = [known.get((plan.source.schema, plan.source.name), 0) for plan in plans]
+    for number, plan in enumerate(plans):
+        watch.check()
+        yield plan, Meter(watch, plan.label, {"source": pages[number]}, sum(pages[:number]), sum(pages))
+
+
+def _keep(snapshot: Snapshot, plan: TablePlan, reader: Reader, meter: Meter) -> KeptTable:
+    reader.share([snapshot])
+    meter.tell("reading")
     try:
         with snapshot.attempt():
-            buckets = choose_buckets(snapshot, plan.source, plan.key, pages)
-            sums = Questions(snapshot, plan, "source", buckets).sums()
+            buckets = choose_buckets(snapshot, plan.source, plan.key, meter.pages)
+            sums = reader.one(Questions(snapshot, plan, "source", buckets), meter)
     except psycopg.DataError as error:
         if (less := plan.without_json()) is not None:
-            return _keep(snapshot, less, pages)
-        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
+            return _keep(snapshot, less, reader, meter.again())
+        return _failed(plan, meter, error)
     except psycopg.Error as error:
-        return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
+        return _failed(plan, meter, error)
+    meter.tell("done")
     return KeptTable(plan.source, plan.recipe, buckets, sums)
+
+
+def _failed(plan: TablePlan, meter: Meter, error: psycopg.Error) -> KeptTable:
+    meter.tell("failed")
+    return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
 
 
 def write(fingerprint: Fingerprint, path: Path) -> str:

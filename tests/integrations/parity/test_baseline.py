@@ -16,6 +16,7 @@ from integrations.parity.declared import read_rules
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Server, Snapshot
 from integrations.parity.totals import read_totals
+from integrations.parity.watch import TableProgress, Watch
 from tests.integrations.parity.conftest import Database, Pair
 
 RULES = read_rules(
@@ -160,3 +161,16 @@ def test_it_can_be_taken_in_the_snapshot_of_another_session(pair: Pair) -> None:
         pair.source.run("insert into t values (2, 2)")
         with Snapshot(Server.at(pair.source.url), exported=row[0]) as snapshot:
             assert baseline.take(snapshot).rows == 1
+
+
+def test_a_large_table_tells_how_far_it_is_and_gives_the_same_fingerprint(
+    before: Fingerprint, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.parity.reading.PART", 8)
+    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+    told: list[TableProgress] = []
+    assert take(pair.target, watch=Watch(table=told.append)).digest == before.digest
+    pages = [one.pages_done for one in told if one.state == "reading"]
+    assert pages == sorted(pages)
+    assert len(set(pages)) > 3
+    assert told[-1].state == "done"

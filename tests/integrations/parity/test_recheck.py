@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from cutover.embedded import Postgres, free_port
 from integrations.errors import Problem
 from integrations.parity.compare import Options
 from integrations.parity.declared import read_rules
 from integrations.parity.kept_pass import read_pass
 from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.result import Result
+from integrations.parity.snapshot import Server
 from tests.integrations.parity.conftest import Database, Pair, only
 
 TABLES = (
@@ -202,6 +206,24 @@ def test_another_history_voids_the_pass(file: Path, change: dict[str, Any], word
     then = read_pass(file).target
     assert then.changed(then) == ""
     assert words in then.changed(replace(then, **change))
+
+
+def test_a_server_that_was_started_again_voids_the_pass(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="again-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "pg", port=free_port(), password="of-a-test", fsync=False)
+    try:
+        server = Server.at(postgres.start().url("postgres"))
+        Database(postgres.url("postgres")).run(*TABLES)
+        keep_pass(server, server, tmp_path / "pass", Options())
+        assert recheck(server, server, tmp_path / "pass", Options()).equal
+        postgres.stop()
+        postgres.start()
+        with pytest.raises(Problem, match="the server was started again"):
+            recheck(server, server, tmp_path / "pass", Options())
+    finally:
+        postgres.stop()
+        shutil.rmtree(folder)
 
 
 def test_a_pass_that_was_changed_is_refused(pair: Pair, file: Path) -> None:
