@@ -61,9 +61,12 @@ class Beside:
             result.spots.append(compare_spot(spot, before, ask_spot(self.target, "target", plan, spot)))
 
     def _structure(self, result: Result) -> None:
-        """Only where both sides can be asked; a sample is a first look and leaves it out."""
-        if self.source is None or self.options.structure == "off":
+        """As the fingerprint kept it, or as the source has it now."""
+        if self.options.structure == "off":
             return
-        source, target = (read_structure(side, self.options.schemas) for side in (self.source, self.target))
-        result.structure = compare_structure(source, target, self.declared)
+        before = self.before.structure if self.before else {}
+        if self.source and not before:
+            before = read_structure(self.source, self.options.schemas)
+        after = read_structure(self.target, self.options.schemas)
+        result.structure = compare_structure(before, after, self.declared)
         result.structure_judged = self.options.structure == "judged"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import postgres, sql
+from psycopg.pq.abc import PGresult
 
 from integrations.parity.snapshot import Snapshot
 
 MOST = 100  # rows of an answer that are compared; a rule is a question, not a dump
+SHOWN = 20  # rows told of it
+LONGEST = 200  # characters told of a value
+
+NUMERIC, WITH_ZONE = postgres.types["numeric"].oid, postgres.types["timestamptz"].oid
 
 Answer = list[list[str | None]]
 
@@ -56,33 +60,50 @@ def ask_check(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
     )
     try:
         with snapshot.attempt():
-            rows = snapshot.connection.execute(question, prepare=True).fetchall()
+            found = snapshot.connection.execute(question, prepare=True).pgresult
     except psycopg.Error as error:
         return error.diag.message_primary or str(error)
-    if len(rows) > MOST:
+    assert found is not None
+    if found.ntuples > MOST:
         return f"it answers more than {MOST} rows: let it count or group"
-    return sorted(([_text(value) for value in row] for row in rows), key=repr)
+    return sorted(([_text(found, *cell) for cell in row] for row in _cells(found)), key=repr)
 
 
-def _text(value: Any) -> str | None:
+def _cells(found: PGresult) -> Iterator[list[tuple[int, int]]]:
+    for row in range(found.ntuples):
+        yield [(row, column) for column in range(found.nfields)]
+
+
+def _text(found: PGresult, row: int, column: int) -> str | None:
+    """As the server wrote it: Python has no infinite date. What means the same is written the same."""
+    value = found.get_value(row, column)
     if value is None:
         return None
-    return (
-        json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if isinstance(value, dict | list)
-        else str(value)
-    )
+    text, kind = value.decode(), found.ftype(column)
+    if kind == NUMERIC and "." in text:
+        return text.rstrip("0").rstrip(".")
+    return text.removesuffix("+00") if kind == WITH_ZONE else text  # the session is pinned to UTC
 
 
 def compare_check(rule: SqlRule, source: Answer | str, target: Answer | str) -> dict[str, Any]:
-    """JSON facts: ``{name, sql, equal, source, target}``, and ``reason`` where a side has no answer."""
-    facts: dict[str, Any] = {**rule.as_facts(), "equal": source == target, "source": source, "target": target}
-    reasons = [
-        f"{side}: {answer}"
-        for side, answer in (("source", source), ("target", target))
-        if isinstance(answer, str)
-    ]
-    if not reasons:
-        return facts
-    answers = {side: None if isinstance(facts[side], str) else facts[side] for side in ("source", "target")}
-    return {**facts, **answers, "equal": False, "reason": "; ".join(reasons)}
+    """JSON facts: ``{name, sql, equal, source, target}``, and ``reason`` where a side has no answer.
+
+    Of each answer so many rows as a page can show, those first that the other has not, ``cut`` when
+    there are more.
+    """
+    sides = {"source": source, "target": target}
+    facts: dict[str, Any] = {**rule.as_facts(), "equal": source == target}
+    reasons = [f"{side}: {answer}" for side, answer in sides.items() if isinstance(answer, str)]
+    if reasons:
+        facts |= {"equal": False, "reason": "; ".join(reasons)}
+    facts["source"], facts["target"] = _shown(source, target), _shown(target, source)
+    if any(len(answer) > SHOWN for answer in sides.values() if not isinstance(answer, str)):
+        facts["cut"] = True
+    return facts
+
+
+def _shown(answer: Answer | str, other: Answer | str) -> Answer | None:
+    if isinstance(answer, str):
+        return None
+    rows = answer if isinstance(other, str) else sorted(answer, key=lambda row: row in other)
+    return [[value if value is None else value[:LONGEST] for value in row] for row in rows[:SHOWN]]

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.parity.structure import shortened
 from integrations.parity.structure import undeclared as parts_undeclared
 
 LIMIT = 380_000  # bytes of JSON that a result may have
 EXAMPLES = 100  # rows shown of a table
+FEW = 20  # parts of the structure told of each kind where there is room for no more
 
 
 def digest_of(value: Any) -> str:
@@ -76,11 +78,12 @@ class TableResult:
         return not self.differing and not self.unsound
 
     def as_facts(self, examples: int = EXAMPLES) -> dict[str, Any]:
-        """JSON values with at most that many examples."""
+        """JSON values with at most that many examples, and statements that would repair them."""
         facts = {name: value for name, value in vars(self).items() if name != "examples"}
         shown = [vars(example) for example in self.examples[:examples]]
         facts.update(equal=self.equal, differing=self.differing, seconds=round(self.seconds, 3))
-        return {**facts, "examples": shown, "examples_cut": self.differing > len(shown)}
+        cut = {"examples": shown, "repair": self.repair[:examples]}
+        return {**facts, **cut, "examples_cut": self.differing > len(shown)}
 
 
 @dataclass
@@ -177,8 +180,10 @@ class Result:
         examples = EXAMPLES
         while True:
             facts = self._facts(examples)
-            if examples == 0 or len(json.dumps(facts)) <= LIMIT:
+            if len(json.dumps(facts)) <= LIMIT:
                 return facts
+            if examples == 0:
+                return {**facts, "structure": shortened(self.structure, FEW)}
             examples //= 2
 
     def _facts(self, examples: int) -> dict[str, Any]:

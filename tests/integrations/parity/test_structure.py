@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+from integrations.parity.baseline import take
+from integrations.parity.compare import compare_before
+from integrations.parity.options import Options
+from integrations.parity.result import LIMIT
+from integrations.parity.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair
 
 TABLE = "create table t (id int primary key, v text, n int default 1)"
@@ -87,3 +94,35 @@ def test_a_table_that_only_one_side_has_is_told_as_a_table(pair: Pair) -> None:
     result = pair.compare()
     assert result.structure["columns"] == []
     assert result.schema["new_tables"] == ["more"]
+
+
+def test_the_collation_of_a_column_is_compared(pair: Pair) -> None:
+    pair.source.run('create table t (id int primary key, v text collate "C")')
+    pair.target.run('create table t (id int primary key, v text collate "POSIX")')
+    pair.both("insert into t values (1, 'a')")
+    assert told(pair, "columns") == [("t.v", 'null collate "C"', 'null collate "POSIX"')]
+
+
+def test_before_and_after_the_structure_is_told_without_a_backup(pair: Pair) -> None:
+    pair.source.run(TABLE, "insert into t values (1)", "create index by_v on t (v)")
+    with Snapshot(pair.source.server) as snapshot:
+        kept = take(snapshot)
+    pair.source.run("drop index by_v", "alter table t add check (n > 0)")
+    result = compare_before(kept, pair.source.server, Options())
+    assert [one["name"] for one in result.structure["indexes"]] == ["t.by_v"]
+    assert [one["name"] for one in result.structure["constraints"]] == ["t.t_n_check"]
+    assert result.equal, "told, and not judged"
+    assert not compare_before(kept, pair.source.server, Options(structure="judged")).equal
+
+
+def test_a_result_with_very_many_differences_stays_small_and_says_how_many_there_are(pair: Pair) -> None:
+    pair.both(*(f"create table t{n} (id int primary key, v text)" for n in range(40)))
+    pair.both(*(f"insert into t{n} select i, repeat('x', 400) from generate_series(1, 150) i"
+                for n in range(40)))  # fmt: skip
+    pair.target.run(*(f"update t{n} set v = repeat('y', 400)" for n in range(40)))
+    pair.target.run(*(f"create index on t{n} (v, (id + {m}))" for n in range(40) for m in range(10)))
+    result = pair.compare()
+    facts = result.as_facts()
+    assert len(json.dumps(facts)) < LIMIT
+    assert sum(table["changed"] for table in facts["tables"]) == 40 * 150
+    assert facts["structure"]["indexes"][-1]["name"].endswith("more")
