@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL
+from integrations.parity.declared import KINDS
 from integrations.parity.result import LIMIT, Example, Result, TableResult
 from tests.integrations.parity.conftest import Pair
 
@@ -100,6 +102,17 @@ def test_rules_in_sql_spot_checks_and_structure_are_judged_and_told(pair: Pair, 
     assert different.returncode == DIFFERENT
     assert "sum of v: not the same" in different.stdout
     assert "t id=1: not the same" in different.stdout
+
+
+def test_the_reference_names_every_kind_of_declared_difference_and_what_it_needs() -> None:
+    text = (ROOT / "docs/reference/parity-declared.md").read_text()
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    named = {kind.strip(" `"): (codes(needs), codes(more)) for kind, needs, more, _ in rows}
+    assert named == {kind: (set(needs), set(more)) for kind, (_, needs, more) in KINDS.items()}
+
+
+def codes(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
 
 
 def test_a_result_stays_small_whatever_differs() -> None:
