@@ -107,3 +107,17 @@ def test_gaps_and_outliers_never_make_more_buckets_than_a_server_can_sum(pair: P
     assert found["outlier"].how == "hash"
     assert found["outlier"].bits <= MOST_HASHES
     assert found["empty"].how == "range"
+
+
+def test_rows_of_partitions_are_found_in_the_partition_where_they_lie(pair: Pair) -> None:
+    pair.both(
+        "create table t (id int, v text, primary key (id)) partition by range (id)",
+        "create table t_low partition of t for values from (minvalue) to (1000)",
+        "create table t_high partition of t for values from (1000) to (maxvalue)",
+        "insert into t select i, 'v' from generate_series(1, 3000) i",
+    )
+    pair.target.run("update t set v = 'x' where id % 5 = 0", "delete from t where id % 100 = 1")
+    table = pair.table("t")
+    assert (table.changed, table.missing, table.extra) == (600, 30, 0)
+    changed = [one for one in table.examples if one.kind == "changed"]
+    assert all(one.columns == {"v": ["v", "x"]} and int(one.key["id"] or 0) % 5 == 0 for one in changed)
