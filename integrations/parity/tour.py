@@ -13,6 +13,7 @@ from integrations.parity.plan import TablePlan
 from integrations.parity.progress import Meter
 from integrations.parity.result import TableResult
 from integrations.parity.snapshot import Snapshot
+from integrations.parity.watch import TableProgress
 
 MOST_LOSSES = 3  # in one comparison
 PATIENCE = 30  # seconds for a server to come back
@@ -36,6 +37,8 @@ class Tour:
     def run(self, plans: Sequence[TablePlan], sizes: Mapping[str, Sizes]) -> list[Looked]:
         """Every table's look, in order; ``sizes`` by the label of the table."""
         looked = []
+        for plan in plans:
+            self.watch.table(TableProgress(plan.label, "waiting", max(sizes[plan.label].values(), default=0)))
         for plan, meter in zip(plans, self._meters(plans, sizes), strict=True):
             self.watch.check()
             one = self._one(plan, meter)

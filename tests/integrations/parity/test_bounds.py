@@ -68,6 +68,7 @@ def test_the_watch_is_told_how_far_each_table_is(big: Pair, monkeypatch: pytest.
     assert finished == ["small", "t"]
     states = [one.state for one in told if one.table == "t"]
     assert [state for n, state in enumerate(states) if state not in states[:n]] == [
+        "waiting",
         "reading",
         "asking",
         "done",
