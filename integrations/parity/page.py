@@ -29,8 +29,8 @@ def page(facts: Facts) -> str:
         tag("title", title),
         tag("style", Html(CSS.read_text())),
     )
-    body = tag("body", *_verdict(facts), _tables(facts["tables"]), *_beside(facts), *_details(facts))
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    body = tag("main", *_verdict(facts), _tables(facts["tables"]), *_beside(facts), *_details(facts))
+    return f"<!doctype html>\n{tag('html', head, tag('body', body), lang='en')}\n"
 
 
 def _verdict(facts: Facts) -> Iterator[Html]:
@@ -124,7 +124,8 @@ def _answers(one: Facts) -> Html:
     if "source" in one and not lines:
         lines = [("answer", one["source"], one["target"])]
     rows = [tag("tr", tag("th", name, scope="row"), _both(before, after)) for name, before, after in lines]
-    return tag("table", _sides_head(), tag("tbody", *rows)) if rows else Html()
+    head = _sides_head("Group" if one.get("groups") else "Answer" if "source" in one else "Column")
+    return tag("table", head, tag("tbody", *rows)) if rows else Html()
 
 
 def _both(before: Any, after: Any) -> Html:
@@ -138,8 +139,8 @@ def _shown(value: Any) -> str:
     return " · ".join(map(_shown, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _sides_head() -> Html:
-    names = ("", "Source", "Target")
+def _sides_head(what: str = "Column") -> Html:
+    names = (what, "Source", "Target")
     return tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
 
 

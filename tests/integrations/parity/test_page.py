@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 
 from integrations.parity.__main__ import DIFFERENT, main
 from integrations.parity.page import page
@@ -90,6 +93,32 @@ def test_a_row_that_one_side_lacks_says_so() -> None:
     assert ">empty text<" in text
     assert "A row without a key" in text
     assert not Reader(text).marks
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_read_by_everyone(tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
+    rows = [
+        Example({"id": "1"}, "changed", {"v": ["x", "y"]}),
+        Example({"id": "2"}, "missing", {"v": ["x", None]}),
+    ]
+    totals = [{"table": "t", "sum": "v", "by": ["c"], "equal": False,
+               "groups": [{"group": ["EUR"], "source": [1, "7"], "target": None}]}]  # fmt: skip
+    tables = [TableResult("t", changed=1, missing=1, examples=rows), TableResult("s")]
+    sides = {"address": "old"}, {"address": "new"}
+    result = Result("sample", *sides, tables=tables, totals=totals, not_compared=["u"])
+    file = tmp_path / "report.html"
+    file.write_text(page(facts_of(result, {}, Personal(("t.name",)), 100)))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        shown = chromium.new_context(color_scheme=scheme, viewport={"width": 390, "height": 800}).new_page()
+        shown.goto(file.as_uri())
+        violations = Axe().run(shown).response["violations"]
+        width = shown.evaluate("document.documentElement.scrollWidth")
+        chromium.close()
+    assert [one["id"] for one in violations] == []
+    assert width <= 390
 
 
 @pytest.mark.slow
