@@ -19,8 +19,10 @@ def text(*inside: object) -> Html:
 
 
 def tag(name: str, *inside: object, **attributes: str | bool) -> Html:
-    """An element. ``class_`` stands for class; True is an attribute without a value, False none."""
-    written = "".join(_attribute(key.rstrip("_"), value) for key, value in attributes.items())
+    """An element. ``class_`` stands for class, ``aria_label`` for aria-label; True is an attribute without a value, False none."""
+    written = "".join(
+        _attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
+    )
     return Html(f"<{name}{written}>{text(*inside)}</{name}>")
 
 

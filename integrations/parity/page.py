@@ -62,7 +62,9 @@ def _tables(tables: Sequence[Facts]) -> Html:
         *(tag("th", name, scope="col", class_="number" if 0 < n < 8 else "") for n, name in enumerate(names)),
     )
     lines = [_line(number, table) for number, table in enumerate(tables, 1)]
-    return text(tag("h2", "Tables"), tag("table", tag("thead", head), tag("tbody", *lines)))
+    table = tag("table", tag("thead", head), tag("tbody", *lines))
+    wide = tag("div", table, class_="wide", role="region", aria_label="Tables", tabindex="0")
+    return text(tag("h2", "Tables"), wide)
 
 
 def _line(number: int, table: Facts) -> Html:
