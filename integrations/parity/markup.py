@@ -19,7 +19,10 @@ def text(*inside: object) -> Html:
 
 
 def tag(name: str, *inside: object, **attributes: str | bool) -> Html:
-    """An element. ``class_`` stands for class, ``aria_label`` for aria-label; True is an attribute without a value, False none."""
+    """An element. ``class_`` stands for class, ``aria_label`` for aria-label.
+
+    True is an attribute without a value, False none.
+    """
     written = "".join(
         _attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
     )
