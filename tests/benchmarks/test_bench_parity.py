@@ -37,6 +37,7 @@ def test_a_ratio_beyond_its_bound_is_said_to_be_missed() -> None:
     table = Table("t", [Line("a", 1.0, 4.4, "× ours", ("at least", 4.5))])
     assert "| a | 1.000 | 4.40 × ours | at least 4.5 | missed |" in table.as_markdown()
     assert "missed" in table.as_text()
+    assert "missed" not in table.unjudged().as_text()
 
 
 def test_findings_that_are_not_the_edits_end_the_run() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 HEAD = ("what", "seconds", "ratio", "wanted", "")
 
@@ -46,6 +46,10 @@ class Table:
     title: str
     lines: list[Line] = field(default_factory=list)
     said: str = ""
+
+    def unjudged(self) -> Table:
+        """The same measurements, held against nothing: for sizes of which nothing is promised."""
+        return replace(self, lines=[replace(line, wanted=None) for line in self.lines])
 
     def as_markdown(self) -> str:
         """A section of a document."""
