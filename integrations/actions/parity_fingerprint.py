@@ -23,6 +23,7 @@ from integrations.actions.parity_fields import ColumnsField, EntriesField, Names
 from integrations.actions.parity_telling import Telling
 from integrations.clients import postgres
 from integrations.parity import baseline
+from integrations.parity.checks import read_checks
 from integrations.parity.declared import read_rules
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import read_tables
@@ -40,12 +41,17 @@ class ParityFingerprint(Action):
     class Params(ActionForm):
         """``database``: what to take it of. ``declared``, ``totals`` and ``schemas`` decide how values
         are hashed; the `parity.compare` that comes after uses the same. ``personal``: columns whose values
-        that comparison hides from people who only watch."""
+        that comparison hides from people who only watch. ``checks`` are asked now, and by that comparison
+        again."""
 
         database = SystemField(kind="postgres")
         declared = EntriesField(read_rules)
         totals = EntriesField(read_totals)
         schemas = NamesField()
+        checks = EntriesField(
+            read_checks,
+            help_text="Questions that must be answered alike after: `{name, sql}`, one SELECT each.",
+        )
         personal = ColumnsField(help_text="Columns as table.column; each part may hold *.")
 
     def preview(self, params: Values) -> Preview:
@@ -65,8 +71,9 @@ class ParityFingerprint(Action):
         context = params.context
         with Snapshot(server(params.database["url"], context)) as snapshot:
             taken = baseline.take(
-                snapshot, params.declared, params.totals, params.schemas, Telling(report).watch
-            )
+                snapshot, params.declared, params.totals, params.schemas, Telling(report).watch,
+                checks=params.checks,
+            )  # fmt: skip
         context.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = context.folder / f"fingerprint-{context.attempt}.json"
         sha256 = baseline.write(taken, path)

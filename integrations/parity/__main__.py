@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _take(asked: argparse.Namespace, chosen: Options) -> int:
     with Snapshot(server(asked.source), longest=chosen.longest) as snapshot:
-        taken = baseline.take(snapshot, chosen.rules, chosen.totals, chosen.schemas)
+        taken = baseline.take(snapshot, chosen.rules, chosen.totals, chosen.schemas, checks=chosen.checks)
     sha256 = baseline.write(taken, Path(asked.take))
     numbers = f"{len(taken.tables)} tables, {taken.rows} rows"
     sys.stdout.write(f"{numbers}, digest {taken.digest}, SHA-256 {sha256}\n")

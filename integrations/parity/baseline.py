@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from integrations.parity.buckets import choose_buckets
+from integrations.parity.checks import Answer, SqlRule, ask_check, read_checks
 from integrations.parity.declared import Declared, Rule, read_rules
 from integrations.parity.kept_file import read_facts, write_facts
 from integrations.parity.options import Options
@@ -68,7 +69,8 @@ class Fingerprint:
     """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same.
 
     ``rules`` and ``asked`` decided how values were hashed and what was summed: the comparison that
-    comes after uses the same. ``structure`` is no part of the digest, which is about content.
+    comes after uses the same. ``structure`` is no part of the digest, which is about content. ``answers``
+    are those to the rules in SQL, by name, or in words why there is none.
     """
 
     address: str
@@ -80,6 +82,8 @@ class Fingerprint:
     rules: tuple[Rule, ...] = ()
     asked: tuple[Total, ...] = ()
     structure: Structure = field(default_factory=dict)
+    checks: tuple[SqlRule, ...] = ()
+    answers: dict[str, Answer | str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -100,8 +104,9 @@ class Fingerprint:
         }
         tables = [kept.as_facts() for kept in self.tables]
         rules, asked = [rule.as_facts() for rule in self.rules], [asdict(total) for total in self.asked]
-        more = {"tables": tables, "totals": totals, "rules": rules, "asked": asked, "format": FORMAT}
-        return {**vars(self), **more}
+        checks = [check.as_facts() for check in self.checks]
+        more = {"tables": tables, "totals": totals, "rules": rules, "asked": asked, "checks": checks}
+        return {**vars(self), **more, "format": FORMAT}
 
 
 PROBE = sql.SQL(
@@ -117,6 +122,7 @@ def take(
     totals: tuple[Total, ...] = (),
     schemas: tuple[str, ...] = (),
     watch: Watch | None = None,
+    checks: tuple[SqlRule, ...] = (),
 ) -> Fingerprint:
     """The fingerprint of what this snapshot sees. The rules of the later comparison must be the same."""
     watch = one_at_a_time(watch or Watch())
@@ -136,7 +142,8 @@ def take(
     address = snapshot.server.address
     return Fingerprint(
         address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals),
-        structure=read_structure(snapshot, schemas),
+        structure=read_structure(snapshot, schemas), checks=checks,
+        answers={check.name: ask_check(snapshot, check) for check in checks},
     )  # fmt: skip
 
 
@@ -188,4 +195,5 @@ def read(path: Path, sha256: str = "") -> Fingerprint:
     }
     tables = [KeptTable.from_facts(table) for table in facts.pop("tables")]
     rules, asked = read_rules(facts.pop("rules")), read_totals(facts.pop("asked"))
-    return Fingerprint(**facts, tables=tables, totals=totals, rules=rules, asked=asked)
+    checks = read_checks(facts.pop("checks"))
+    return Fingerprint(**facts, tables=tables, totals=totals, rules=rules, asked=asked, checks=checks)

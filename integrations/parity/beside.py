@@ -50,8 +50,12 @@ class Beside:
             result.totals.append(compare_total(total, before, after))
 
     def _checks(self, result: Result) -> None:
-        for rule in self.options.checks:
-            before = ask_check(self.source, rule) if self.source else NOT_THEN
+        """Those that the fingerprint has the answers to, and those that are asked for now."""
+        kept = {check: self.before.answers[check.name] for check in self.before.checks} if self.before else {}
+        for rule in dict.fromkeys((*kept, *self.options.checks)):
+            before = (
+                kept[rule] if rule in kept else (ask_check(self.source, rule) if self.source else NOT_THEN)
+            )
             result.checks.append(compare_check(rule, before, ask_check(self.target, rule)))
 
     def _spots(self, result: Result, plans: Mapping[str, TablePlan]) -> None:

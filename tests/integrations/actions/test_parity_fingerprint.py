@@ -12,6 +12,7 @@ from django.forms import ValidationError
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
 from integrations.errors import Cancelled
+from integrations.parity import baseline
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
 
@@ -35,6 +36,14 @@ def test_it_leaves_a_private_file_and_its_digests(app_database: AppDatabase, new
     assert path.stat().st_mode & 0o077 == 0
     assert {what for _, _, what in report.steps} >= {"members", "donations"}
     assert "Ünï" not in path.read_text()  # hashes and counts, no values
+
+
+def test_it_keeps_the_answers_to_rules_in_sql(app_database: AppDatabase, new_context: Make) -> None:
+    report = Recorder()
+    given = {"database": "old", "checks": [{"name": "members", "sql": "select count(*) from members"}]}
+    assert ACTION.run(ACTION.bind(given, context_of(app_database, new_context)), report).ok
+    kept = baseline.read(Path(report.facts["fingerprint"]["path"]))
+    assert kept.answers == {"members": [["500"]]}
 
 
 def test_the_preview_names_the_tables_and_writes_nothing(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from integrations.parity.baseline import read, take, write
 from integrations.parity.checks import SqlRule, read_checks
+from integrations.parity.compare import compare_before
+from integrations.parity.options import Options
+from integrations.parity.snapshot import Snapshot
 from integrations.parity.spots import Spot, read_spots
 from tests.integrations.parity.conftest import Pair
 
@@ -87,6 +92,20 @@ def test_nothing_is_ever_written_by_a_rule(pair: Pair, sql: str) -> None:
 def test_a_rule_is_a_question_and_not_a_dump(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     assert "more than 100 rows" in check(pair, "select generate_series(1, 101)")["reason"]
+
+
+def test_a_fingerprint_keeps_the_answers_of_then(pair: Pair, tmp_path: Path) -> None:
+    pair.source.run(TABLE, ROWS)
+    with Snapshot(pair.source.server) as snapshot:
+        write(take(snapshot, checks=(BY_KIND,)), tmp_path / "kept")
+    kept = read(tmp_path / "kept")
+    assert compare_before(kept, pair.source.server, Options()).checks[0]["equal"]
+    pair.source.run("update gifts set kind = 'k2' where id = 3")
+    late = SqlRule("late", "select 1")
+    then, new = compare_before(kept, pair.source.server, Options(checks=(BY_KIND, late))).checks
+    assert (then["name"], then["equal"], then["source"][0]) == ("gifts by kind", False, ["k0", "3", "27"])
+    assert (new["name"], new["equal"]) == ("late", False)
+    assert "the fingerprint was taken without this" in new["reason"]
 
 
 @pytest.mark.parametrize(
