@@ -22,6 +22,7 @@ SAID = frozenset({
     "notes", "key", "examples_cut", "by_column", "repair", "partial", "mode", "pages", "equal", "differing",
     "source_rows", "target_rows", "declared",
 })  # fmt: skip
+STOPPED_ON_PAGE = 20
 #: A number of a row, and no row has a higher one.
 HIGHEST = 2**31 - 1
 
@@ -29,14 +30,16 @@ HIGHEST = 2**31 - 1
 @signed_in
 @require_GET
 def parity(request: HttpRequest, slug: str) -> HttpResponse:
-    """All comparisons of this cutover, the newest first; above them the one that runs."""
+    """All comparisons of this cutover, the newest first; before them what runs, after them what stopped."""
     visit = enter(request, slug)
     attempts = Attempt.objects.filter(cutover=visit.cutover).select_related("item", "requested_by")
+    without = comparisons(attempts).filter(parity_results=None)
     return page(
         request,
         "parity_list.html",
         visit,
-        running=comparisons(attempts).filter(status__in=UNDER_WAY, parity_results=None),
+        running=without.filter(status__in=UNDER_WAY),
+        stopped=without.exclude(status__in=UNDER_WAY).order_by("-queued_at")[:STOPPED_ON_PAGE],
         comparisons=counted(attempts).order_by("-ended_at"),
     )
 

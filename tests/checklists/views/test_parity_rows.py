@@ -341,6 +341,10 @@ def test_a_comparison_that_stopped_is_no_result(browser_of, cutover, status: Att
     assert "It is no result: nothing can rely on it." in page
     assert page.count("not compared") == 2
     assert "Equal" not in page
+    listed = browser_of("ama").get(reverse("parity", args=[cutover.slug]))
+    assert "Nothing was compared yet." in words_of(listed)
+    assert "Stopped before they were done" in words_of(listed)
+    assert whole(attempt) in listed.content.decode()
 
 
 def test_a_comparison_that_only_tells_is_not_called_equal(browser_of, cutover) -> None:
