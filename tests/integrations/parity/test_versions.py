@@ -12,6 +12,7 @@ from cutover.embedded import Postgres, free_port
 from integrations.errors import Problem
 from integrations.parity import baseline
 from integrations.parity.compare import Options, compare_before, compare_live
+from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.snapshot import Snapshot
 from tests import servers
 from tests.integrations.parity.conftest import Database, Pair
@@ -73,6 +74,20 @@ def test_a_fingerprint_of_one_version_holds_on_another(pair: Pair) -> None:
     assert compare_before(kept, pair.target.server, Options()).equal
     pair.target.run("update t set n = -n where id = 7")
     assert not compare_before(kept, pair.target.server, Options()).equal
+
+
+def test_parts_workers_many_differences_and_a_recheck_work_across_versions(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.parity.reading.PART", 16)
+    pair.both(TABLE)
+    pair.target.run("update t set v = v || '!' where id % 2 = 0")
+    options = Options(workers=2)
+    result, _ = keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", options)
+    assert result.tables[0].changed == 1500
+    pair.source.run("update t set v = v || '!' where id % 4 = 0", "delete from t where id = 7")
+    table = recheck(pair.source.server, pair.target.server, tmp_path / "pass", options).tables[0]
+    assert (table.changed, table.extra, table.mode) == (750, 1, "recheck")
 
 
 WORDS = "insert into k select chr(64 + i % 58) || i, 'ß' || i from generate_series(1, 2000) i"
