@@ -42,7 +42,8 @@ class Reader:
     def __init__(self, options: Options, watch: Watch) -> None:
         self.options, self.watch = options, watch
         self.workers = options.workers or max(1, min(4, (os.cpu_count() or 2) // 2))
-        self.pages, self.seconds = 0, 0.0  # read so far, for what is still to come
+        self.pages = 0  # read so far on both sides
+        self.hashed, self.seconds = 0, 0.0  # of these in full, and how long that took: for what is to come
         self._twins: dict[Snapshot, list[Snapshot]] = {}
         self._stack = ExitStack()
 
@@ -68,7 +69,7 @@ class Reader:
         largest, longest = self.options.largest, self.options.snapshot_age
         if largest and pages > largest:
             raise Exceeded(f"it has {pages:,} pages, and no table of more than {largest:,} may be read")
-        rate = self.options.page_rate or (self.pages / self.seconds if self.pages > PART else 0)
+        rate = self.options.page_rate or (self.hashed / self.seconds if self.hashed > PART else 0)
         age = max((snapshot.age for snapshot in snapshots), default=0.0)
         if longest and rate and age + pages / rate > longest:
             raise Exceeded(
@@ -98,6 +99,7 @@ class Reader:
         found = self._read(questions, parts, meter)
         with meter.lock:
             self.pages += pages
+            self.hashed += pages
             self.seconds += time.monotonic() - started
         return found[0] if len(found) == 1 else added(found)
 

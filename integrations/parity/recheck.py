@@ -113,6 +113,7 @@ class Recheck(FullPass):
             return super().both(source, target, meter, result)
         result.mode = "recheck"
         meter.begin("source", "target")
+        self.reader.pages += sum(meter.pages_of.values())
         return at_once(
             source.snapshot, lambda: _refreshed(source, kept.source, self.kept.source),
             target.snapshot, lambda: _refreshed(target, kept.target, self.kept.target),

@@ -61,6 +61,7 @@ def test_nothing_written_is_equal_again(pair: Pair, file: Path) -> None:
     result = again(pair, file)
     assert result.equal
     assert modes(result) == {"t": "recheck", "u": "recheck"}
+    assert result.cost["pages_read"] == 2 * sum(table.pages for table in result.tables)
 
 
 def test_updates_deletes_and_inserts_of_either_side_are_found(pair: Pair, file: Path) -> None:
