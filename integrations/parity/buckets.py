@@ -18,12 +18,17 @@ BYTES_A_ROW = 100  # to guess rows from bytes where the planner's statistics are
 FEW = 1024
 
 
-def choose_buckets(snapshot: Snapshot, table: Table, key: Sequence[str], pages: int) -> Buckets:
-    """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash."""
+def choose_buckets(
+    snapshot: Snapshot, table: Table, key: Sequence[str], pages: int, *, whole: bool = True
+) -> Buckets:
+    """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash.
+
+    ``whole``: the key holds integers on the other side, too; 1.5 would lie in no range of them.
+    """
     column = table.column(key[0]) if len(key) == 1 else None
     rows = max(table.estimate, pages * 8192 // BYTES_A_ROW)
     hashed = Buckets("hash", min((rows >> ROWS_A_HASH).bit_length(), MOST_HASHES))
-    if column is None or column.family != "integer":
+    if column is None or column.family != "integer" or not whole:
         return hashed
     name = sql.Identifier("r", column.name)
     question = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.source)

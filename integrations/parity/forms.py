@@ -47,6 +47,10 @@ JSON_CAST: LiteralString = (
     "(CASE WHEN strpos({c}::text, '\\u0000') > 0 AND {c}::text ~ '(^|[^\\\\])(\\\\\\\\)*\\\\u0000'"
     " THEN {c}::text ELSE {c}::jsonb::text END)"
 )
+#: numbers in an array lose the zeros at their ends, as they do outside of one
+NUMBERS_CAST: LiteralString = (
+    "regexp_replace({c}::text, '\\.0+(?=[,}}])|(\\.[0-9]*[1-9])0+(?=[,}}])', '\\1', 'g')"
+)
 # hashfloat8extended gives back its seed for 0: without a step between, neighbours could change places.
 FLOAT_HASH: LiteralString = "hashfloat8extended({v}, hashcharextended('f', "
 
@@ -54,6 +58,7 @@ FORMS = {
     form.name: form
     for form in (
         Form("text", "{c}::text", TEXT_HASH, "''"),
+        Form("numbers", NUMBERS_CAST, TEXT_HASH, "''"),
         Form("json", JSON_CAST, TEXT_HASH, "''"),
         Form("numeric", "trim_scale({c}::numeric)", 'hashtextextended({v}::text COLLATE "C", ', "0"),
         Form("integer", "{c}::bigint", "hashcharextended('i', {v} # ", "0"),
@@ -96,6 +101,8 @@ ACROSS = {
 def form_for(source: Column, target: Column) -> Form | None:
     """The form in which the two can be compared, or None where no form is sound for both."""
     families = {source.family, target.family}
+    if source.base == target.base == "_numeric":
+        return FORMS["numbers"]
     if families == {"array"}:
         return FORMS["text"] if _same_elements(source, target) else None
     if len(families) == 1:

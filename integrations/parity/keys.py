@@ -35,9 +35,9 @@ def _whole(side: Side, keys: Collection[Key]) -> sql.Composable:
 
 def _partly(side: Side, keys: Collection[Key]) -> sql.Composable:
     """Keys with NULLs, which one side may not forbid: no index finds them, and IN never does."""
-    shape = sql.SQL('{}::text COLLATE "C" IS NOT DISTINCT FROM v.{}')
+    shape = sql.SQL('{} COLLATE "C" IS NOT DISTINCT FROM v.{}')
     same = [
-        shape.format(side.canonical(cell), name)
+        shape.format(side.key_text(cell), name)
         for cell, name in zip(side.plan.key_cells, _names(side), strict=True)
     ]
     return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(
@@ -65,4 +65,4 @@ def _comparable(side: Side, cell: Cell, name: sql.Identifier) -> tuple[sql.Compo
         return side.column(cell), sql.SQL("{}::uuid").format(value)
     if base in ("text", "varchar") and cell.form.name == "text" and cell.default is None:
         return side.column(cell), value
-    return sql.SQL('{}::text COLLATE "C"').format(side.canonical(cell)), value
+    return sql.SQL('{} COLLATE "C"').format(side.key_text(cell)), value

@@ -138,6 +138,7 @@ class Look:
         Drill(one.plan, one.source, one.target, one.tally, extra, self.options.keep, self.watch.check).run(
             bad
         )
+        _prove_rows(one)
 
     def extra_declared(self, plan: TablePlan) -> bool:
         """Whether rows that only the target has are declared."""
@@ -163,6 +164,17 @@ class Look:
                 f"in {open_questions} of {len(kept.sums)} parts it is open whether differences are declared;"
                 f" {NEEDS_BACKUP}"
             )
+
+
+def _prove_rows(one: Looked) -> None:
+    """Parts that differ must have rows that do, and these make up for the difference of the counts."""
+    tally, result = one.tally, one.result
+    balance = tally.missing - tally.extra - tally.new_rows
+    found = tally.differing or tally.new_rows or tally.rules.total()
+    if not result.unsound and (not found or balance != result.source_rows - result.target_rows):
+        result.unsound.append(
+            "its sums differ and its rows do not explain that, so nothing is proven: compare it again"
+        )
 
 
 def _place(plan: TablePlan, kept: KeptTable, bucket: int) -> str:

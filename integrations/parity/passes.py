@@ -34,7 +34,8 @@ class FullPass:
 
     def buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> Buckets:
         """See `Method`."""
-        return choose_buckets(source, plan.source, plan.key, pages)
+        whole = all(cell.form.name == "integer" for cell in plan.key_cells)
+        return choose_buckets(source, plan.source, plan.key, pages, whole=whole)
 
     def both(
         self, source: Questions, target: Questions, meter: Meter, result: TableResult

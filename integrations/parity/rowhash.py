@@ -8,6 +8,7 @@ go in as bits between key and columns.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -120,8 +121,12 @@ class Side:
         """The key as an array of texts: the same on both sides for the same row."""
         if not self.plan.key:
             return sql.SQL("ARRAY[h.value::text]")
-        texts = [sql.SQL("{}::text").format(self.canonical(cell)) for cell in self.plan.key_cells]
-        return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts))
+        return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(self.key_text, self.plan.key_cells)))
+
+    def key_text(self, cell: Cell) -> sql.Composable:
+        """A column of the key as text: the same where it hashes to the same, so 0 for -0."""
+        shape: LiteralString = "({} + 0)::text" if cell.form.name == "float" else "{}::text"
+        return sql.SQL(shape).format(self.canonical(cell))
 
     @property
     def tokens(self) -> list[sql.Composable]:

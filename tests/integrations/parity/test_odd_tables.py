@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integrations.parity.conftest import Pair
 
 KINDS = ("int", "text", "boolean", "numeric", "timestamptz", "jsonb")
@@ -78,3 +80,38 @@ def test_keys_that_a_collation_takes_for_the_same_are_two(pair: Pair) -> None:
     )
     pair.target.run("""update t set v = 9 where id = 'A' collate "C" """)
     assert [row.key for row in pair.table("t").examples] == [{"id": "A"}]
+
+
+@pytest.mark.parametrize("kind", ["numeric(10,2)", "text"])
+def test_an_integer_key_that_became_another_type_hides_no_row(pair: Pair, kind: str) -> None:
+    """A key between two ranges of integers lies in neither of them."""
+    pair.source.run("create table t (id int primary key, v text)")
+    pair.target.run(f"create table t (id {kind} primary key, v text)")
+    pair.both("insert into t select i, 'x' from generate_series(1, 5000) i")
+    assert pair.compare().equal
+    pair.target.run(
+        "insert into t values ('1023.5', 'x'), ('NaN', 'x')", "update t set v = 'y' where id = '7'"
+    )
+    table = pair.table("t")
+    assert (table.changed, table.missing, table.extra, table.unsound) == (1, 0, 2, [])
+    assert {row.key["id"] for row in table.examples} == {"7", "1023.5", "NaN"}
+
+
+def test_a_key_that_is_minus_zero_is_the_one_that_is_zero(pair: Pair) -> None:
+    pair.both("create table t (id float8 primary key, v text)")
+    pair.source.run("insert into t values ('-0', 'a'), ('NaN', 'b')")
+    pair.target.run("insert into t values ('0', 'c'), ('NaN', 'b')")
+    assert [(row.kind, row.key, list(row.columns)) for row in pair.table("t").examples] == [
+        ("changed", {"id": "0"}, ["v"])
+    ]
+
+
+def test_numbers_in_arrays_are_compared_by_their_values(pair: Pair) -> None:
+    pair.source.run("create table t (id int primary key, v numeric(10,2)[])")
+    pair.target.run("create table t (id int primary key, v numeric(65,30)[])")
+    values = ("{1.5,NULL,0,-0.50,100,1000.01}", "{{NaN,10},{0.1,2}}", "{}", "[0:1]={20.00,0.05}")
+    pair.both(*(f"insert into t values ({n}, '{value}')" for n, value in enumerate(values)))
+    assert pair.compare().equal
+    pair.target.run("update t set v[1] = 1.51 where id = 0", "update t set v[2] = 1 where id = 2")
+    pair.target.run("update t set v[1] = -v[1] where id = 3")
+    assert [row.key["id"] for row in pair.table("t").examples] == ["0", "2", "3"]
