@@ -7,6 +7,8 @@ import pytest
 from integrations.parity import drill
 from integrations.parity.buckets import MOST_HASHES, choose_buckets
 from integrations.parity.compare import Options, compare_live
+from integrations.parity.declared import Declared
+from integrations.parity.plan import make_plans
 from integrations.parity.result import Example
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import read_tables
@@ -102,7 +104,8 @@ def test_gaps_and_outliers_never_make_more_buckets_than_a_server_can_sum(pair: P
     )  # fmt: skip
     with Snapshot(pair.source.server) as snapshot:
         tables = read_tables(snapshot)
-        found = {name: choose_buckets(snapshot, tables["public", name], ("id",), 50) for _, name in tables}
+        plans = make_plans(tables, tables, Declared(()))[0]
+        found = {plan.label: choose_buckets(snapshot, plan, 50) for plan in plans}
     assert (found["dense"].how, found["dense"].bits) == ("range", 5)
     assert found["outlier"].how == "hash"
     assert found["outlier"].bits <= MOST_HASHES
