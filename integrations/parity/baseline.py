@@ -162,7 +162,7 @@ def _keep(snapshot: Snapshot, plan: TablePlan, reader: Reader, meter: Meter) -> 
     meter.tell("reading")
     try:
         with snapshot.attempt():
-            buckets = choose_buckets(snapshot, plan.source, plan.key, meter.pages)
+            buckets = choose_buckets(snapshot, plan, meter.pages)
             sums = reader.one(Questions(snapshot, plan, "source", buckets), meter)
     except psycopg.DataError as error:
         if (less := plan.without_json()) is not None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from psycopg import sql
 
-from integrations.parity.plan import Buckets
+from integrations.parity.plan import Buckets, TablePlan
 from integrations.parity.snapshot import Snapshot
-from integrations.parity.tables import Table
 
 ROWS_A_RANGE = 5  # as a power of two, 32: neighbours lie together, so small buckets cost the pass little
 ROWS_A_HASH = 6  # 64: each row of a table meets another bucket, which costs more with every bucket
@@ -18,19 +15,18 @@ BYTES_A_ROW = 100  # to guess rows from bytes where the planner's statistics are
 FEW = 1024
 
 
-def choose_buckets(
-    snapshot: Snapshot, table: Table, key: Sequence[str], pages: int, *, whole: bool = True
-) -> Buckets:
+def choose_buckets(snapshot: Snapshot, plan: TablePlan, pages: int) -> Buckets:
     """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash.
 
-    ``whole``: the key holds integers on the other side, too; 1.5 would lie in no range of them.
+    The key must be an integer on both sides: 1.5 lies in no range of them. ``snapshot`` is the source's.
     """
-    column = table.column(key[0]) if len(key) == 1 else None
+    table = plan.source
+    cell = plan.key_cells[0] if len(plan.key) == 1 else None
     rows = max(table.estimate, pages * 8192 // BYTES_A_ROW)
     hashed = Buckets("hash", min((rows >> ROWS_A_HASH).bit_length(), MOST_HASHES))
-    if column is None or column.family != "integer" or not whole:
+    if cell is None or cell.form.name != "integer":
         return hashed
-    name = sql.Identifier("r", column.name)
+    name = sql.Identifier("r", cell.name)
     question = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.source)
     low, high = snapshot.rows(question)[0]
     if low is None:

@@ -34,8 +34,7 @@ class FullPass:
 
     def buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> Buckets:
         """See `Method`."""
-        whole = all(cell.form.name == "integer" for cell in plan.key_cells)
-        return choose_buckets(source, plan.source, plan.key, pages, whole=whole)
+        return choose_buckets(source, plan, pages)
 
     def both(
         self, source: Questions, target: Questions, meter: Meter, result: TableResult

@@ -187,7 +187,7 @@ def count_by_bucket(server: Server, bucket: sql.Composable | None = None) -> Non
         tables = read_tables(snapshot)
         (plan,) = make_plans(tables, tables, Declared(()))[0]
         pages = pages_of(snapshot, [plan.source])[plan.source.schema, plan.source.name]
-        buckets = choose_buckets(snapshot, plan.source, plan.key, pages)
+        buckets = choose_buckets(snapshot, plan, pages)
         by = bucket or Questions(snapshot, plan, "source", buckets).bucket
         snapshot.rows(sql.SQL("SELECT {}, count(*) FROM {} AS r GROUP BY 1").format(by, plan.source.source))
 
