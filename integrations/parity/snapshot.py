@@ -104,8 +104,11 @@ class Snapshot:
             "statement_timeout": f"{self.longest}s",
             "idle_in_transaction_session_timeout": f"{self.longest + 900}s",  # one side waits for the other
         }
-        for name, value in {**PINNED, **limits}.items():
-            self.connection.execute("select set_config(%s, %s, false)", [name, value])
+        calls = [
+            sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
+            for name, value in {**PINNED, **limits}.items()
+        ]
+        self.connection.execute(sql.SQL("select {}").format(sql.SQL(", ").join(calls)))
 
     def _begin(self) -> None:
         self.connection.execute("begin isolation level repeatable read, read only")
