@@ -96,7 +96,9 @@ def asked(base: str, provider: str, path: str, key: str = "right") -> taken.Take
 
 def test_each_provider_is_asked_in_its_own_way_and_unit(base: str) -> None:
     counted = {"USD": 1150, "JPY": 1000, "KWD": 1, "MGA": 1000, "ISK": 10}
-    assert asked(base, "stripe", "/stripe").sums == {name: Decimal(amount) for name, amount in counted.items()}
+    assert asked(base, "stripe", "/stripe").sums == {
+        name: Decimal(amount) for name, amount in counted.items()
+    }
     assert asked(base, "paystack", "/paystack").sums == {"NGN": Decimal("2500.5")}
     assert asked(base, "flutterwave", "/fw").sums == {"GHS": Decimal(25)}
 
