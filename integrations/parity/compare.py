@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import psycopg
 from psycopg import sql
 
 from integrations.errors import Problem, Unreachable
@@ -207,17 +208,32 @@ class Comparison:
         if tally.new_rows and (rule := self.declared.find("new_rows", one.plan.label)):
             result.declared_by[rule.words] = tally.new_rows
         result.declared = sum(result.declared_by.values())
-        result.examples = next(self._shown(one, EXAMPLES), [])
+        with self._naming(one):
+            result.examples = next(self._shown(one, EXAMPLES), [])
+            result.repair = repair(self.target, one.plan, result.examples) if result.examples else []
         result.by_column = dict(
             Counter(name for row in result.examples if row.kind == "changed" for name in row.columns)
         )
-        result.repair = repair(self.target, one.plan, result.examples) if result.examples else []
         facts = replace(result, seconds=0, examples=[], pages=0, notes=[], repair=[]).as_facts()
         result.digest = digest_of(facts)
         if wants_rows(self.watch) and (one.asked_again or not self.options.settle):
-            for examples in self._shown(one, TOLD_AT_ONCE):
-                for example in examples:
-                    self.watch.difference(one.plan.label, example)
+            with self._naming(one):
+                for examples in self._shown(one, TOLD_AT_ONCE):
+                    for example in examples:
+                        self.watch.difference(one.plan.label, example)
+
+    @contextmanager
+    def _naming(self, one: Looked) -> Iterator[None]:
+        """Where rows cannot be asked for their values, their counts stand, and a note says why."""
+        try:
+            with ExitStack() as savepoints:
+                for snapshot in filter(None, (self.source, self.target)):
+                    savepoints.enter_context(snapshot.attempt())
+                yield
+        except psycopg.Error as error:
+            why = error.diag.message_primary or str(error)
+            note = f"not all rows that differ could be named: {why}"
+            one.result.notes += [note] if note not in one.result.notes else []
 
     def _shown(self, one: Looked, at_once: int) -> Iterator[list[Example]]:
         """The kept rows that differ, with both values, so many at once."""

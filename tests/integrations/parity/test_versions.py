@@ -208,3 +208,14 @@ def test_the_same_structure_on_two_versions_is_the_same(pair: Pair) -> None:
     pair.target.run("alter table b drop constraint either, add constraint either check (a is not null)")
     (told,) = pair.compare().structure["constraints"]
     assert (told["name"], told["target"]) == ("b.either", "CHECK ((a IS NOT NULL))")
+
+
+def test_a_letter_that_the_other_side_cannot_be_asked_for_is_counted_all_the_same(
+    pair: Pair, narrow: Callable[[str], Database]
+) -> None:
+    latin = narrow("LATIN1")
+    latin.run(*WIDE)
+    pair.target.run(*WIDE, "alter table w alter j type jsonb", "insert into w values ('漢', '字', '{}', 4)")
+    (table,) = compare_live(latin.server, pair.target.server, Options()).tables
+    assert (table.changed, table.missing, table.extra, table.unsound) == (0, 0, 1, [])
+    assert table.notes[0].startswith("not all rows that differ could be named: character with byte sequence")
