@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,35 +20,6 @@ SETTINGS = {
     "max_parallel_workers": "8", "wal_level": "minimal", "max_wal_senders": "0",
 }  # fmt: skip
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
-
-
-class OtherRelease(Postgres):
-    """The server of another release, by the folder of its programs."""
-
-    programs: Path
-
-    def start(self) -> OtherRelease:
-        """Starts it with pg_ctl and waits until it answers; its process is looked up by its file."""
-        owner = {"user": self._user, "group": "nogroup"} if self._user else {}
-        for folder in (self.folder, self.sockets):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            self._give_away(folder)
-        self._initdb(self.programs)
-        options = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
-        where = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.sockets}"
-        subprocess.run(
-            [self.programs / "pg_ctl", "-D", self.data, "-w", "-s", "-l", self.data / "log", "-o",
-             f"{where} -c fsync=off {options}", "start"],
-            check=True, cwd="/", **owner,  # type: ignore[call-overload]
-        )  # fmt: skip
-        return self
-
-    def stop(self) -> None:
-        """Ends it at once."""
-        owner = {"user": self._user, "group": "nogroup"} if self._user else {}
-        command = [self.programs / "pg_ctl", "-D", self.data, "-w", "-s", "-m", "immediate", "stop"]
-        subprocess.run(command, check=False, cwd="/", **owner)  # type: ignore[call-overload]
 
 
 class Bench:
@@ -110,12 +80,10 @@ def bench(programs: Path | None) -> Iterator[Bench]:
     """A server of its own in a folder that is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     folder.chmod(0o755)
-    kind = OtherRelease if programs else Postgres
-    postgres = kind(
-        folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False, settings=SETTINGS
-    )
-    if isinstance(postgres, OtherRelease) and programs:
-        postgres.programs = programs
+    postgres = Postgres(
+        folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False, settings=SETTINGS,
+        programs=programs,
+    )  # fmt: skip
     try:
         postgres.start()
         yield Bench(postgres)
