@@ -9,8 +9,11 @@ import pytest
 
 from integrations.actions import registry
 from integrations.actions.base import Context, Seen
+from integrations.clients.payments import provider_of
+from integrations.clients.payments.mode import Mode
 from integrations.credentials import VARIABLE, new_key
 from integrations.errors import Cancelled, Problem
+from integrations.systems import Systems
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.providers import PAYMENTS, World, providers
 
@@ -127,3 +130,15 @@ def test_it_only_reads_and_can_be_cancelled(
     values = ACTION.bind({}, new_context({"stripe": world.payments("stripe")}))
     assert ACTION.preview(values).lines == [f"GET {world.url}/stripe/v1/balance"]
     assert ACTION.probe(values, {}).seen == Seen.NOT_DONE
+
+
+@pytest.mark.parametrize(
+    ("answer", "mode"),
+    [({"livemode": True}, Mode.LIVE), ({"livemode": False}, Mode.TEST), ({}, Mode.UNKNOWN),
+     ({"livemode": "false"}, Mode.UNKNOWN)],
+)  # fmt: skip
+def test_a_stripe_that_does_not_say_its_mode_is_not_taken_for_a_test(
+    world: World, answer: dict[str, Any], mode: Mode
+) -> None:
+    systems = Systems({"stripe": world.payments("stripe")}, environ={})
+    assert provider_of(systems["stripe"], systems).understood(answer).mode is mode
