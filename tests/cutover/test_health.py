@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -38,7 +39,8 @@ def test_not_ready_when_a_part_fell_silent(client: Client, lost: str) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"][lost]["ok"] is False
-    assert "45 s ago" in answer.json()["checks"][lost]["words"]
+    words = answer.json()["checks"][lost]["words"]
+    assert re.search(r"\b(4[5-9]|5\d) s ago", words), words  # a busy machine answers some seconds later
 
 
 def test_one_living_worker_among_dead_ones_is_enough(client: Client) -> None:
