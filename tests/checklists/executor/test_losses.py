@@ -15,9 +15,10 @@ from checklists.executor.identity import is_alive
 from checklists.executor.tree import below
 from checklists.models import Attempt, AuditEntry, Cutover, Evidence
 from tests.checklists.executor.actions import journal
-from tests.checklists.executor.conftest import Panel, found, running, wait_for, wait_until
+from tests.checklists.executor.conftest import FAST, Panel, found, running, wait_for, wait_until
 
 Queue = Callable[..., Attempt]
+TIMES_OF_THE_PANEL = FAST
 
 
 def test_a_killed_guard_leaves_an_unknown_attempt_that_is_looked_at(
@@ -26,7 +27,7 @@ def test_a_killed_guard_leaves_an_unknown_attempt_that_is_looked_at(
     attempt = running(queue("test.once", do="sleep", seconds=60))
     family = below(attempt.owner["pid"])
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = wait_for(attempt, "UNKNOWN", seconds=15)
+    attempt = wait_for(attempt, "UNKNOWN", seconds=30)
     assert f"process {attempt.owner['pid']} on {attempt.owner['host']}" in attempt.unknown_reason
     assert "last heartbeat" in attempt.unknown_reason
     attempt = found(attempt)
@@ -44,7 +45,7 @@ def test_a_killed_guard_takes_its_programs_with_it(running_panel: Panel, queue: 
     wait_until(lambda: len(below(attempt.owner["pid"])) == 2)
     program = below(attempt.owner["pid"])[1]
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = found(wait_for(attempt, "UNKNOWN", seconds=15))
+    attempt = found(wait_for(attempt, "UNKNOWN", seconds=30))
     assert attempt.finding["dead"]
     assert not Path(f"/proc/{program}").exists()
 
@@ -53,7 +54,7 @@ def test_a_frozen_guard_is_killed_before_anybody_believes_a_probe(running_panel:
     attempt = running(queue("test.once", do="sleep", seconds=60))
     os.kill(attempt.owner["action"]["pid"], signal.SIGSTOP)
     os.kill(attempt.owner["pid"], signal.SIGSTOP)
-    attempt = found(wait_for(attempt, "UNKNOWN", seconds=15))
+    attempt = found(wait_for(attempt, "UNKNOWN", seconds=30))
     assert attempt.finding["dead"]
     assert not is_alive(attempt.owner)
     assert not is_alive(attempt.owner["action"])
@@ -65,7 +66,7 @@ def test_an_attempt_lost_before_its_effect_is_queued_and_carried_out_again(
     attempt = queue("test.once", do="slow_before", seconds=1.5)
     attempt = wait_for(attempt, "CLAIMED")
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    again = wait_for(attempt, "QUEUED", seconds=15)
+    again = wait_for(attempt, "QUEUED", seconds=30)
     assert (again.owner, again.lease_expires_at) == ({}, None)
     ended = wait_for(attempt, "ERRORED", "SUCCEEDED")
     assert ended.fence > attempt.fence
@@ -80,7 +81,7 @@ def test_what_is_harmless_is_reconciled_by_the_machine(
 ) -> None:
     attempt = running(queue(action, do="sleep", seconds=60, sees=sees))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = wait_for(attempt, "RECONCILED", seconds=20)
+    attempt = wait_for(attempt, "RECONCILED", seconds=30)
     assert (attempt.reconciliation, attempt.reconciled_by) == (sees, None)
     assert Evidence.objects.filter(attempt=attempt).exists() == (sees == "DONE")
 
@@ -91,7 +92,7 @@ def test_in_production_only_what_looks_is_reconciled_by_the_machine(
     Cutover.objects.update(kind="PRODUCTION")
     attempt = running(queue("test.idempotent", do="sleep", seconds=60, sees="DONE"))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = found(wait_for(attempt, "UNKNOWN", seconds=15))
+    attempt = found(wait_for(attempt, "UNKNOWN", seconds=30))
     assert attempt.finding["seen"] == "DONE"
     assert attempt.status == "UNKNOWN"
 
@@ -99,7 +100,7 @@ def test_in_production_only_what_looks_is_reconciled_by_the_machine(
 def test_what_still_runs_is_looked_at_again(running_panel: Panel, queue: Queue) -> None:
     attempt = running(queue("test.pure", do="sleep", seconds=60, sees="STILL_RUNNING"))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    first = found(wait_for(attempt, "UNKNOWN", seconds=15)).finding
+    first = found(wait_for(attempt, "UNKNOWN", seconds=30)).finding
     again = wait_until(
         lambda: (now := Attempt.objects.get(pk=attempt.pk).finding)["at"] != first["at"] and now
     )
@@ -133,8 +134,8 @@ def test_an_action_ends_when_its_guard_is_cut_off_from_the_database(
     for pid in sessions:
         os.kill(pid, signal.SIGSTOP)
     try:
-        wait_until(lambda: not is_alive(attempt.owner["action"]), seconds=10)
-        attempt = wait_for(attempt, "UNKNOWN", "RECONCILED", seconds=15)
+        wait_until(lambda: not is_alive(attempt.owner["action"]), seconds=20)
+        attempt = wait_for(attempt, "UNKNOWN", "RECONCILED", seconds=30)
     finally:
         for pid in sessions:
             os.kill(pid, signal.SIGCONT)

@@ -23,7 +23,7 @@ from checklists.models import Attempt, Evidence
 from checklists.models.audit import database_now
 from tests import servers
 from tests.checklists.executor.actions import journal
-from tests.checklists.executor.conftest import Panel, found, running, wait_for, wait_until
+from tests.checklists.executor.conftest import FAST, Panel, found, running, wait_for, wait_until
 
 Queue = Callable[..., Attempt]
 
@@ -79,15 +79,15 @@ def test_a_guard_that_wakes_up_after_its_lease_writes_nothing(
     panel: Panel, queue: Queue, world: Path
 ) -> None:
     """Without a worker for probes nobody kills it: it has to notice by itself."""
-    panel.start("reaper")
-    panel.start("worker", "--queues", "steps", "--concurrency", "1")
+    panel.start("reaper", times=FAST)
+    panel.start("worker", "--queues", "steps", "--concurrency", "1", times=FAST)
     attempt = queue("test.once", do="sleep", seconds=4)
     tasks.wake(str(attempt.pk))
     attempt = running(attempt)
     family = [attempt.owner["pid"], attempt.owner["action"]["pid"]]
     for pid in family:
         os.kill(pid, signal.SIGSTOP)
-    wait_for(attempt, "UNKNOWN", seconds=15)
+    wait_for(attempt, "UNKNOWN", seconds=30)
     for pid in family:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: not is_alive(attempt.owner))
@@ -170,7 +170,7 @@ def test_the_glass_can_be_broken_without_redis(panel: Panel, queue: Queue) -> No
 
 
 def test_the_glass_broken_also_finds_what_was_lost(panel: Panel, queue: Queue) -> None:
-    panel.start("worker", "--poll", REDIS_URL="unix:///nowhere/valkey.sock?db=0")
+    panel.start("worker", "--poll", times=FAST, REDIS_URL="unix:///nowhere/valkey.sock?db=0")
     attempt = running(queue("test.pure", do="sleep", seconds=60, sees="NOT_DONE"))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    assert wait_for(attempt, "RECONCILED", seconds=20).reconciliation == "NOT_DONE"
+    assert wait_for(attempt, "RECONCILED", seconds=30).reconciliation == "NOT_DONE"
