@@ -20,13 +20,15 @@ LARGEST_BODY = 64 * 1024
 
 @dataclass(frozen=True)
 class Asked:
-    """A question: its path without the query, the query's last value by name, headers in small letters."""
+    """A question: its path without the query, the query's last value by name, headers in small letters;
+    ``target``: path and query as they were sent, for whoever hands it on."""
 
     method: str
     path: str
     body: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; raises ValueError for anything else."""
@@ -99,8 +101,8 @@ def _written(body: Any) -> tuple[str, bytes]:
     return "application/json; charset=utf-8", json.dumps(body, default=plain).encode()
 
 
-def serve(port: int, answering: Answering, *, name: str) -> None:
-    """Answers on 127.0.0.1 until SIGTERM; raises OSError when the port is taken."""
+def server_of(port: int, answering: Answering, *, name: str) -> ThreadingHTTPServer:
+    """A server at 127.0.0.1 that answers once it is run; raises OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds that a silent client may hold a thread
@@ -119,7 +121,8 @@ def serve(port: int, answering: Answering, *, name: str) -> None:
             path, _, query = self.path.partition("?")
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
-                answer = answering(Asked(self.command, path, body, dict(parse_qsl(query)), headers))
+                asked = Asked(self.command, path, body, dict(parse_qsl(query)), headers, self.path)
+                answer = answering(asked)
             except Exception as error:  # as Nest does: the cause goes to the log, the client gets a 500
                 say(f"{self.command} {path}: {type(error).__name__}: {error}")
                 answer = Answer(500, {"statusCode": 500, "message": "Internal server error"})
@@ -127,8 +130,9 @@ def serve(port: int, answering: Answering, *, name: str) -> None:
 
         def _send(self, answer: Answer) -> None:
             kind, data = _written(answer.body)
-            self.send_response(answer.status)
-            for header, value in {"Content-Type": kind, **answer.headers}.items():
+            self.send_response_only(answer.status)
+            ours = {"Server": name, "Date": self.date_time_string(), "Content-Type": kind}
+            for header, value in {**ours, **answer.headers}.items():
                 self.send_header(header, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -137,12 +141,18 @@ def serve(port: int, answering: Answering, *, name: str) -> None:
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet: a line for each question would bury what matters."""
 
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    return server
+
+
+def serve(port: int, answering: Answering, *, name: str) -> None:
+    """Answers on 127.0.0.1 until SIGTERM; raises OSError when the port is taken."""
+
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(0)
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
+    with server_of(port, answering, name=name) as server:
         signal.signal(signal.SIGTERM, stop)
         say(f"{name} answers on http://127.0.0.1:{port}")
         server.serve_forever(poll_interval=0.2)

@@ -29,7 +29,7 @@ SECRETS = (
 #: who listens on loopback, in the order in which they get their ports
 LISTENERS = (
     *("old-app", "new-api", "queue", "providers", "public", "front-door", "name-server"),
-    *("staging-queue", "staging-api"),
+    *("staging-queue", "staging-api", "cluster", "ingress"),
 )
 
 
@@ -43,6 +43,7 @@ class State:
     keys: dict[str, str]  # of the new estate, by the names of its settings
     queue_password: str
     tsig_secret: str
+    cluster_token: str
     ports: dict[str, int]
 
     @classmethod
@@ -80,6 +81,7 @@ class State:
             keys=provider_keys.new(),
             queue_password=secrets.token_hex(16),
             tsig_secret=base64.b64encode(secrets.token_bytes(32)).decode(),
+            cluster_token=secrets.token_hex(16),
             ports=free_ports(),
         )
 

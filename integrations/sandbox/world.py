@@ -14,7 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import front_door, provider_keys, services_archive, services_control
+from integrations.sandbox import env_files, front_door, provider_keys, services_archive, services_control
+from integrations.sandbox.cluster import Cluster
 from integrations.sandbox.legacy import access, seed
 from integrations.sandbox.names import PUBLIC_NAME, Names
 from integrations.sandbox.services import Release
@@ -57,6 +58,7 @@ class Sandbox:
         self.rows, self.seed, self.database = rows, seed, database
         self.state = State.of(self.folder)
         self.names = Names(self.folder / "names", self.state)
+        self.cluster = Cluster(self.folder / "cluster", self.state)
         self.staging = Staging(self.folder / "staging", self.state, scratch_url, f"{database}_staging")
 
     @property
@@ -89,10 +91,12 @@ class Sandbox:
         from integrations.sandbox import node  # here, since `-m integrations.sandbox.node` runs it too
 
         node.lay_out(self.project)
-        write_private(self.folder / "old.env", self._old_env())
-        write_private(self.folder / "new.env", self._new_env())
+        write_private(self.folder / "old.env", env_files.old(self.state, self.url(access.APPLICATION)))
+        new = env_files.new(self.state, self.url(access.API), self.queue_url)
+        write_private(self.folder / "new.env", new)
         self._lay_out_platform()
         self.staging.lay_out()
+        self.cluster.lay_out()
         self._lay_out_folders()
         say(f"the old estate is in {self.folder}")
 
@@ -143,36 +147,6 @@ class Sandbox:
         """What the platform can run, by the name of the service."""
         return {app.name: Release(app.name, app.argv, app.env) for app in self.applications()}
 
-    def _new_env(self) -> str:
-        """The new estate's settings, as covenant-connect.md lists them, for whoever compares the two."""
-        settings = {
-            **self.state.keys,
-            "DATABASE_URL": self.url(access.API),
-            "REDIS_URL": self.queue_url,
-            "QUEUE_DRIVER": "redis",
-            "SESSION_TTL": "604800",
-            "CORS_ORIGINS": "https://covenant.invalid,https://www.covenant.invalid",
-            "COOKIE_DOMAIN": "covenant.invalid",
-            "AWS_REGION": "eu-west-1",
-        }
-        return "".join(f'{name}="{value}"\n' for name, value in sorted(settings.items()))
-
-    def _old_env(self) -> str:
-        kept = self.state.secrets
-        lines = [
-            "# The old estate of the sandbox: values made at random, good for nothing else.",
-            f"DATABASE_URL={self.url(access.APPLICATION)}",
-            f"SECRET_KEY={kept['SECRET_KEY']}",
-            "MAIL_SERVER=smtp.covenant.invalid",
-            "MAIL_PORT=587",
-            "MAIL_USERNAME=office@covenant.invalid",
-            f"MAIL_PASSWORD={kept['MAIL_PASSWORD']}",
-            "REDIS_URL=redis://redis.covenant.invalid:6379/0",
-            *(f"{name}={value}" for name, value in kept.items() if name.endswith("_SECRET_KEY")),
-            'CORS_ORIGINS="https://covenant.invalid, https://www.covenant.invalid"',
-        ]
-        return "\n".join(lines) + "\n"
-
     def listening(self, name: str) -> str:
         """The address of one of the programs, by its name in `state.LISTENERS`."""
         return f"http://127.0.0.1:{self.state.ports[name]}"
@@ -221,30 +195,35 @@ class Sandbox:
             Process("providers", [*MODULE, "integrations.sandbox.providers"], providers),
             Process("platform", [*MODULE, "integrations.sandbox.services", str(folder / "platform")]),
             Process("staging", [*MODULE, "integrations.sandbox.services", str(folder / "staging")]),
-            Process(
-                "name-server",
-                [*MODULE, "integrations.sandbox.name_server", str(self.names.folder)],
-                self.names.environment(),
-            ),
-            Process(
-                "front-door",
-                [*MODULE, "integrations.sandbox.front_door", str(folder / "front-door")],
-                {
-                    "PUBLIC_PORT": str(state.ports["public"]),
-                    "ADMIN_PORT": str(state.ports["front-door"]),
-                    "OLD_URL": self.listening("old-app"),
-                    "NEW_URL": self.listening("new-api"),
-                },
-            ),
-            Process(
-                "visitors",
-                [*MODULE, "integrations.sandbox.visitors"],
-                {
-                    "PUBLIC_URL": self.listening("public"),
-                    "PUBLIC_NAME": PUBLIC_NAME,
-                    "NAME_SERVER": self.names.server,
-                },
-            ),
+            *self._doors(),
+            *self._people(),
+        ]
+
+    def _doors(self) -> list[Process]:
+        """What people go through: the public name, the front door, the cluster's ingress."""
+        names, cluster = self.names, self.cluster
+        front = {
+            "PUBLIC_PORT": str(self.state.ports["public"]),
+            "ADMIN_PORT": str(self.state.ports["front-door"]),
+            "OLD_URL": self.listening("old-app"),
+            "NEW_URL": self.listening("new-api"),
+        }
+        served = [*MODULE, "integrations.sandbox.name_server", str(names.folder)]
+        caddy = [*MODULE, "integrations.sandbox.front_door", str(self.folder / "front-door")]
+        kubernetes = [*MODULE, "integrations.sandbox.cluster_server", str(cluster.file)]
+        return [
+            Process("name-server", served, names.environment()),
+            Process("front-door", caddy, front),
+            Process("cluster", kubernetes, cluster.environment()),
+        ]
+
+    def _people(self) -> list[Process]:
+        """Those who come by the public name, and partners' and people's phones, which know the other door."""
+        by_name = {"PUBLIC_NAME": PUBLIC_NAME, "NAME_SERVER": self.names.server}
+        argv = [*MODULE, "integrations.sandbox.visitors"]
+        return [
+            Process("visitors", argv, {"PUBLIC_URL": self.listening("public"), **by_name}),
+            Process("phones", argv, {"PUBLIC_URL": self.cluster.url, "VISITS_PER_SECOND": "2"}),
         ]
 
     def variables(self) -> dict[str, str]:
@@ -280,6 +259,7 @@ class Sandbox:
             "QUEUE_SECONDS": "5",
             "SHIFT_SECONDS": "3",
             **self.names.variables(),
+            **self.cluster.variables(),
             "DUALRUN_SECONDS": "12",
             "DUALRUN_EVERY": "2",
             "QUIET_MINUTES": "0.05",

@@ -15,11 +15,13 @@ from integrations.clients.http import Caller
 from integrations.clients.proxies import Weights, proxy_of
 from integrations.clients.proxies.ingress import ingress_of
 from integrations.errors import Cancelled, Problem
+from integrations.sandbox.kubernetes_api import API
 from integrations.systems import Systems
 from tests.integrations.clients import proxies
 from tests.integrations.clients.proxies import Stacks
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox import kubernetes
+from tests.integrations.sandbox.kubernetes import Running
 
 ACTION, SHIFT = registry()["ingress.switch"], registry()["lb.shift"]
 
@@ -31,33 +33,33 @@ def stacks() -> Iterator[Stacks]:
 
 
 @pytest.fixture(scope="module")
-def running(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def running(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     services = {"flask:80": stacks.old, "backend:80": stacks.new, "backend:3000": stacks.new}
     people = kubernetes.ingress("covenant", "flask")
     people["spec"]["tls"] = [{"hosts": ["x.example.org"], "secretName": "tls"}]
     canary = kubernetes.ingress("covenant-canary", "backend", 0)
-    with kubernetes.cluster(tmp_path_factory.mktemp("k8s"), services, people, canary) as url:
-        yield url
+    with kubernetes.running(tmp_path_factory.mktemp("k8s"), services, people, canary) as cluster:
+        yield cluster
 
 
-def patch(url: str, change: dict[str, Any], name: str = "covenant") -> http.Reply:
+def patch(cluster: Running, change: dict[str, Any], name: str = "covenant") -> http.Reply:
     headers = {
         "Authorization": f"Bearer {kubernetes.TOKEN}",
         "Content-Type": "application/merge-patch+json",
     }
-    path = f"{kubernetes.API}/prod/ingresses/{name}"
-    return Caller(["127.0.0.1"]).ask(url, path, method="PATCH", send=change, headers=headers)
+    path = f"{API}/prod/ingresses/{name}"
+    return Caller(["127.0.0.1"]).ask(cluster.api, path, method="PATCH", send=change, headers=headers)
 
 
 @pytest.fixture
-def cluster(running: str) -> Iterator[str]:
+def cluster(running: Running) -> Iterator[Running]:
     yield running
     assert patch(running, {"spec": {**kubernetes.ingress("", "flask")["spec"], "defaultBackend": None}}).ok
     assert patch(running, kubernetes.ingress("covenant-canary", "backend", 0), "covenant-canary").ok
 
 
-def systems(cluster: str, stacks: Stacks, **changed: str) -> dict[str, dict[str, str]]:
-    settings = {"url": cluster, "token": kubernetes.TOKEN, "namespace": "prod", "pool": "covenant"}
+def systems(cluster: Running, stacks: Stacks, **changed: str) -> dict[str, dict[str, str]]:
+    settings = {"url": cluster.api, "token": kubernetes.TOKEN, "namespace": "prod", "pool": "covenant"}
     return {
         "door": {
             "kind": "proxy",
@@ -67,14 +69,14 @@ def systems(cluster: str, stacks: Stacks, **changed: str) -> dict[str, dict[str,
             **settings,
             **changed,
         },
-        "public": {"kind": "http", "url": cluster},
-        "old": {"kind": "http", "url": stacks.old, "marker": "x-stack: old-app", "requests": "/requests"},
-        "new": {"kind": "http", "url": stacks.new, "marker": "x-stack: new-api", "requests": "/requests"},
+        "public": {"kind": "http", "url": cluster.door},
+        "old": {"kind": "http", "url": stacks.old, "marker": "server: old-app", "requests": "/requests"},
+        "new": {"kind": "http", "url": stacks.new, "marker": "server: new-api", "requests": "/requests"},
     }
 
 
 @pytest.fixture
-def bind(cluster: str, stacks: Stacks, new_context: Callable[..., Context]) -> Callable[..., Any]:
+def bind(cluster: Running, stacks: Stacks, new_context: Callable[..., Context]) -> Callable[..., Any]:
     raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "path": "/", "seconds": 0.4}
 
     def bound(
@@ -86,11 +88,11 @@ def bind(cluster: str, stacks: Stacks, new_context: Callable[..., Context]) -> C
     return bound
 
 
-def who(url: str) -> str:
-    return http.ask(url, "/").headers["x-stack"]
+def who(cluster: Running) -> str:
+    return http.ask(cluster.door, "/").headers["server"].strip()
 
 
-def test_everybody_moves_and_comes_back(bind: Any, cluster: str) -> None:
+def test_everybody_moves_and_comes_back(bind: Any, cluster: Running) -> None:
     values, report = bind(), Recorder()
     before = ACTION.before(values)
     assert who(cluster) == "old-app"
@@ -111,7 +113,7 @@ def test_everybody_moves_and_comes_back(bind: Any, cluster: str) -> None:
     assert now == before["before"]
 
 
-def test_a_port_of_the_new_service_is_set_and_taken_back(bind: Any, cluster: str) -> None:
+def test_a_port_of_the_new_service_is_set_and_taken_back(bind: Any, cluster: Running) -> None:
     door, report = {"new": "backend:3000"}, Recorder()
     values = bind(door=door)
     before = ACTION.before(values)
@@ -122,7 +124,7 @@ def test_a_port_of_the_new_service_is_set_and_taken_back(bind: Any, cluster: str
     assert who(cluster) == "old-app"
 
 
-def test_only_routes_are_written(bind: Any, cluster: str) -> None:
+def test_only_routes_are_written(bind: Any, cluster: Running) -> None:
     assert patch(
         cluster, {"spec": {"defaultBackend": {"service": {"name": "flask", "port": {"number": 80}}}}}
     ).ok
@@ -135,7 +137,7 @@ def test_only_routes_are_written(bind: Any, cluster: str) -> None:
     assert found["spec"]["ingressClassName"] == "nginx"
 
 
-def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, cluster: str) -> None:
+def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, cluster: Running) -> None:
     values = bind()
     ingress = ingress_of(values.proxy, values.context.systems)
     spec, version = ingress.routes()
@@ -145,7 +147,7 @@ def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, cluster: str) -
     assert who(cluster) == "old-app"
 
 
-def test_an_undo_does_not_write_over_what_came_later(bind: Any, cluster: str) -> None:
+def test_an_undo_does_not_write_over_what_came_later(bind: Any, cluster: Running) -> None:
     values, report = bind(), Recorder()
     before = ACTION.before(values)
     assert ACTION.run(values, report).ok
@@ -179,7 +181,7 @@ def test_a_service_that_is_not_there_fails_in_the_answers_and_names_the_undo(bin
     ],
 )
 def test_what_cannot_be_switched_is_said_and_nothing_is_changed(
-    bind: Any, cluster: str, door: dict[str, str], why: str
+    bind: Any, cluster: Running, door: dict[str, str], why: str
 ) -> None:
     with pytest.raises(Problem, match=why) as refused:
         ACTION.run(bind(door=door), Recorder())
@@ -187,7 +189,7 @@ def test_what_cannot_be_switched_is_said_and_nothing_is_changed(
     assert who(cluster) == "old-app"
 
 
-def test_a_cancel_while_it_looks_leaves_the_routes_as_written(bind: Any, cluster: str) -> None:
+def test_a_cancel_while_it_looks_leaves_the_routes_as_written(bind: Any, cluster: Running) -> None:
     values, report = bind(), Recorder(cancel_when=lambda r: bool(r.steps))
     before = ACTION.before(values)
     with pytest.raises(Cancelled):
@@ -196,7 +198,7 @@ def test_a_cancel_while_it_looks_leaves_the_routes_as_written(bind: Any, cluster
     assert ACTION.probe(values, before).seen == Seen.DONE
 
 
-def test_the_preview_shows_the_request_and_changes_nothing(bind: Any, cluster: str) -> None:
+def test_the_preview_shows_the_request_and_changes_nothing(bind: Any, cluster: Running) -> None:
     preview = ACTION.preview(bind())
     assert preview.lines[0] == "Now: flask:80. Then: backend:80."
     assert preview.lines[1].startswith("PATCH /apis/networking.k8s.io/v1/namespaces/prod/ingresses/covenant")
@@ -205,7 +207,7 @@ def test_the_preview_shows_the_request_and_changes_nothing(bind: Any, cluster: s
 
 
 def test_a_pilot_slice_by_the_canarys_weight(
-    cluster: str, stacks: Stacks, new_context: Callable[..., Context]
+    cluster: Running, stacks: Stacks, new_context: Callable[..., Context]
 ) -> None:
     known = systems(cluster, stacks, pool="covenant-canary")
     raw = {
@@ -230,7 +232,7 @@ def test_a_pilot_slice_by_the_canarys_weight(
 
 
 def test_a_main_ingress_is_no_canary(
-    cluster: str, stacks: Stacks, new_context: Callable[..., Context], tmp_path: Path
+    cluster: Running, stacks: Stacks, new_context: Callable[..., Context], tmp_path: Path
 ) -> None:
     known = Systems(systems(cluster, stacks), {})
     with pytest.raises(Problem, match="does not share between"):

@@ -42,7 +42,7 @@ def test_everything_kept_is_for_our_eyes_only(estate: Estate) -> None:
     folder = estate.sandbox.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "backend").stat().st_mode) == 0o700
-    for name in ("state.json", "old.env", "new.env", "platform/wanted.json"):
+    for name in ("state.json", "old.env", "new.env", "platform/wanted.json", "cluster/cluster.json"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
@@ -53,6 +53,7 @@ def test_no_password_is_in_the_arguments_of_a_program(estate: Estate) -> None:
         *state.secrets.values(),
         *state.keys.values(),
         state.tsig_secret,
+        state.cluster_token,
         state.canary_password,
         state.queue_password,
     ]
