@@ -94,6 +94,8 @@ SENTENCES = [
     ("Monitor logs, queue throughput", "watch-pilot", "dashboards"),
     ("**Switch primary traffic**", "switch-traffic", "all user traffic"),
     ("Update DNS, load balancer rules", "switch-traffic", "Load balancer"),
+    ("Update DNS, load balancer rules", "switch-ingress", "Ingress routes"),
+    ("Update DNS, load balancer rules", "switch-dns", "Point the public name"),
     ("Remove read-only restrictions", "lift-freeze", "Lift the freeze"),
     ("**Decommission Python stack**", "gate-decommission", "Python stack"),
     ("After a stability window, archive", "stability-window", "stability window"),
@@ -167,8 +169,12 @@ ORDER = [
     ("canary", "deploy-services"),
     ("watch-pilot", "gate-traffic"),
     ("gate-traffic", "switch-traffic"),
+    ("gate-traffic", "switch-ingress"),
+    ("switch-ingress", "smoke-ingress"),
+    ("smoke-ingress", "switch-traffic"),
     ("gate-traffic", "switch-webhooks"),
     ("switch-traffic", "stop-old-writers"),
+    ("switch-ingress", "stop-old-writers"),
     ("stop-old-writers", "lift-freeze"),
     ("stability-window", "gate-decommission"),
     ("gate-decommission", "archive-flask"),
@@ -180,11 +186,10 @@ ORDER = [
     ("restore-database", "compare-restored"),
     ("compare-restored", "unfreeze"),
     ("compare-restored", "point-back"),
+    ("compare-restored", "ingress-back"),
+    ("bring-old-back", "ingress-back"),
     ("unfreeze", "communicate-delay"),
 ]
-
-#: actions that stand in for `lb.shift` where an estate has a Kubernetes ingress
-ELSEWHERE = {"ingress.switch"}
 
 VARIABLES = [
     "LEGACY_DATABASE_URL",
@@ -229,6 +234,12 @@ VARIABLES = [
     "PROXY_POOL",
     "PROXY_OLD",
     "PROXY_NEW",
+    "INGRESS_URL",
+    "INGRESS_API_URL",
+    "INGRESS_TOKEN",
+    "INGRESS_NAME",
+    "INGRESS_OLD",
+    "INGRESS_NEW",
     "MONITORING_FOLDER",
     "VAULT_FOLDER",
     "CANARY_EMAIL",
@@ -369,7 +380,22 @@ def test_going_back_never_waits_for_a_forward_gate(document):
 
 def test_every_action_of_the_product_has_its_item(document):
     used = {item.action for item in document.items if item.action}
-    assert set(registry()) - used == ELSEWHERE
+    assert set(registry()) == used
+
+
+def test_every_door_that_is_switched_is_looked_at_and_led_back(document):
+    items = {item.key: item for item in document.items}
+    for there, back in (("switch-ingress", "ingress-back"), ("switch-traffic", "point-back")):
+        door = {name: items[there].params[name] for name in ("proxy", "public", "old", "new")}
+        assert items[there].undo == back
+        assert door.items() <= items[back].params.items()
+    assert items["ingress-back"].params["back_to"] == "switch-ingress"
+    for smoke, there in (("smoke-ingress", "switch-ingress"), ("smoke-public", "switch-traffic")):
+        assert items[smoke].params == {"api": items[there].params["public"], "served_by": "api"}
+    last = items["switch-traffic"].params
+    assert "share" not in last, "after the last door the old stack's counter stands still for everybody"
+    assert items["switch-ingress"].optional, "an estate without a cluster skips it"
+    assert items["smoke-ingress"].optional
 
 
 def test_every_item_tells_what_to_see_when_it_worked(document):
