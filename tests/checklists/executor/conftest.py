@@ -147,7 +147,7 @@ def panel(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> I
 def lasting_panel(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Panel]:
-    """Reaper, dispatcher and a Celery worker, for all tests of a module; its ``TIMES_OF_THE_PANEL`` are theirs."""
+    """Reaper, dispatcher and a Celery worker, for all tests of a module, by its ``TIMES_OF_THE_PANEL``."""
     panel = _panel(tmp_path_factory.mktemp("panel"))
     times = getattr(request.module, "TIMES_OF_THE_PANEL", BRISK)
     panel.start("reaper", times=times)
