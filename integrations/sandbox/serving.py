@@ -101,6 +101,12 @@ def _written(body: Any) -> tuple[str, bytes]:
     return "application/json; charset=utf-8", json.dumps(body, default=plain).encode()
 
 
+def _question(handler: BaseHTTPRequestHandler, body: bytes) -> Asked:
+    path, _, query = handler.path.partition("?")
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    return Asked(handler.command, path, body, dict(parse_qsl(query)), headers, handler.path)
+
+
 def server_of(port: int, answering: Answering, *, name: str) -> ThreadingHTTPServer:
     """A server at 127.0.0.1 that answers once it is run; raises OSError when the port is taken."""
 
@@ -118,13 +124,11 @@ def server_of(port: int, answering: Answering, *, name: str) -> ThreadingHTTPSer
         do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
         def _answer(self, body: bytes) -> None:
-            path, _, query = self.path.partition("?")
-            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = _question(self, body)
             try:
-                asked = Asked(self.command, path, body, dict(parse_qsl(query)), headers, self.path)
                 answer = answering(asked)
             except Exception as error:  # as Nest does: the cause goes to the log, the client gets a 500
-                say(f"{self.command} {path}: {type(error).__name__}: {error}")
+                say(f"{asked.method} {asked.path}: {type(error).__name__}: {error}")
                 answer = Answer(500, {"statusCode": 500, "message": "Internal server error"})
             self._send(answer)
 
