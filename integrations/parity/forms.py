@@ -15,15 +15,15 @@ from psycopg import sql
 
 from integrations.parity.tables import FAMILIES, Column
 
-SOUND_YEARS = "BETWEEN '1700-01-01' AND '2240-01-01'"  # a float8 epoch is exact to 1 µs in these
+FIRST_YEAR, LAST_YEAR = "'1700-01-01'", "'2240-01-01'"  # a float8 epoch is exact to 1 µs between these
 
 
 @dataclass(frozen=True)
 class Form:
     """``cast`` brings a column to the form; ``opening`` + seed + ``closing`` hashes it.
 
-    ``empty`` stands for NULL: that a value was NULL is hashed apart (rowhash.py), so it may be a
-    value like any other.
+    In ``opening`` ``{v}`` is the value, with ``empty`` in place of NULL: that a value was NULL is hashed
+    apart (rowhash.py), so it may be a value like any other. ``{bare}`` is the value that may be NULL.
     """
 
     name: str
@@ -38,7 +38,8 @@ class Form:
 
     def open(self, value: sql.Composable) -> sql.Composable:
         """The hash of a value up to where its seed and ``closing`` follow."""
-        return sql.SQL(self.opening).format(v=sql.SQL("coalesce({}, {})").format(value, sql.SQL(self.empty)))
+        known = sql.SQL("coalesce({}, {})").format(value, sql.SQL(self.empty))
+        return sql.SQL(self.opening).format(v=known, bare=value)
 
 
 TEXT_HASH: LiteralString = 'hashtextextended({v} COLLATE "C", '
@@ -68,10 +69,12 @@ FORMS = {
         Form(
             "timestamp",
             "{c}::timestamp",  # with a zone: as UTC, which the session is pinned to
-            "hashfloat8extended(date_part('epoch', {v}), hashcharextended('t', (CASE WHEN {v} "
-            + SOUND_YEARS
-            + ' THEN 0 ELSE hashtextextended({v}::text COLLATE "C", 1) END) # ',
-            "'2000-01-01'::timestamp",
+            "hashfloat8extended(date_part('epoch', {v}), hashcharextended('t', (CASE WHEN {bare} < "
+            + FIRST_YEAR
+            + " OR {bare} > "
+            + LAST_YEAR
+            + ' THEN hashtextextended({bare}::timestamp::text COLLATE "C", 1) ELSE 0 END) # ',
+            "'2000-01-01'",
             "))",
         ),
         Form("date", "{c}::date", 'hashtextextended({v}::text COLLATE "C", ', "'2000-01-01'::date"),

@@ -18,7 +18,7 @@ from integrations.parity.result import Result, TableResult
 from integrations.parity.snapshot import Server, Snapshot, at_once
 from integrations.parity.state import State, by_name, read_files, read_state
 from integrations.parity.sums import Sums
-from integrations.parity.versions import touched
+from integrations.parity.versions import refreshed
 from integrations.parity.watch import Watch
 
 
@@ -115,8 +115,8 @@ class Recheck(FullPass):
         meter.begin("source", "target")
         self.reader.pages += sum(meter.pages_of.values())
         return at_once(
-            source.snapshot, lambda: _refreshed(source, kept.source, self.kept.source),
-            target.snapshot, lambda: _refreshed(target, kept.target, self.kept.target),
+            source.snapshot, lambda: refreshed(source, kept.source, self.kept.source.horizon),
+            target.snapshot, lambda: refreshed(target, kept.target, self.kept.target.horizon),
             self.reader.watch.check,
         )  # fmt: skip
 
@@ -130,12 +130,6 @@ class Recheck(FullPass):
         if kept.files != _files(self.files, plan):
             return "it was rewritten since the pass, or its columns were altered"
         return kept
-
-
-def _refreshed(questions: Questions, sums: Sums, then: State) -> Sums:
-    """The sums as they are now."""
-    buckets = touched(questions, sums, then.horizon)
-    return sums.replaced(buckets, questions.sums_of(buckets)) if buckets else sums
 
 
 def _told(snapshot: Snapshot) -> State:

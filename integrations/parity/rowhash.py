@@ -83,7 +83,15 @@ class Side:
         return self._chain(START, [*steps, self._mix(sql.SQL("0"))])
 
     def _step(self, cell: Cell) -> Step:
-        return cell.form.open(self.canonical(cell)), sql.SQL(cell.form.closing)
+        return cell.form.open(self._hashable(cell)), sql.SQL(cell.form.closing)
+
+    def _hashable(self, cell: Cell) -> sql.Composable:
+        """The canonical value, or what has the same hash for less: an instant has the epoch of its time in
+        UTC, which the session is pinned to, and its conversion costs more than all the rest of the hash."""
+        plain = cell.rounded is None and cell.default is None
+        if plain and cell.form.name == "timestamp" and self._column(cell).base == "timestamptz":
+            return self.column(cell)
+        return self.canonical(cell)
 
     @staticmethod
     def _mix(bits: sql.Composable) -> Step:
@@ -145,8 +153,9 @@ class Side:
 
 
 def _word(flags: Iterable[sql.Composable]) -> sql.Composable:
+    """A bit for each; CASE, for to cast a boolean takes two calls of functions a row."""
     bits = [
-        sql.SQL("({})::int::bigint << {}").format(flag, sql.Literal(place))
+        sql.SQL("CASE WHEN {} THEN {}::bigint ELSE 0 END").format(flag, sql.Literal(1 << place))
         for place, flag in enumerate(flags)
     ]
     return sql.SQL(" | ").join(sql.SQL("({})").format(bit) for bit in bits)

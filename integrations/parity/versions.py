@@ -1,4 +1,4 @@
-"""Which buckets of a table were written to since a pass: by their counts, and their youngest row."""
+"""The sums of a table now, from those of a pass: only buckets that were written to since are read again."""
 
 from __future__ import annotations
 
@@ -11,41 +11,52 @@ from integrations.parity.questions import Questions
 from integrations.parity.sums import SHELF, Sums
 
 COUNTED = struct.Struct(">hi")
-YOUNG = struct.Struct(">h")
 
 
-def touched(questions: Questions, sums: Sums, horizon: int) -> set[int]:
-    """The buckets that may have changed since sums were taken of which ``horizon`` was the horizon.
+def refreshed(questions: Questions, sums: Sums, horizon: int) -> Sums:
+    """The sums as they are now, of which ``sums`` were taken when ``horizon`` was the horizon.
 
-    A row version is old when its transaction had ended before the horizon. A row that was changed or
-    added has a young one, frozen or not; one that was deleted is missing in the count of its bucket.
+    A row version is old when its transaction had ended before the horizon: it was seen then, in the same
+    bucket. A row that was changed or added has a young one, frozen or not, and gives its bucket away.
+    Beside those a bucket can only have lost rows; when the rows of all buckets add up, none has.
     """
-    seen = {
-        place: (counts, young)
-        for place, counts, young in questions.snapshot.rows(_asked(questions, horizon), binary=True)
-    }
-    found = set()
-    for place in sums.shelves.keys() | seen.keys():
-        counts, young = seen.get(place, (b"", None))
-        found |= {place << SHELF | low for low in _recounted(sums.counts(place), counts)}
-        found |= {place << SHELF | low for (low,) in YOUNG.iter_unpack(young or b"")}
-    return found
+    rows, young = _written(questions, horizon)
+    now = _with(questions, sums, young)
+    return now if now.rows == rows else _with(questions, now, _recounted(questions, now))
 
 
-def _asked(questions: Questions, horizon: int) -> sql.Composable:
-    low = sql.SQL("(b & {})::int2").format(sql.Literal((1 << SHELF) - 1))
-    return sql.SQL(
-        "SELECT b >> {shelf}, string_agg(int2send({low}) || int4send(n::int4), ''::bytea ORDER BY b),"
-        " string_agg(CASE WHEN youngest <= age({horizon}::xid8::xid) THEN int2send({low}) END, ''::bytea)"
-        " FROM (SELECT {bucket} AS b, count(*) AS n, min(age(r.xmin)) AS youngest FROM {rows} GROUP BY 1)"
-        " AS fine GROUP BY 1"
+def _with(questions: Questions, sums: Sums, buckets: set[int]) -> Sums:
+    return sums.replaced(buckets, questions.sums_of(buckets)) if buckets else sums
+
+
+def _written(questions: Questions, horizon: int) -> tuple[int, set[int]]:
+    """How many rows there are, and the buckets of those with a young version."""
+    question = sql.SQL(
+        "SELECT count(*), array_agg(DISTINCT {bucket})"
+        " FILTER (WHERE age(r.xmin) <= (SELECT age({horizon}::xid8::xid) OFFSET 0)) FROM {rows}"
+    ).format(bucket=questions.bucket, rows=questions.side.rows, horizon=sql.Literal(str(horizon)))
+    ((rows, young),) = questions.snapshot.rows(question, binary=True)
+    return rows, set(young or ())
+
+
+def _recounted(questions: Questions, sums: Sums) -> set[int]:
+    """The buckets that have other numbers of rows than in ``sums``."""
+    question = sql.SQL(
+        "SELECT b >> {shelf}, string_agg(int2send((b & {low})::int2) || int4send(n::int4), ''::bytea"
+        " ORDER BY b) FROM (SELECT {bucket} AS b, count(*) AS n FROM {rows} GROUP BY 1) AS fine GROUP BY 1"
     ).format(
-        shelf=sql.Literal(SHELF), low=low, horizon=sql.Literal(str(horizon)),
-        bucket=questions.bucket, rows=questions.side.rows,
+        shelf=sql.Literal(SHELF), low=sql.Literal((1 << SHELF) - 1), bucket=questions.bucket,
+        rows=questions.side.rows,
     )  # fmt: skip
+    now: dict[int, bytes] = dict(questions.snapshot.rows(question, binary=True))
+    return {
+        place << SHELF | low
+        for place in sums.shelves.keys() | now.keys()
+        for low in _unlike(sums.counts(place), now.get(place, b""))
+    }
 
 
-def _recounted(then: bytes, now: bytes) -> Iterator[int]:
+def _unlike(then: bytes, now: bytes) -> Iterator[int]:
     if then == now:
         return
     before, after = dict(COUNTED.iter_unpack(then)), dict(COUNTED.iter_unpack(now))
