@@ -8,7 +8,7 @@ from integrations.parity.plan import Buckets, TablePlan
 from integrations.parity.snapshot import Snapshot
 
 ROWS_A_RANGE = 5  # as a power of two, 32: neighbours lie together, so small buckets cost the pass little
-ROWS_A_HASH = 6  # 64: each row of a table meets another bucket, which costs more with every bucket
+ROWS_A_HASH = 9  # 512: each row of a table meets another bucket, which costs more with every bucket
 MOST_RANGES, MOST_HASHES = 17, 13  # powers of two: what a server sums in memory without spilling to disk
 SPARSE = 16  # integer keys spread over more than this times the rows go into hash buckets
 BYTES_A_ROW = 100  # to guess rows from bytes where the planner's statistics are old

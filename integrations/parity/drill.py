@@ -11,7 +11,7 @@ from integrations.parity.questions import Hashed, Key, Questions
 from integrations.parity.records import HALF, Packed, Unlike, unlike
 from integrations.parity.snapshot import at_once
 
-ROWS_AT_ONCE = 300_000  # of one side that are held, packed
+ROWS_AT_ONCE = 700_000  # of one side that are held, packed: 15 MB
 JUDGED_AT_ONCE = 10_000  # of one side whose keys are held
 
 Records = dict[int, Packed]

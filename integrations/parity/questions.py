@@ -23,6 +23,7 @@ SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
+LARGE = 300_000  # rows of a table whose hashes are worth being compiled
 MOST_BITS = 1 << 20  # 128 kB in a statement
 MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
@@ -85,7 +86,8 @@ class Questions:
             sql.SQL(", ").join(columns), self.side.rows, self._and_chosen(part)
         )
         tracks = len(self.plan.tracks)
-        return Sums(dict(self.snapshot.rows(packed(fine, tracks), binary=True)), tracks)
+        large = self.plan.table(self.side.side).estimate > LARGE
+        return Sums(dict(self.snapshot.rows(packed(fine, tracks), binary=True, compiled=large)), tracks)
 
     def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
         """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
@@ -106,10 +108,10 @@ class Questions:
         if self.plan.tracks:
             row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
         question = sql.SQL(
-            "SELECT {} >> {}, string_agg(int8send({}) || int8send({}), ''::bytea), string_agg({}, ''::bytea)"
+            "SELECT {} >> {}, string_agg(int8send({}), ''::bytea), string_agg(int8send({}) || {}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
-            self.bucket, sql.Literal(SHELF), self._key_identity, row, self._place,
+            self.bucket, sql.Literal(SHELF), row, self._key_identity, self._place,
             self.side.rows, self._and_chosen(self.among(buckets)),
         )  # fmt: skip
         return {row[0]: Packed(*row[1:]) for row in self.snapshot.rows(question, binary=True)}
@@ -177,16 +179,16 @@ class Questions:
 
     def _listed(self, buckets: Sequence[int]) -> sql.Composable:
         """By a bit for each number between the first and the last, or by looking them up one by one."""
+        if self.buckets.how == "hash":  # has few numbers, of which each is one, and is dear to ask twice
+            shape = sql.SQL("get_bit({}, {}::int) = 1")
+            return shape.format(sql.Literal(_bits(buckets, 0, (1 << self.buckets.bits) - 1)), self.bucket)
         first, last = (buckets[0], buckets[-1]) if buckets else (0, 0)
         if last - first >= MOST_BITS:
             numbers = sql.Literal(list(buckets))
             return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(self.bucket, numbers)
-        bits = bytearray((last - first) // 8 + 1)
-        for number in (bucket - first for bucket in buckets):
-            bits[number // 8] |= 1 << number % 8
         return sql.SQL(
             "CASE WHEN {0} BETWEEN {1} AND {2} THEN get_bit({3}, ({0} - {1})::int) = 1 END"
-        ).format(self.bucket, sql.Literal(first), sql.Literal(last), sql.Literal(bytes(bits)))
+        ).format(self.bucket, sql.Literal(first), sql.Literal(last), sql.Literal(_bits(buckets, first, last)))
 
     def _within(self, low: int, high: int) -> sql.Composable:
         bits = self.buckets.bits
@@ -247,6 +249,14 @@ def _ranges(buckets: Iterable[int]) -> list[tuple[int, int]]:
         else:
             runs.append((bucket, bucket))
     return runs
+
+
+def _bits(numbers: Iterable[int], first: int, last: int) -> bytes:
+    """A bit for each number from the first to the last, set for these, as get_bit() counts them."""
+    bits = bytearray((last - first) // 8 + 1)
+    for number in numbers:
+        bits[(number - first) // 8] |= 1 << (number - first) % 8
+    return bytes(bits)
 
 
 def listed(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:

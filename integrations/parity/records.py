@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import struct
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-HALF = 8
-IDENTITY = struct.Struct("16s")  # hash of the key, hash of the row with its tokens
+HALF = 8  # bytes of a hash
 
 
 class Packed(NamedTuple):
-    """The rows of some buckets: their identities one after the other, and in the same order where they lie.
+    """The rows of some buckets: their hashes one after the other, and in the same order what else is known.
 
-    A place is a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing.
+    ``hashes`` has 8 bytes a row (of the row, with its key and tokens), ``rest`` the hash of its key and its
+    place: a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing.
     """
 
-    identities: bytes = b""
-    places: bytes = b""
+    hashes: bytes = b""
+    rest: bytes = b""
 
     def __len__(self) -> int:
-        return len(self.identities) // IDENTITY.size
+        return len(self.hashes) // HALF
 
-    def places_of(self, wanted: set[tuple[bytes]]) -> list[bytes]:
-        """Identity and place of the rows of these identities."""
-        size = len(self.places) // max(len(self), 1)
+    def numbers(self) -> array[int]:
+        """The hashes as numbers; which ones does not matter, so their bytes are not put in order."""
+        return array("q", self.hashes)
+
+    def records(self, places: Iterable[int]) -> list[bytes]:
+        """Hash of the key, hash of the row, and place of these rows."""
+        size = len(self.rest) // max(len(self), 1)
         return [
-            one[0] + self.places[number * size : (number + 1) * size]
-            for number, one in enumerate(IDENTITY.iter_unpack(self.identities))
-            if one in wanted
+            self.rest[n * size : n * size + HALF]
+            + self.hashes[n * HALF : (n + 1) * HALF]
+            + self.rest[n * size + HALF : (n + 1) * size]
+            for n in places
         ]
 
 
 @dataclass
 class Unlike:
-    """Rows that only one side has, each as identity and place; a changed row has one on each side."""
+    """Rows that only one side has, each as hash of key, hash of row, place; a changed row is on both."""
 
     source: list[bytes] = field(default_factory=list)
     target: list[bytes] = field(default_factory=list)
@@ -75,30 +80,35 @@ class Unlike:
 
 def unlike(source: Packed, target: Packed) -> Unlike:
     """What two sides do not have in common; the same row twice against once is one too many."""
-    ours, theirs = (set(IDENTITY.iter_unpack(side.identities)) for side in (source, target))
-    if len(ours) == len(source) and len(theirs) == len(target):
-        return Unlike(source.places_of(ours - theirs), target.places_of(theirs - ours))
-    return Unlike(_beyond(source, target), _beyond(target, source))
+    ours, theirs = source.numbers(), target.numbers()
+    here, there = set(ours), set(theirs)
+    if len(here) == len(ours) and len(there) == len(theirs):
+        both = here & there
+        return Unlike(
+            *(
+                side.records(n for n, one in enumerate(numbers) if one not in both)
+                for side, numbers in ((source, ours), (target, theirs))
+            )
+        )
+    return Unlike(_beyond(source, theirs), _beyond(target, ours))
 
 
 def _spread(record: bytes) -> int:
     return int.from_bytes(record[2:6])
 
 
-def _beyond(one: Packed, other: Packed) -> list[bytes]:
-    """Records of one side beyond those of the same identity on the other."""
-    spare = Counter(IDENTITY.iter_unpack(other.identities))
-    left = []
-    for record in one.places_of(set(IDENTITY.iter_unpack(one.identities))):
-        identity = (record[: IDENTITY.size],)
-        if spare[identity] > 0:
-            spare[identity] -= 1
+def _beyond(side: Packed, other: Iterable[int]) -> list[bytes]:
+    """Records of one side beyond those of the same hash on the other."""
+    spare, left = Counter(other), list[int]()
+    for number, one in enumerate(side.numbers()):
+        if spare[one] > 0:
+            spare[one] -= 1
         else:
-            left.append(record)
-    return left
+            left.append(number)
+    return side.records(left)
 
 
 def place(record: bytes) -> tuple[int, str]:
     """Where the row of a record lies: oid of its partition (0: there is but one table), and its ctid."""
-    table, line = record[IDENTITY.size : -6], record[-6:]
+    table, line = record[2 * HALF : -6], record[-6:]
     return int.from_bytes(table), f"({int.from_bytes(line[:4])},{int.from_bytes(line[4:])})"

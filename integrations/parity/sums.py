@@ -95,9 +95,9 @@ class Sums(Mapping[int, Sum]):
             here, there = self.shelves.get(place, NOTHING), other.shelves.get(place, NOTHING)
             if here == there:
                 continue
-            same = self._records(here) & other._records(there)
-            ours = dict(self._unpacked(b"".join(self._records(here) - same)))
-            theirs = dict(other._unpacked(b"".join(other._records(there) - same)))
+            mine, others = self._records(here), other._records(there)
+            ours = dict(self._unpacked(b"".join(mine - others)))
+            theirs = dict(other._unpacked(b"".join(others - mine)))
             for low in sorted(ours.keys() | theirs.keys()):
                 yield place << SHELF | low, ours.get(low), theirs.get(low)
 

@@ -8,8 +8,8 @@ Row = tuple[int, int, int]  # number of the key, of the content, of the line whe
 
 
 def packed(*rows: Row) -> Packed:
-    identities = b"".join(key.to_bytes(8) + content.to_bytes(8) for key, content, _ in rows)
-    return Packed(identities, b"".join(ctid(line) for _, _, line in rows))
+    hashes = b"".join(content.to_bytes(8) for _, content, _ in rows)
+    return Packed(hashes, b"".join(key.to_bytes(8) + ctid(line) for key, _, line in rows))
 
 
 def ctid(line: int) -> bytes:
