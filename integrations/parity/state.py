@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from integrations.parity.refusals import refusal
 from integrations.parity.snapshot import Snapshot
 
 #: Labels of an enum and members of a composite type decide how a value is written; they change without
@@ -93,7 +94,7 @@ def read_state(snapshot: Snapshot) -> State | str:
         with snapshot.attempt():
             return State(*snapshot.rows(sql.SQL(ORIGIN))[0])
     except psycopg.Error as error:
-        return f"the server does not tell its identity: {error.diag.message_primary}"
+        return f"the server does not tell its identity: {refusal(error)}"
 
 
 def read_files(snapshot: Snapshot) -> dict[tuple[str, str], str]:
