@@ -107,4 +107,11 @@ def _shown(answer: Answer | str, other: Answer | str) -> Answer | None:
     if isinstance(answer, str):
         return None
     rows = answer if isinstance(other, str) else sorted(answer, key=lambda row: row in other)
-    return [[value if value is None else value[:LONGEST] for value in row] for row in rows[:SHOWN]]
+    return [[_shortened(value) for value in row] for row in rows[:SHOWN]]
+
+
+def _shortened(value: str | None) -> str | None:
+    """What is cut says so: two values that differ further on would look alike."""
+    if value is None or len(value) <= LONGEST:
+        return value
+    return f"{value[:LONGEST]}… ({len(value)} characters)"
