@@ -65,13 +65,13 @@ def structure(facts: Mapping[str, Any] | None) -> list[Group]:
 
 
 @register.filter
-def answer(rows: Any) -> str:
-    """What one side answered to a rule in SQL: one row a line."""
+def answer(rows: Any) -> list[str]:
+    """What one side answered to a rule in SQL: a line for each row."""
     if rows is None:
-        return "no answer"
+        return ["no answer"]
     if not isinstance(rows, list):
-        return str(rows)
-    return "\n".join(_row(row) for row in rows) or "no rows"
+        return [str(rows)]
+    return [_row(row) for row in rows] or ["no rows"]
 
 
 def _row(row: Any) -> str:

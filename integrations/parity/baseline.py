@@ -19,6 +19,7 @@ from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_
 from integrations.parity.progress import Meter
 from integrations.parity.questions import Questions
 from integrations.parity.reading import Reader
+from integrations.parity.refusals import why_unread
 from integrations.parity.result import digest_of
 from integrations.parity.sizes import pages_of
 from integrations.parity.snapshot import Snapshot
@@ -176,7 +177,7 @@ def _keep(snapshot: Snapshot, plan: TablePlan, reader: Reader, meter: Meter) -> 
 
 def _failed(plan: TablePlan, meter: Meter, error: psycopg.Error) -> KeptTable:
     meter.tell("failed")
-    return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), str(error))
+    return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), why_unread(error))
 
 
 def write(fingerprint: Fingerprint, path: Path) -> str:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import postgres, sql
 from psycopg.pq.abc import PGresult
 
+from integrations.parity.refusals import refusal
 from integrations.parity.snapshot import Snapshot
 
 MOST = 100  # rows of an answer that are compared; a rule is a question, not a dump
@@ -62,7 +63,7 @@ def ask_check(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
         with snapshot.attempt():
             found = snapshot.connection.execute(question, prepare=True).pgresult
     except psycopg.Error as error:
-        return error.diag.message_primary or str(error)
+        return refusal(error)
     assert found is not None
     if found.ntuples > MOST:
         return f"it answers more than {MOST} rows: let it count or group"
@@ -106,4 +107,11 @@ def _shown(answer: Answer | str, other: Answer | str) -> Answer | None:
     if isinstance(answer, str):
         return None
     rows = answer if isinstance(other, str) else sorted(answer, key=lambda row: row in other)
-    return [[value if value is None else value[:LONGEST] for value in row] for row in rows[:SHOWN]]
+    return [[_shortened(value) for value in row] for row in rows[:SHOWN]]
+
+
+def _shortened(value: str | None) -> str | None:
+    """What is cut says so: two values that differ further on would look alike."""
+    if value is None or len(value) <= LONGEST:
+        return value
+    return f"{value[:LONGEST]}… ({len(value)} characters)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -22,6 +22,8 @@ from integrations.parity.look import Look, Looked
 from integrations.parity.options import Options
 from integrations.parity.passes import FullPass
 from integrations.parity.plan import TablePlan, make_plans
+from integrations.parity.questions import Hashed, Key
+from integrations.parity.refusals import refusal
 from integrations.parity.repair import repair
 from integrations.parity.result import EXAMPLES, Example, Result, digest_of
 from integrations.parity.sizes import pages_of
@@ -58,6 +60,9 @@ def compare_before(
         return Comparison(first, second, before, options, watch or Watch()).run()
 
 
+Hashes = Mapping[Key, list[Hashed]]  # of the rows that differ, as they are now
+
+UNNAMED = "not all rows that differ could be named"
 TOLD_AT_ONCE = 1000  # rows that differ whose values are asked for with one question
 
 
@@ -76,7 +81,18 @@ class Comparison:
         self.tour = Tour(self.look, self._finish)
 
     def run(self) -> Result:
-        """Everything, in order; the digest of the result is of what is found at its end."""
+        """Everything, in order; the digest of the result is of what is found at its end.
+
+        Raises `Problem` when that fails as a whole.
+        """
+        try:
+            return self._run()
+        except psycopg.Error as error:
+            raise Problem(
+                f"The comparison could not go on: {refusal(error)}.", next="See to that, then compare again."
+            ) from None
+
+    def _run(self) -> Result:
         started = time.monotonic()
         self._require_sides_of_a_sample()
         recode = self._must_recode()
@@ -193,7 +209,11 @@ class Comparison:
             return
         assert one.source is not None
         assert one.target is not None
-        before, after = one.source.rows_at(one.tally.keys), one.target.rows_at(one.tally.keys)
+        with self._noting(one, "the rows that differ could not be asked again"):
+            before, after = one.source.rows_at(one.tally.keys), one.target.rows_at(one.tally.keys)
+            self._settled(one, before, after)
+
+    def _settled(self, one: Looked, before: Hashes, after: Hashes) -> None:
         now = Tally(new_rows=one.tally.new_rows, rules=one.tally.rules)
         for key in one.tally.keys:
             judge(one.plan, key, before[key], after[key], now, self.look.extra_declared(one.plan))
@@ -208,7 +228,7 @@ class Comparison:
         if tally.new_rows and (rule := self.declared.find("new_rows", one.plan.label)):
             result.declared_by[rule.words] = tally.new_rows
         result.declared = sum(result.declared_by.values())
-        with self._naming(one):
+        with self._noting(one, UNNAMED):
             result.examples = next(self._shown(one, EXAMPLES), [])
             result.repair = repair(self.target, one.plan, result.examples) if result.examples else []
         result.by_column = dict(
@@ -217,22 +237,21 @@ class Comparison:
         facts = replace(result, seconds=0, examples=[], pages=0, notes=[], repair=[]).as_facts()
         result.digest = digest_of(facts)
         if wants_rows(self.watch) and (one.asked_again or not self.options.settle):
-            with self._naming(one):
+            with self._noting(one, UNNAMED):
                 for examples in self._shown(one, TOLD_AT_ONCE):
                     for example in examples:
                         self.watch.difference(one.plan.label, example)
 
     @contextmanager
-    def _naming(self, one: Looked) -> Iterator[None]:
-        """Where rows cannot be asked for their values, their counts stand, and a note says why."""
+    def _noting(self, one: Looked, what: str) -> Iterator[None]:
+        """Where rows cannot be asked for more, what was counted of them stands, and a note says why."""
         try:
             with ExitStack() as savepoints:
                 for snapshot in filter(None, (self.source, self.target)):
                     savepoints.enter_context(snapshot.attempt())
                 yield
         except psycopg.Error as error:
-            why = error.diag.message_primary or str(error)
-            note = f"not all rows that differ could be named: {why}"
+            note = f"{what}: {refusal(error)}"
             one.result.notes += [note] if note not in one.result.notes else []
 
     def _shown(self, one: Looked, at_once: int) -> Iterator[list[Example]]:

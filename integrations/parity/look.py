@@ -19,6 +19,7 @@ from integrations.parity.plan import TablePlan
 from integrations.parity.progress import Meter
 from integrations.parity.questions import OF_NULL, Questions
 from integrations.parity.reading import Exceeded, Reader
+from integrations.parity.refusals import why_unread
 from integrations.parity.result import TableResult, digest_of
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.sums import Sum, Sums
@@ -70,9 +71,9 @@ class Look:
         except psycopg.DataError as error:
             if (less := plan.without_json()) is not None:
                 return self.look(less, meter.again())
-            one.result.unsound.append(_reason(error))
+            one.result.unsound.append(why_unread(error))
         except psycopg.Error as error:
-            one.result.unsound.append(_reason(error))
+            one.result.unsound.append(why_unread(error))
         except Exceeded as bound:
             one.result.partial = f"not read, or not to its end: {bound}"
             one.result.unsound.append(one.result.partial)
@@ -182,25 +183,3 @@ def _place(plan: TablePlan, kept: KeptTable, bucket: int) -> str:
     if kept.buckets.how == "range" and bucket != OF_NULL:
         return f"{plan.key[0]} {bucket << bits} to {(bucket + 1 << bits) - 1}"
     return f"part {bucket} of {1 << bits} by hash of the key"
-
-
-def _reason(error: psycopg.Error) -> str:
-    known = next(
-        (words for kind, words in REASONS.items() if isinstance(error, kind)), "it could not be read: {}"
-    )
-    return known.format(error.diag.message_primary or error)
-
-
-#: the first that fits
-REASONS: dict[type[psycopg.Error], str] = {
-    psycopg.errors.InsufficientPrivilege: "it could not be read: {}; grant SELECT to the role that compares",
-    psycopg.errors.LockNotAvailable: "it could not be read: another session"
-    " holds a lock on it (a migration?)",
-    psycopg.errors.UndefinedColumn: "it changed while the comparison ran: {}; compare again",
-    psycopg.errors.UndefinedTable: "it changed while the comparison ran: {}; compare again",
-    psycopg.errors.SnapshotTooOld: "its rows of then are gone: {}; raise old_snapshot_threshold there, or"
-    " compare at a quieter time",
-    psycopg.errors.SerializationFailure: "the standby gave way to its primary: {}; raise"
-    " max_standby_streaming_delay there, or compare with the primary",
-    psycopg.errors.QueryCanceled: "it was stopped: {}; where it was too slow, allow statements more time",
-}

@@ -14,6 +14,9 @@ from integrations.parity.personal import MASK
 CSS = Path(__file__).with_suffix(".css")
 CLOSELY = 500  # rows of a table that are marked word by word; of more only from first to last difference
 PATHS = 20  # paths named of one JSON value
+CUT = (
+    "Of the answers only the first rows are shown, those before all others that the other side does not have."
+)
 KINDS = {"changed": "changed", "missing": "missing in the target", "extra": "only in the target"}
 
 Facts = Mapping[str, Any]
@@ -112,6 +115,7 @@ def _rules(title: str, rules: Sequence[Facts]) -> Iterator[Html]:
         word = tag("span", "✓ the same" if equal else "✗ not the same", class_="good" if equal else "bad")
         said = [tag("p", one["reason"])] if one.get("reason") else []
         said += [tag("pre", one["sql"])] if one.get("sql") else []
+        said += [tag("p", CUT, class_="muted")] if one.get("cut") else []
         yield tag(
             "details", tag("summary", word, ": ", wording.name(one)), *said, _answers(one), open=not equal
         )

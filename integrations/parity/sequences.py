@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from integrations.parity.refusals import refusal
 from integrations.parity.snapshot import Snapshot
 
 #: sequences that a column owns (serial, identity) or takes its default from
@@ -66,7 +67,7 @@ def sequences_behind(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> list[
             with snapshot.attempt():
                 upcoming, highest = snapshot.rows(question)[0]
         except psycopg.Error as error:
-            found.append(Behind(*labels, None, None, error.diag.message_primary or str(error)))
+            found.append(Behind(*labels, None, None, refusal(error)))
             continue
         if highest is not None and upcoming <= highest:
             found.append(Behind(*labels, upcoming, highest))

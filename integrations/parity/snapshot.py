@@ -67,6 +67,19 @@ class Server:
         return cls(opened, label)
 
 
+class GaveWay(Unreachable):
+    """A hot standby ended the snapshot, which stood in the way of what its primary had done."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The standby {address} ended the snapshot that was compared, to keep up with its primary.",
+            means="The primary removed row versions, or locked tables, that the snapshot still needed"
+            " (recovery conflict, SQLSTATE 40001); what was being read has no result.",
+            next="Compare with the primary; or, on the standby, raise max_standby_streaming_delay (and"
+            " max_standby_archive_delay) to the length of a comparison, or turn hot_standby_feedback on.",
+        )
+
+
 class Snapshot:
     """A REPEATABLE READ, READ ONLY transaction; nothing that goes through it can write.
 
@@ -139,14 +152,12 @@ class Snapshot:
         Raises `Unreachable` when there is none to be had.
         """
         self.exported = ""
-        if self.connection.closed:
-            self._open()
-            return
-        try:
+        with suppress(psycopg.OperationalError):  # lost while nobody asked anything, which is no matter now
             self.connection.execute("rollback")
             self._begin()
-        except psycopg.OperationalError as error:
-            raise self._lost(error) from None
+            return
+        self.connection.close()
+        self._open()
 
     def rows(self, query: sql.Composable, *, binary: bool = False, compiled: bool = False) -> list[Row]:
         """All rows of the answer. Queries carry no parameters: values are in them as literals.
@@ -196,6 +207,8 @@ class Snapshot:
             self.connection.cancel_safe(timeout=3)
 
     def _lost(self, error: psycopg.Error) -> Exception:
+        if isinstance(error, psycopg.errors.SerializationFailure):  # who only reads meets it on standbys only
+            return GaveWay(self.server.address)
         if not self.connection.closed:
             return error  # a timeout or a cancelled statement: the caller knows which table it was
         return Unreachable(

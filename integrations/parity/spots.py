@@ -11,6 +11,7 @@ from psycopg import sql
 
 from integrations.parity.plan import Cell, TablePlan
 from integrations.parity.questions import listed, shown
+from integrations.parity.refusals import refusal
 from integrations.parity.rowhash import Side
 from integrations.parity.snapshot import Snapshot
 
@@ -66,7 +67,7 @@ def ask_spot(snapshot: Snapshot, side: str, plan: TablePlan | None, spot: Spot) 
                 _question(Side(plan, side), [cells[name] for name in spot.key], wanted, spot)
             )
     except psycopg.Error as error:
-        return error.diag.message_primary or str(error)
+        return refusal(error)
     if len(rows) > 1:
         return f"more than one row of {spot.table} has this key"
     if not rows:

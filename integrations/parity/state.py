@@ -9,13 +9,17 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from integrations.parity.refusals import refusal
 from integrations.parity.snapshot import Snapshot
 
 #: Labels of an enum and members of a composite type decide how a value is written; they change without
-#: a row being touched. A restart may hide that an older copy of the files was put in place.
+#: a row being touched. A restart may hide that an older copy of the files was put in place. The timeline
+#: is that of what is written now: the last checkpoint may be of before a promotion, for minutes.
 ORIGIN = """
 select (select system_identifier from pg_control_system())::text,
-       (select timeline_id from pg_control_checkpoint())::text || ' ' || pg_is_in_recovery(),
+       case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
+            else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+       end::text || ' ' || pg_is_in_recovery(),
        (select oid from pg_database where datname = current_database())::text,
        pg_postmaster_start_time()::text, current_setting('server_version'),
        md5(concat((select string_agg(concat_ws(' ', enumtypid, enumsortorder, enumlabel), ',' order by oid)
@@ -93,7 +97,7 @@ def read_state(snapshot: Snapshot) -> State | str:
         with snapshot.attempt():
             return State(*snapshot.rows(sql.SQL(ORIGIN))[0])
     except psycopg.Error as error:
-        return f"the server does not tell its identity: {error.diag.message_primary}"
+        return f"the server does not tell its identity: {refusal(error)}"
 
 
 def read_files(snapshot: Snapshot) -> dict[tuple[str, str], str]:

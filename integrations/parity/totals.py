@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from integrations.parity.refusals import refusal
 from integrations.parity.snapshot import Snapshot
 from integrations.parity.tables import Table
 
@@ -67,7 +68,7 @@ def ask_total(snapshot: Snapshot, tables: Iterable[Table], total: Total) -> Grou
         with snapshot.attempt():
             return {tuple(group): (rows, amount) for group, rows, amount in snapshot.rows(question)}
     except psycopg.Error as error:
-        return error.diag.message_primary or str(error)
+        return refusal(error)
 
 
 def compare_total(total: Total, source: Groups | str, target: Groups | str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from integrations.parity.look import Look, Looked
 from integrations.parity.plan import TablePlan
 from integrations.parity.progress import Meter
 from integrations.parity.result import TableResult
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.snapshot import GaveWay, Snapshot
 from integrations.parity.watch import TableProgress
 
 MOST_LOSSES = 3  # in one comparison
@@ -74,7 +74,8 @@ class Tour:
         self.look.reader.let_go()
         self.watch.log(f"{lost} Trying to go on in a new snapshot.")
         if self.losses > MOST_LOSSES:
-            self.gone = f"{lost} It was the {self.losses}th time, and one side may be in trouble"
+            trouble = "" if isinstance(lost, GaveWay) else ", and one side may be in trouble"
+            self.gone = f"{lost} It was the {self.losses}th time{trouble}"
             return
         until = time.monotonic() + self.patience
         while True:
@@ -92,7 +93,12 @@ class Tour:
             else:
                 moment = sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')')
                 taken = self.snapshots[-1].value(moment)
-                self.note = f"read in another snapshot, taken at {taken} after a connection was lost"
+                why = (
+                    "a standby gave way to its primary"
+                    if isinstance(lost, GaveWay)
+                    else "a connection was lost"
+                )
+                self.note = f"read in another snapshot, taken at {taken} after {why}"
                 return
 
 

@@ -13,6 +13,7 @@ from checklists.executor.announcer import Announcer
 from checklists.executor.comparing import Comparing
 from checklists.models import Attempt, Cutover
 from checklists.states import AttemptStatus
+from integrations.parity.checks import SqlRule, compare_check
 from integrations.parity.result import Result, TableResult
 from integrations.redact import Redactor
 from tests.browser.test_inner_pages import tab_to
@@ -39,7 +40,11 @@ def finished(cutover: Cutover) -> Attempt:
         "totals": [{"table": "gifts", "sum": "amount", "by": ["currency"], "equal": False, "reason": "",
                     "groups": [{"group": ["GHS"], "source": [3, "10.50"], "target": [3, "10.51"]}]}],
     }  # fmt: skip
-    beside |= {**BESIDE, "structure_judged": True}
+    many = [[f"{number} {'x' * 90}"] for number in range(30)]
+    long = compare_check(
+        SqlRule("long", f"SELECT id FROM members WHERE {' AND '.join(['id > 0'] * 20)}"), many, []
+    )
+    beside |= {**BESIDE, "structure_judged": True, "checks": [*BESIDE["checks"], long]}
     result = TableResult("members", 9_000, 8_960, changed=80, missing=40, digest="b" * 64)
     told = {"repair": ["UPDATE members SET bio = 'x' WHERE id = 1;"], "by_column": {"email": 80, "bio": 40}}
     made = compared(cutover, TableResult("gifts", 5, 5), result, told=told, **beside)

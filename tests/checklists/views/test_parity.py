@@ -15,6 +15,7 @@ from django.urls import reverse
 from checklists.executor.projection import PROJECTIONS
 from checklists.models import Attempt, Cutover
 from checklists.states import AttemptStatus
+from integrations.parity.checks import Answer, SqlRule, compare_check
 from integrations.parity.result import Example, Result, TableResult
 from tests.checklists.histories import ended, make_cutover, person
 
@@ -144,6 +145,7 @@ def test_a_comparison_answers_first_and_shows_what_differs_first(browser_of, cut
     assert "Declared differences, by rule null is default: members.bio 41 892" in page
 
 
+ROWS_OF_RULE: Answer = [[f"member {number} "] for number in range(30)]
 BESIDE: dict[str, Any] = {
     "checks": [
         {"name": "paid", "sql": "SELECT 1", "equal": False, "source": [["GHS", "3"]],
@@ -187,6 +189,25 @@ def test_rules_named_rows_structure_and_cost_are_shown(browser_of, cutover) -> N
     answer = browser_of("ama").get(whole(told))
     assert "Told, and not judged" in words_of(answer)
     assert "is-different" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (ROWS_OF_RULE, "Only the first rows are shown; both sides have the same ones after them, too."),
+        (
+            ROWS_OF_RULE[1:],
+            "The answers are long: each begins with the rows that the other side does not have",
+        ),
+    ],
+)
+def test_a_long_answer_to_a_rule_says_before_it_what_is_left_out(browser_of, cutover, after, words) -> None:
+    rule = compare_check(SqlRule("members", "SELECT id FROM members"), ROWS_OF_RULE, after)
+    attempt = compared(cutover, EQUAL, checks=[rule])
+    page = words_of(browser_of("ama").get(whole(attempt)))
+    assert words in page
+    assert page.index(words) < page.index("member 0 ")
+    assert "member 20 " not in page
 
 
 def test_who_only_watches_sees_whether_rules_and_named_rows_agree_and_not_the_values(

@@ -15,7 +15,7 @@ Rows = list[tuple[Key, Row]]
 #: type → values as PostgreSQL reads them, of which no two mean the same; those that weak hashes
 #: confuse are neighbours
 VALUES: dict[str, list[str]] = {
-    "text": ["", " ", "a", "A", "a ", "NULL", "é", "e\u0301", "\\N", "a\tb", "x" * 3000],
+    "text": ["", " ", "a", "A", "a ", "b", "ab", "ba", "NULL", "é", "e\u0301", "\\N", "a\tb", "x" * 3000],
     "varchar(9)": ["", " ", "a", "A", "null", "ß"],
     "char(4)": ["", "a", "A", "a b", "ab"],
     "citext": ["", "a", "A", "é"],
@@ -146,8 +146,10 @@ def make(chance: random.Random, number: int) -> Made:
         types = (*types, types[0])
     alike = chance.random() < 0.4
     other = tuple(ALIKE.get(one, one) if alike and one not in NOT_ALIKE else one for one in types)
-    numbers = chance.sample(range(chance.choice([40, 3000])), chance.randint(0, 30))
+    numbers = chance.sample(range(-(most := chance.choice([20, 3000])), most), chance.randint(0, 30))
     before = [(KEYS[key][1](n), tuple(_value(chance, kind) for kind in types)) for n in numbers]
+    if key == "none" and before:  # the same row some times over, of which one may go
+        before += chance.choices(before, k=chance.randint(0, 3))
     after = list(before)
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         _edit(chance, key, types, after)
@@ -161,13 +163,14 @@ def _value(chance: random.Random, kind: str) -> Value:
     return None if chance.random() < 0.2 else chance.choice(VALUES[kind])
 
 
+ANYWHERE = (-5000, 5000)  # between the keys that are there, and beyond them
 EDITS = ("cell", "neighbour", "rows", "columns", "cancel", "delete", "insert", "move", "double")
 
 
 def _edit(chance: random.Random, key: str, types: Sequence[str], rows: Rows) -> None:
     edit = chance.choice(EDITS)
     if edit == "insert" or not rows:
-        _insert(key, rows, chance.randint(4000, 5000), tuple(_value(chance, kind) for kind in types))
+        _insert(key, rows, chance.randint(*ANYWHERE), tuple(_value(chance, kind) for kind in types))
         return
     one, other, column = (
         chance.randrange(len(rows)),
@@ -184,7 +187,7 @@ def _edit(chance: random.Random, key: str, types: Sequence[str], rows: Rows) -> 
     elif edit == "delete":
         del rows[one]
     elif edit == "move":
-        _insert(key, rows, chance.randint(5001, 6000), rows.pop(one)[1])
+        _insert(key, rows, chance.randint(*ANYWHERE), rows.pop(one)[1])
     elif edit == "double" and key == "none":
         rows.append(rows[one])
     else:

@@ -54,6 +54,14 @@ def test_values_that_changed_places_are_seen(pair: Pair) -> None:
     assert keys(pair) == [("changed", (str(n),)) for n in (1, 2, 3, 4)]
 
 
+def test_a_letter_that_moves_into_the_next_column_is_seen(pair: Pair) -> None:
+    """Written one after the other, the values of both rows are the same."""
+    pair.both("create table t (id int primary key, a text, b text, c text)")
+    pair.source.run("insert into t values (1, 'ab', '', 'c'), (2, 'a|b', 'c', null)")
+    pair.target.run("insert into t values (1, 'a', 'b', 'c'), (2, 'a', 'b|c', null)")
+    assert [list(row.columns) for row in pair.table("t").examples] == [["a", "b"], ["a", "b"]]
+
+
 def test_two_booleans_that_flip_against_each_other_are_seen(pair: Pair) -> None:
     pair.both("create table t (id int primary key, a boolean, b boolean)",
               "insert into t select i, i % 2 = 0, i % 3 = 0 from generate_series(1, 200) i")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Many rows that differ are counted exactly, and keys of every kind fall into buckets of a bounded number."""
+"""Many rows that differ, or one in a million, are counted exactly, and keys of every kind in few buckets."""
 
 from __future__ import annotations
 
@@ -124,3 +124,16 @@ def test_rows_of_partitions_are_found_in_the_partition_where_they_lie(pair: Pair
     assert (table.changed, table.missing, table.extra) == (600, 30, 0)
     changed = [one for one in table.examples if one.kind == "changed"]
     assert all(one.columns == {"v": ["v", "x"]} and int(one.key["id"] or 0) % 5 == 0 for one in changed)
+
+
+@pytest.mark.slow
+def test_one_bit_in_one_row_of_a_million_is_found(pair: Pair) -> None:
+    pair.both(
+        "create table t as select i as id, decode(md5(i::text), 'hex') as v"
+        " from generate_series(1, 1000000) i",
+        "alter table t add primary key (id)",
+    )
+    pair.target.run("update t set v = set_bit(v, 77, 1 - get_bit(v, 77)) where id = 654321")
+    table = pair.table("t")
+    assert (table.changed, table.missing, table.extra) == (1, 0, 0)
+    assert table.examples[0].key == {"id": "654321"}

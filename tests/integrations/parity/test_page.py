@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from integrations.parity.__main__ import DIFFERENT, main
-from integrations.parity.page import page
+from integrations.parity.checks import Answer, SqlRule, compare_check
+from integrations.parity.page import CUT, page
 from integrations.parity.personal import Personal
 from integrations.parity.report import facts_of
 from integrations.parity.result import Example, Result, TableResult
@@ -46,8 +47,8 @@ class Reader(HTMLParser):
             self.marks.append(data)
 
 
-def written(*tables: TableResult) -> str:
-    result = Result("live", {"address": "old"}, {"address": "new"}, tables=list(tables))
+def written(*tables: TableResult, **more: Any) -> str:
+    result = Result("live", {"address": "old"}, {"address": "new"}, tables=list(tables), **more)
     return page(facts_of(result, {}, Personal(), 100))
 
 
@@ -93,6 +94,14 @@ def test_a_row_that_one_side_lacks_says_so() -> None:
     assert ">empty text<" in text
     assert "A row without a key" in text
     assert not Reader(text).marks
+
+
+def test_a_long_answer_to_a_rule_says_that_it_is_not_all() -> None:
+    rows: Answer = [[str(number)] for number in range(30)]
+    long = compare_check(SqlRule("members", "SELECT id FROM members"), rows, rows)
+    short = compare_check(SqlRule("members", "SELECT id FROM members"), rows[:3], rows[:3])
+    told = [written(TableResult("t"), checks=[one]).count(CUT) for one in (long, short)]
+    assert told == [1, 0]
 
 
 @pytest.mark.slow

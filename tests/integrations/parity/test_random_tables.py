@@ -115,5 +115,9 @@ def test_every_kind_of_key_and_every_type_comes_about() -> None:
     tables = [make(chance, number) for number in range(200)]
     assert {table.key for table in tables} == set(KEYS)
     assert {kind for table in tables for kind in table.types} == set(VALUES)
+    keys = [table for table in tables if table.key == "integer"]
+    assert {int(key[0] or 0) < 0 for table in keys for key, _ in table.before} == {True, False}
+    without = [table for table in tables if table.key == "none"]
+    assert any(len(set(table.before)) < len(table.before) and any(table.expected) for table in without)
     assert sum(table.expected != (0, 0, 0) for table in tables) > 100
     assert sum(table.expected == (0, 0, 0) for table in tables) > 20

@@ -1,0 +1,148 @@
+"""A kept pass holds for one history of a server: after a restore to a point, or a failover, it is refused.
+
+With real servers: base backups, archived WAL, a standby that is promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cutover.embedded import Postgres
+from integrations.errors import Problem
+from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
+from integrations.parity.compare import Options, compare_live
+from integrations.parity.kept_pass import read_pass
+from integrations.parity.recheck import keep_pass, recheck
+from tests.integrations.parity.conftest import Database, only
+from tests.integrations.parity.replicas import Family, ask, family, wait_until
+
+TABLE = (
+    "create table t (id int primary key, v text)",
+    "insert into t select i, 'v' || i from generate_series(1, 5000) i",
+)
+ANOTHER_WAY = "does not hold for the target any more: its history took another way"
+
+
+@pytest.fixture
+def related() -> Iterator[Family]:
+    with family() as made:
+        database_of(made.primary).run(*TABLE)
+        yield made
+
+
+@pytest.fixture
+def source(new_database: Callable[[], str]) -> Database:
+    """The other side, on a server of its own, with the same rows."""
+    made = Database(new_database())
+    made.run(*TABLE)
+    return made
+
+
+def database_of(server: Postgres) -> Database:
+    return Database(server.url())
+
+
+def kept(source: Database, target: Postgres, file: Path) -> Path:
+    result, _ = keep_pass(source.server, database_of(target).server, file, Options())
+    assert result.equal, result.summary
+    return file
+
+
+def promote(standby: Postgres) -> None:
+    assert ask(standby, "select pg_promote()")
+
+
+def test_a_restore_to_a_point_in_time_voids_the_pass(
+    related: Family, source: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pass saw row 7 mended; the restored server, at the same address, has it as before."""
+    target = database_of(related.primary)
+    target.run("update t set v = 'old' where id = 7")
+    restored = related.to_be_restored("before the mend")
+    related.mark("before the mend")
+    target.run("update t set v = 'v7' where id = 7")
+    file = kept(source, related.primary, tmp_path / "pass")
+    related.primary.stop()
+    restored.start()
+    wait_until(lambda: not ask(restored, "select pg_is_in_recovery()"))
+
+    with pytest.raises(Problem, match=ANOTHER_WAY) as refused:
+        recheck(source.server, target.server, file, Options())
+    assert refused.value.next == "Compare in full, and keep that pass."
+    assert main([source.url, target.url, "--recheck", str(file)]) == COULD_NOT
+    assert "(a new timeline, or a standby was promoted)" in capsys.readouterr().err
+
+    result, _ = keep_pass(source.server, target.server, file, Options())
+    assert [row.key for row in only(result, "t").examples] == [{"id": "7"}]
+    target.run("update t set v = 'v7' where id = 7")
+    again = only(recheck(source.server, target.server, file, Options()), "t")
+    assert (again.mode, again.equal) == ("recheck", True)
+
+
+def test_a_failover_to_a_standby_voids_the_pass(related: Family, source: Database, tmp_path: Path) -> None:
+    """What the primary had acknowledged, and the standby had not got, is lost; but the pass saw it."""
+    standby = related.standby()
+    standby.stop()
+    for side in (source, database_of(related.primary)):
+        side.run("update t set v = 'late' where id = 9")
+    file = kept(source, related.primary, tmp_path / "pass")
+    related.primary.stop()
+    promote(standby.start())
+    target = database_of(standby)
+    with pytest.raises(Problem, match=ANOTHER_WAY):
+        recheck(source.server, target.server, file, Options())
+    assert main([source.url, target.url, "--quiet"]) == DIFFERENT
+    target.run("update t set v = 'late' where id = 9")
+    assert main([source.url, target.url, "--quiet"]) == EQUAL
+
+
+def test_a_pass_over_a_standby_holds_until_it_is_promoted(
+    related: Family, source: Database, tmp_path: Path
+) -> None:
+    standby, primary = related.standby(), database_of(related.primary)
+    target = database_of(standby)
+    assert compare_live(source.server, target.server, Options(workers=2)).equal
+    file = kept(source, standby, tmp_path / "pass")
+
+    primary.run("update t set v = 'x' where id = 11", "delete from t where id = 12", "vacuum (freeze) t")
+    related.wait_for_replay(standby)
+    table = only(recheck(source.server, target.server, file, Options()), "t")
+    assert (table.changed, table.missing, table.extra, table.mode) == (1, 1, 0, "recheck")
+
+    promote(standby)
+    with pytest.raises(Problem, match=ANOTHER_WAY):
+        recheck(source.server, target.server, file, Options())
+
+
+def test_a_transaction_that_began_on_the_primary_before_the_pass_is_found_on_the_standby(
+    related: Family, source: Database, tmp_path: Path
+) -> None:
+    standby = related.standby()
+    with psycopg.connect(related.primary.url()) as early:
+        early.execute("update t set v = 'early' where id = 13")
+        database_of(related.primary).run("create table moves_the_counter_on ()")
+        related.wait_for_replay(standby)
+        keep_pass(source.server, database_of(standby).server, tmp_path / "pass", Options())
+    related.wait_for_replay(standby)
+    again = only(recheck(source.server, database_of(standby).server, tmp_path / "pass", Options()), "t")
+    assert (again.changed, again.mode) == (1, "recheck")
+
+
+def test_a_pass_of_right_after_a_promotion_outlives_the_next_checkpoint(
+    related: Family, source: Database, tmp_path: Path
+) -> None:
+    """The control file knows the new timeline only from that on: minutes later, with much to write."""
+    standby = related.standby()
+    for side in (source, database_of(related.primary)):
+        side.run("update t set v = repeat('x', 2000)")
+    related.wait_for_replay(standby)
+    promote(standby)
+    file = kept(source, standby, tmp_path / "pass")
+    assert read_pass(file).target.timeline == "2 false"
+    database_of(standby).run("checkpoint")
+    result = recheck(source.server, database_of(standby).server, file, Options())
+    assert (result.equal, only(result, "t").mode) == (True, "recheck")

@@ -1,0 +1,132 @@
+"""What is told of a server's error holds no value of a row, and still says what went wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from integrations.errors import Problem
+from integrations.parity import baseline
+from integrations.parity.__main__ import COULD_NOT, main
+from integrations.parity.checks import SqlRule
+from integrations.parity.compare import Options, compare_live
+from integrations.parity.refusals import refusal
+from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.totals import Total
+from tests.integrations.parity.conftest import Pair
+
+SECRET = 'Ada "Byron", 77'
+MADE = (
+    "create type mood as enum ('sad', 'ok')",
+    "create table t (id int primary key, v text)",
+    f"insert into t values (1, '{SECRET}')",
+    """create function complain(text) returns int language plpgsql immutable as
+         'begin raise exception ''no such member: %'', $1; end'""",
+)
+
+#: question about the table's row → what is told of the error it ends with
+TOLD = {
+    "select v::int from t": "invalid input syntax for type integer: … (SQLSTATE 22P02)",
+    "select v::mood from t": "invalid input value for enum mood: … (SQLSTATE 22P02)",
+    "select v::timestamp from t": "invalid input syntax for type timestamp: … (SQLSTATE 22007)",
+    "select v::int[] from t": "malformed array literal: … (SQLSTATE 22P02)",
+    "select v::jsonb from t": "invalid input syntax for type json",
+    "select to_date(v, 'YYYY') from t": "invalid value … (SQLSTATE 22007)",
+    "select timezone(v, now()) from t": "time zone … not recognized (SQLSTATE 22023)",
+    "select v::regclass from t": "invalid name syntax",
+    "select regexp_replace(v, '.*', 'Ada')::regclass from t": "relation … does not exist (SQLSTATE 42P01)",
+    "select chr(id * 77777777) from t": "requested character too large for encoding: … (SQLSTATE 54000)",
+    "select left(v, id)::varchar(3)::int8 from t": "invalid input syntax for type bigint: … (SQLSTATE 22P02)",
+    "select complain(v) from t": "a function of the database raised an error, whose words may hold values"
+    " (SQLSTATE P0001)",
+    "select 7 / (id - 1) from t": "division by zero",
+    "select w from t": 'column "w" does not exist',
+    "select * from nowhere": 'relation "nowhere" does not exist',
+    "update t set v = ''": "cannot execute UPDATE in a read-only transaction",
+}
+
+
+@pytest.fixture
+def secretive(pair: Pair) -> Pair:
+    pair.both(*MADE)
+    return pair
+
+
+def test_every_kind_of_message_keeps_its_sense_and_loses_the_value(secretive: Pair) -> None:
+    with Snapshot(secretive.source.server) as snapshot:
+        for question, words in TOLD.items():
+            with pytest.raises(psycopg.Error) as met, snapshot.attempt():
+                snapshot.rows(sql.SQL(question))  # type: ignore[arg-type]
+            assert refusal(met.value) == words, question
+
+
+def test_bytes_that_another_encoding_has_not_are_not_told(secretive: Pair) -> None:
+    with psycopg.connect(secretive.source.url, autocommit=True) as connection:
+        for question in (
+            "select convert_to('字', 'LATIN1')",
+            "select convert_from('\\xe9e9'::bytea, 'UTF8')",
+        ):
+            with pytest.raises(psycopg.Error) as met:
+                connection.execute(question)  # type: ignore[call-overload]
+            assert "0x" not in refusal(met.value)
+            assert '"UTF8"' in refusal(met.value)
+
+
+@pytest.mark.parametrize("quotes", ["»{}«", "« {} »", "„{}“", "“{}”", "'{}'"])
+def test_quotes_of_other_languages_and_of_the_client_are_quotes(quotes: str) -> None:
+    error = psycopg.DataError(f"ungültige Eingabe: {quotes.format(SECRET)}\nZEILE 1: {SECRET}")
+    assert refusal(error) == "ungültige Eingabe: … (SQLSTATE unknown)"
+
+
+def test_nothing_that_is_told_of_a_comparison_holds_it(
+    secretive: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tables, totals, rules and entities, in every form in which a comparison is told."""
+    for number, bad in enumerate(("v::int", "complain(v)", "v::numeric[]", "(v::jsonb)::text")):
+        secretive.both(f"create view w{number} as select id, {bad} as v from t")
+    asked = tmp_path / "asked.yaml"
+    asked.write_text(
+        json.dumps({
+            "totals": [{"table": "t", "sum": "v"}],
+            "checks": [{"name": "numbers", "sql": "select v::int from t"},
+                       {"name": "complaint", "sql": "select complain(v) from t"}],
+            "spots": [{"table": "w0", "key": {"id": "1"}}],
+        })
+    )  # fmt: skip
+    views = [part for number in range(4) for part in ("--view", f"w{number}")]
+    urls, page = [secretive.source.url, secretive.target.url], tmp_path / "page.html"
+    assert main([*urls, *views, "--declared", str(asked), "--json", "--html", str(page)]) == COULD_NOT
+    facts = capsys.readouterr()
+    assert main([*urls, *views, "--declared", str(asked)]) == COULD_NOT
+    text = capsys.readouterr()
+    for told in (facts.out, facts.err, page.read_text(), text.out, text.err):
+        assert "Ada" not in told
+        assert "Byron" not in told
+    tables = {table["table"]: table["unsound"] for table in json.loads(facts.out)["tables"]}
+    assert tables["w0"] == ["it could not be read: invalid input syntax for type integer: … (SQLSTATE 22P02)"]
+    assert "SQLSTATE P0001" in tables["w1"][0]
+    assert "sum of t.v by nothing: not the same; source: invalid input syntax for type numeric: …" in text.out
+
+
+def test_a_fingerprint_keeps_no_value_of_what_it_could_not_read(secretive: Pair) -> None:
+    secretive.source.run("alter table t add w int generated always as (v::int) virtual")
+    rule, total = SqlRule("numbers", "select v::int from t"), Total("t", "v", ())
+    with Snapshot(secretive.source.server) as snapshot:
+        kept = baseline.take(snapshot, totals=(total,), checks=(rule,))
+    assert kept.tables[0].failed.endswith("invalid input syntax for type integer: … (SQLSTATE 22P02)")
+    assert "Ada" not in str(kept.as_facts())
+
+
+def test_a_comparison_that_fails_as_a_whole_says_why_in_the_same_words(secretive: Pair) -> None:
+    secretive.source.run("drop role if exists knows_little", "revoke select on pg_index from public",
+                         "create role knows_little login password 'of-a-test'")  # fmt: skip
+    try:
+        url = psycopg.conninfo.make_conninfo(secretive.source.url, user="knows_little", password="of-a-test")
+        with pytest.raises(Problem, match="could not go on: permission denied for table pg_index"):
+            compare_live(Server.at(url), secretive.target.server, Options())
+    finally:
+        secretive.source.run("drop role knows_little")
