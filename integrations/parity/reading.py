@@ -141,19 +141,25 @@ class Reader:
     def _shared(self, questions: Questions, work: Callable[[Questions], list[Sums]]) -> list[Sums]:
         sides = [questions, *(questions.through(twin) for twin in self._twins_of(questions.snapshot))]
 
+        failed: list[BaseException] = []
+
         def guarded(side: Questions) -> list[Sums]:
             own = side.snapshot.attempt() if side is not questions else nullcontext()
             try:
                 with own:
                     return work(side)
-            except BaseException:
+            except BaseException as error:
+                failed.append(error)
                 for other in sides:
                     if other is not side:
                         other.snapshot.cancel()
                 raise
 
         with ThreadPoolExecutor(len(sides), thread_name_prefix="parity") as pool:
-            return [sums for found in pool.map(guarded, sides) for sums in found]
+            found = [pool.submit(guarded, side) for side in sides]
+        if failed:
+            raise failed[0]  # what went wrong first, not what our cancel did to the others
+        return [sums for one in found for sums in one.result()]
 
     def _twins_of(self, snapshot: Snapshot) -> list[Snapshot]:
         if snapshot not in self._twins:

@@ -89,11 +89,19 @@ class Recheck(FullPass):
     def __init__(self, reader: Reader, source: Snapshot, target: Snapshot, kept: KeptPass) -> None:
         super().__init__(reader)
         self.kept = kept
+        self._require(source, target)
+
+    def _require(self, source: Snapshot, target: Snapshot) -> None:
+        """That the pass holds for what these snapshots see: after a loss another server may answer."""
+        self.required_of = source.number, target.number
         self.files = read_files(source), read_files(target)
-        for side, then, snapshot in (("source", kept.source, source), ("target", kept.target, target)):
+        for side, then, snapshot in (
+            ("source", self.kept.source, source),
+            ("target", self.kept.target, target),
+        ):
             if reason := then.changed(_told(snapshot)):
                 raise Problem(
-                    f"The kept pass of {kept.taken_at} does not hold for the {side} any more: {reason}.",
+                    f"The kept pass of {self.kept.taken_at} does not hold for the {side} any more: {reason}.",
                     means="What changed since cannot be told from the versions of its rows.",
                     next="Compare in full, and keep that pass.",
                 )
@@ -107,6 +115,8 @@ class Recheck(FullPass):
         self, source: Questions, target: Questions, meter: Meter, result: TableResult
     ) -> tuple[Sums, Sums]:
         """See `Method`."""
+        if (source.snapshot.number, target.snapshot.number) != self.required_of:
+            self._require(source.snapshot, target.snapshot)
         kept = self._usable(source.plan)
         if isinstance(kept, str):
             result.notes.append(f"read in full: {kept}")

@@ -17,6 +17,7 @@ from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
 from integrations.parity.compare import Options, compare_live
 from integrations.parity.kept_pass import read_pass
 from integrations.parity.recheck import keep_pass, recheck
+from integrations.parity.watch import TableProgress, Watch
 from tests.integrations.parity.conftest import Database, only
 from tests.integrations.parity.replicas import Family, ask, family, wait_until
 
@@ -81,6 +82,27 @@ def test_a_restore_to_a_point_in_time_voids_the_pass(
     target.run("update t set v = 'v7' where id = 7")
     again = only(recheck(source.server, target.server, file, Options()), "t")
     assert (again.mode, again.equal) == ("recheck", True)
+
+
+def test_a_restore_while_the_recheck_is_under_way_voids_the_pass_too(
+    related: Family, source: Database, tmp_path: Path
+) -> None:
+    """The connection is lost, and who answers at that address afterwards is another."""
+    target = database_of(related.primary)
+    target.run("update t set v = 'old' where id = 7")
+    restored = related.to_be_restored("before the mend")
+    related.mark("before the mend")
+    target.run("update t set v = 'v7' where id = 7")
+    file = kept(source, related.primary, tmp_path / "pass")
+
+    def restore(told: TableProgress) -> None:
+        if told.state == "reading" and restored.process is None:
+            related.primary.stop()
+            restored.start()
+            wait_until(lambda: not ask(restored, "select pg_is_in_recovery()"))
+
+    with pytest.raises(Problem, match=ANOTHER_WAY):
+        recheck(source.server, target.server, file, Options(), Watch(table=restore))
 
 
 def test_a_failover_to_a_standby_voids_the_pass(related: Family, source: Database, tmp_path: Path) -> None:
