@@ -7,7 +7,7 @@ from psycopg import sql
 from integrations.parity.plan import Buckets, TablePlan
 from integrations.parity.snapshot import Snapshot
 
-ROWS_A_RANGE = 5  # as a power of two, 32: neighbours lie together, so small buckets cost the pass little
+ROWS_A_RANGE = 4  # as a power of two, 16: neighbours lie together, so small buckets cost the pass little
 ROWS_A_HASH = 9  # 512: each row of a table meets another bucket, which costs more with every bucket
 MOST_RANGES, MOST_HASHES = 17, 13  # powers of two: what a server sums in memory without spilling to disk
 SPARSE = 16  # integer keys spread over more than this times the rows go into hash buckets

@@ -23,7 +23,7 @@ SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
-LARGE = 300_000  # rows of a table whose hashes are worth being compiled
+LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled
 MOST_BITS = 1 << 20  # 128 kB in a statement
 MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
@@ -86,8 +86,12 @@ class Questions:
             sql.SQL(", ").join(columns), self.side.rows, self._and_chosen(part)
         )
         tracks = len(self.plan.tracks)
+        return Sums(dict(self._hashed_rows(packed(fine, tracks))), tracks)
+
+    def _hashed_rows(self, question: sql.Composable) -> list[Row]:
+        """The answer to a question for which many rows may have to be hashed."""
         large = self.plan.table(self.side.side).estimate > LARGE
-        return Sums(dict(self.snapshot.rows(packed(fine, tracks), binary=True, compiled=large)), tracks)
+        return self.snapshot.rows(question, binary=True, compiled=large)
 
     def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
         """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
@@ -114,7 +118,7 @@ class Questions:
             self.bucket, sql.Literal(SHELF), row, self._key_identity, self._place,
             self.side.rows, self._and_chosen(self.among(buckets)),
         )  # fmt: skip
-        return {row[0]: Packed(*row[1:]) for row in self.snapshot.rows(question, binary=True)}
+        return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question)}
 
     @property
     def _place(self) -> sql.Composable:

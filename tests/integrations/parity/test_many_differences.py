@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.parity import drill
-from integrations.parity.buckets import MOST_HASHES, choose_buckets
+from integrations.parity.buckets import MOST_HASHES, ROWS_A_RANGE, choose_buckets
 from integrations.parity.compare import Options, compare_live
 from integrations.parity.declared import Declared
 from integrations.parity.plan import make_plans
@@ -106,7 +106,7 @@ def test_gaps_and_outliers_never_make_more_buckets_than_a_server_can_sum(pair: P
         tables = read_tables(snapshot)
         plans = make_plans(tables, tables, Declared(()))[0]
         found = {plan.label: choose_buckets(snapshot, plan, 50) for plan in plans}
-    assert (found["dense"].how, found["dense"].bits) == ("range", 5)
+    assert (found["dense"].how, found["dense"].bits) == ("range", ROWS_A_RANGE)
     assert found["outlier"].how == "hash"
     assert found["outlier"].bits <= MOST_HASHES
     assert found["empty"].how == "range"
