@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from psycopg import sql
 from integrations.parity.options import Options
 from integrations.parity.progress import Meter
 from integrations.parity.questions import Questions
+from integrations.parity.sizes import leaves_of
 from integrations.parity.snapshot import Snapshot, at_once
 from integrations.parity.sums import Sums, added
 from integrations.parity.watch import Watch
@@ -34,6 +35,17 @@ class Part:
 
     pages: int
     condition: sql.Composable | None = None
+
+
+def _ranges(files: Sequence[int], step: int) -> Iterator[Part]:
+    """So many pages of each file (of a table, or of its partitions) at a time, until the longest is read."""
+    starts = range(0, max(files), step) or range(1)
+    place = "({},0)".format
+    for at in starts:
+        condition = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(place(at)))
+        if at != starts[-1]:  # the last has what was added meanwhile, too
+            condition += sql.SQL(" AND r.ctid < {}::tid").format(sql.Literal(place(at + step)))
+        yield Part(sum(min(max(pages - at, 0), step) for pages in files), condition)
 
 
 class Reader:
@@ -107,16 +119,10 @@ class Reader:
         rate, table = self.options.page_rate, questions.plan.table(questions.side.side)
         most = min(PART, max(SMALLEST_PART, rate // 2)) if rate else PART
         old = questions.snapshot.connection.info.server_version < TID_RANGES
-        if pages <= most or old or table.partitioned or table.is_view:
+        if pages <= most or old or table.is_view:
             return [Part(pages)]
-        starts = range(0, pages, most)
-        shape = sql.SQL("r.ctid >= {}::tid AND r.ctid < {}::tid")
-        parts = [
-            Part(most, shape.format(sql.Literal(f"({at},0)"), sql.Literal(f"({at + most},0)")))
-            for at in starts[:-1]
-        ]
-        rest = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(f"({starts[-1]},0)"))
-        return [*parts, Part(pages - starts[-1], rest)]
+        files = leaves_of(questions.snapshot, table) if table.partitioned else [pages]
+        return list(_ranges(files, max(1, most // len(files)))) if files else [Part(pages)]
 
     def _read(self, questions: Questions, parts: list[Part], meter: Meter) -> list[Sums]:
         """Every part, by as many connections as there are workers."""

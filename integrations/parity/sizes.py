@@ -25,6 +25,19 @@ select n.nspname, c.relname, c.relpages
 """
 
 
+LEAVES = """
+select (pg_relation_size(c.oid) / 8192)::int, c.relkind = 'r'
+  from pg_partition_tree({table}::regclass) t join pg_class c on c.oid = t.relid where t.isleaf
+"""
+
+
+def leaves_of(snapshot: Snapshot, table: Table) -> list[int]:
+    """Pages of each partition of a table that is partitioned; none where one of them is another server's."""
+    name = sql.Literal(sql.Identifier(table.schema, table.name).as_string(snapshot.connection))
+    found = snapshot.rows(sql.SQL(LEAVES).format(table=name))
+    return [pages for pages, _ in found] if all(ours for _, ours in found) else []
+
+
 def pages_of(snapshot: Snapshot, tables: Iterable[Table]) -> dict[tuple[str, str], int]:
     """Table, as (schema, name) → its 8 kB pages, with those of its partitions; a view has none."""
     places = [(table.schema, table.name) for table in tables]

@@ -6,10 +6,12 @@ import time
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from integrations.parity import reading
 from integrations.parity.compare import Options, compare_live
 from integrations.parity.result import Result
+from integrations.parity.snapshot import Snapshot
 from integrations.parity.watch import TableProgress, Watch
 from tests.integrations.parity.conftest import Pair, only
 
@@ -42,6 +44,46 @@ def test_a_table_read_in_parts_gives_the_same_as_one_read_at_once(
     assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (1, 0, 0, 20_000)
     assert parts.digest == whole.digest
     assert parts.examples == whole.examples
+
+
+@pytest.fixture
+def parted(pair: Pair) -> Pair:
+    """As `big`, the source in three partitions of unlike sizes, one of them empty, and one below another."""
+    pair.source.run(
+        "create table t (id int primary key, v text) partition by range (id)",
+        "create table low partition of t for values from (0) to (15000) partition by hash (id)",
+        "create table least partition of low for values with (modulus 1, remainder 0)",
+        "create table high partition of t for values from (15000) to (30000)",
+        "create table empty partition of t for values from (30000) to (40000)", MANY,
+    )  # fmt: skip
+    pair.target.run(
+        "create table t (id int primary key, v text)", MANY, "update t set v = 'x' where id in (7, 19000)"
+    )
+    return pair
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_partitions_are_read_in_parts_too(
+    parted: Pair, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    whole = only(compared(parted), "t")
+    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+    told: list[TableProgress] = []
+    parts = only(compared(parted, Watch(table=told.append), workers=workers), "t")
+    assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (2, 0, 0, 20_000)
+    assert (parts.digest, parts.examples) == (whole.digest, whole.examples)
+    pages = [one.pages_done for one in told if one.state == "reading"]
+    assert len(set(pages)) > 3
+    assert told[-1].pages_done == told[-1].pages
+
+
+def test_a_part_of_a_partitioned_table_reads_no_other_pages(parted: Pair) -> None:
+    question = "explain select * from t r where r.ctid >= '(10,0)'::tid"
+    with Snapshot(parted.source.server) as snapshot:
+        lines = [line for (line,) in snapshot.rows(sql.SQL(question))]
+    assert sum("Tid Range Scan" in line for line in lines) == 3
+    assert not any("Seq Scan" in line for line in lines)
 
 
 def test_rows_are_read_once_though_the_table_grows_meanwhile(
