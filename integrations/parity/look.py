@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from integrations.parity.baseline import KeptTable
+from integrations.parity.choosing import OF_NULL
 from integrations.parity.declared import Declared
 from integrations.parity.differences import Tally, suspicious
 from integrations.parity.drill import Drill
@@ -17,7 +18,7 @@ from integrations.parity.options import Options
 from integrations.parity.passes import FullPass, Method
 from integrations.parity.plan import TablePlan
 from integrations.parity.progress import Meter
-from integrations.parity.questions import OF_NULL, Questions
+from integrations.parity.questions import Questions
 from integrations.parity.reading import Exceeded, Reader
 from integrations.parity.refusals import why_unread
 from integrations.parity.result import TableResult, digest_of

@@ -8,6 +8,7 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
+from integrations.parity.choosing import among, bucket_of
 from integrations.parity.keys import Key, having
 from integrations.parity.plan import Buckets, Cell, TablePlan
 from integrations.parity.records import Packed, place
@@ -15,17 +16,14 @@ from integrations.parity.rowhash import Side
 from integrations.parity.snapshot import Row, Snapshot
 from integrations.parity.sums import SHELF, Sum, Sums, packed
 
-__all__ = ["OF_NULL", "Hashed", "Key", "Questions", "Shown", "Sum"]
+__all__ = ["Hashed", "Key", "Questions", "Shown", "Sum"]
 
-OF_NULL = 1 << 62  # the bucket of rows whose integer key is NULL, which one side may not forbid
 CUT = 500  # characters shown of a value
 SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
 LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled
-MOST_BITS = 1 << 20  # 128 kB in a statement
-MOST_RANGES = 200  # of keys named in one statement; more are looked up in a list
 
 
 class Hashed(NamedTuple):
@@ -61,15 +59,7 @@ class Questions:
     @property
     def bucket(self) -> sql.Composable:
         """The number of a row's bucket."""
-        bits = self.buckets.bits
-        if self.buckets.how == "range":
-            bucket = sql.SQL("coalesce({}::bigint >> {}, {})")
-            return bucket.format(self._key_column, sql.Literal(bits), sql.Literal(OF_NULL))
-        return sql.SQL("({} & {})").format(self.side.key_hash, sql.Literal((1 << bits) - 1))
-
-    @property
-    def _key_column(self) -> sql.Composable:
-        return self.side.column(self.plan.key_cells[0])
+        return bucket_of(self.side, self.buckets)
 
     def sums(self, part: sql.Composable | None = None) -> Sums:
         """Each bucket's sums, of all rows or of those that meet a condition: the expensive question."""
@@ -104,7 +94,7 @@ class Questions:
 
     def sums_of(self, buckets: Collection[int]) -> Sums:
         """The sums of these buckets only."""
-        return self.sums(self.among(buckets))
+        return self.sums(among(self.side, self.buckets, buckets))
 
     def records_of(self, buckets: Collection[int]) -> dict[int, Packed]:
         """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache."""
@@ -116,7 +106,7 @@ class Questions:
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
             self.bucket, sql.Literal(SHELF), row, self._key_identity, self._place,
-            self.side.rows, self._and_chosen(self.among(buckets)),
+            self.side.rows, self._and_chosen(among(self.side, self.buckets, buckets)),
         )  # fmt: skip
         return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question)}
 
@@ -171,34 +161,6 @@ class Questions:
                 some = sql.Literal(lines[start : start + AT_ONCE])
                 yield sql.SQL("r.ctid = ANY({}::tid[])").format(some) + of_table
 
-    def among(self, buckets: Collection[int]) -> sql.Composable:
-        """The condition that a row is in one of these buckets; an index helps with ranges of keys."""
-        wanted = sorted(buckets)
-        if self.buckets.how != "range" or OF_NULL in buckets or not wanted:
-            return self._listed(wanted)
-        ranges = _ranges(wanted)
-        if len(ranges) > MOST_RANGES:
-            return sql.SQL("{} AND {}").format(self._within(wanted[0], wanted[-1]), self._listed(wanted))
-        return sql.SQL("({})").format(sql.SQL(" OR ").join(self._within(*bounds) for bounds in ranges))
-
-    def _listed(self, buckets: Sequence[int]) -> sql.Composable:
-        """By a bit for each number between the first and the last, or by looking them up one by one."""
-        if self.buckets.how == "hash":  # has few numbers, of which each is one, and is dear to ask twice
-            shape = sql.SQL("get_bit({}, {}::int) = 1")
-            return shape.format(sql.Literal(_bits(buckets, 0, (1 << self.buckets.bits) - 1)), self.bucket)
-        first, last = (buckets[0], buckets[-1]) if buckets else (0, 0)
-        if last - first >= MOST_BITS:
-            numbers = sql.Literal(list(buckets))
-            return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(self.bucket, numbers)
-        return sql.SQL(
-            "CASE WHEN {0} BETWEEN {1} AND {2} THEN get_bit({3}, ({0} - {1})::int) = 1 END"
-        ).format(self.bucket, sql.Literal(first), sql.Literal(last), sql.Literal(_bits(buckets, first, last)))
-
-    def _within(self, low: int, high: int) -> sql.Composable:
-        bits = self.buckets.bits
-        bounds = sql.Literal(low << bits), sql.Literal((high + 1 << bits) - 1)
-        return sql.SQL("{} BETWEEN {} AND {}").format(self._key_column, *bounds)
-
     @property
     def _tokens(self) -> sql.Composable:
         return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(self.side.tokens))
@@ -242,25 +204,6 @@ def shown(column: sql.Composable) -> sql.Composable:
         "CASE WHEN length({0}::text) > {1} THEN left({0}::text, {1}) || '... (' || length({0}::text)"
         " || ' characters)' ELSE {0}::text END"
     ).format(column, sql.Literal(CUT))
-
-
-def _ranges(buckets: Iterable[int]) -> list[tuple[int, int]]:
-    """Runs of neighbours among ordered numbers, as (first, last)."""
-    runs: list[tuple[int, int]] = []
-    for bucket in buckets:
-        if runs and bucket == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], bucket)
-        else:
-            runs.append((bucket, bucket))
-    return runs
-
-
-def _bits(numbers: Iterable[int], first: int, last: int) -> bytes:
-    """A bit for each number from the first to the last, set for these, as get_bit() counts them."""
-    bits = bytearray((last - first) // 8 + 1)
-    for number in numbers:
-        bits[(number - first) // 8] |= 1 << (number - first) % 8
-    return bytes(bits)
 
 
 def listed(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:

@@ -6,6 +6,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
 HALF = 8  # bytes of a hash
@@ -28,14 +29,18 @@ class Packed(NamedTuple):
         """The hashes as numbers; which ones does not matter, so their bytes are not put in order."""
         return array("q", self.hashes)
 
-    def records(self, places: Iterable[int]) -> list[bytes]:
+    def by_hash(self) -> dict[int, int]:
+        """Hash of a row → which row it is, the last where several have the same."""
+        return dict(zip(self.numbers(), count(), strict=False))
+
+    def records(self, rows: Iterable[int]) -> list[bytes]:
         """Hash of the key, hash of the row, and place of these rows."""
         size = len(self.rest) // max(len(self), 1)
         return [
             self.rest[n * size : n * size + HALF]
             + self.hashes[n * HALF : (n + 1) * HALF]
             + self.rest[n * size + HALF : (n + 1) * size]
-            for n in places
+            for n in rows
         ]
 
 
@@ -80,26 +85,22 @@ class Unlike:
 
 def unlike(source: Packed, target: Packed) -> Unlike:
     """What two sides do not have in common; the same row twice against once is one too many."""
-    ours, theirs = source.numbers(), target.numbers()
-    here, there = set(ours), set(theirs)
-    if len(here) == len(ours) and len(there) == len(theirs):
-        both = here & there
+    here, there = source.by_hash(), target.by_hash()
+    if len(here) == len(source) and len(there) == len(target):
         return Unlike(
-            *(
-                side.records(n for n, one in enumerate(numbers) if one not in both)
-                for side, numbers in ((source, ours), (target, theirs))
-            )
+            source.records(here[one] for one in here.keys() - there.keys()),
+            target.records(there[one] for one in there.keys() - here.keys()),
         )
-    return Unlike(_beyond(source, theirs), _beyond(target, ours))
+    return Unlike(_beyond(source, target), _beyond(target, source))
 
 
 def _spread(record: bytes) -> int:
     return int.from_bytes(record[2:6])
 
 
-def _beyond(side: Packed, other: Iterable[int]) -> list[bytes]:
+def _beyond(side: Packed, other: Packed) -> list[bytes]:
     """Records of one side beyond those of the same hash on the other."""
-    spare, left = Counter(other), list[int]()
+    spare, left = Counter(other.numbers()), list[int]()
     for number, one in enumerate(side.numbers()):
         if spare[one] > 0:
             spare[one] -= 1

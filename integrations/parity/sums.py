@@ -69,6 +69,9 @@ class Sums(Mapping[int, Sum]):
                 yield place << SHELF | low, found
 
     def _unpacked(self, shelf: bytes) -> Iterator[tuple[int, Sum]]:
+        if not self.tracks:
+            yield from ((low, Sum(rows, total, ())) for low, rows, total in self._record.iter_unpack(shelf))
+            return
         for low, rows, total, *rest in self._record.iter_unpack(shelf):
             yield low, Sum(rows, total, tuple(zip(rest[::2], rest[1::2], strict=True)))
 

@@ -25,6 +25,15 @@ from integrations.sandbox.state import State, write_private
 DATABASE = "covenant"
 CANARY = "canary@people.invalid"
 MODULE = (sys.executable, "-m")
+#: seconds (and minutes) of waiting and watching, which in a real night are many more
+PACE = {
+    "QUEUE_SECONDS": "5",
+    "SHIFT_SECONDS": "3",
+    "DUALRUN_SECONDS": "12",
+    "DUALRUN_EVERY": "2",
+    "QUIET_MINUTES": "0.05",
+    "QUIET_WATCH_SECONDS": "3",
+}
 
 
 @dataclass(frozen=True)
@@ -228,12 +237,22 @@ class Sandbox:
 
     def variables(self) -> dict[str, str]:
         """What the runbook's ``systems:`` take their addresses and credentials from."""
-        releases = self.releases()
-        services = shlex.quote(str(self.folder / "platform" / "bin" / "services"))
-        more = shlex.quote(str(self.folder / "platform" / "bin" / "services-archive"))
         return {
             **self.state.keys,
             **provider_keys.addresses(self.listening("providers")),
+            **self._databases(),
+            **self._stacks(),
+            **self._front_door(),
+            **self._files(),
+            **PACE,
+            **self.names.variables(),
+            **self.cluster.variables(),
+            **self._platform(),
+            **self.staging.variables(),
+        }
+
+    def _databases(self) -> dict[str, str]:
+        return {
             "LEGACY_DATABASE_URL": self.url(access.APPLICATION),
             "TARGET_DATABASE_URL": self.url(access.MIGRATOR),
             "API_DATABASE_URL": self.url(access.API),
@@ -242,39 +261,49 @@ class Sandbox:
             "PRISMA_PROJECT": str(self.project),
             "PRISMA_COMMAND": shlex.quote(str(self.project / "bin" / "prisma")),
             "PRISMA_DIFF": "adapter",
+        }
+
+    def _stacks(self) -> dict[str, str]:
+        return {
             "API_URL": self.listening("new-api"),
             "QUEUE_URL": self.queue_url,
             "LEGACY_APP_URL": self.listening("old-app"),
+            "OLD_HOST": "flask.covenant.invalid",
+            "OAUTH_REDIRECT_BASE": self._redirect_base(),
+            "CANARY_EMAIL": CANARY,
+            "CANARY_PASSWORD": self.state.canary_password,
+        }
+
+    def _front_door(self) -> dict[str, str]:
+        return {
             "PUBLIC_URL": self.listening("public"),
             "PROXY_DRIVER": "caddy",
             "PROXY_URL": self.listening("front-door"),
             "PROXY_POOL": front_door.HANDLER,
             "PROXY_OLD": front_door.dial(self.listening("old-app")),
             "PROXY_NEW": front_door.dial(self.listening("new-api")),
+        }
+
+    def _files(self) -> dict[str, str]:
+        return {
+            "SANDBOX_FOLDER": str(self.folder),
             "LEGACY_ENV_FILE": str(self.folder / "old.env"),
             "NEW_ENV_FILE": str(self.folder / "new.env"),
             "MONITORING_FOLDER": str(self.folder / "monitoring"),
             "VAULT_FOLDER": str(self.folder / "vault"),
-            "OLD_HOST": "flask.covenant.invalid",
-            "QUEUE_SECONDS": "5",
-            "SHIFT_SECONDS": "3",
-            **self.names.variables(),
-            **self.cluster.variables(),
-            "DUALRUN_SECONDS": "12",
-            "DUALRUN_EVERY": "2",
-            "QUIET_MINUTES": "0.05",
-            "QUIET_WATCH_SECONDS": "3",
-            "CANARY_EMAIL": CANARY,
-            "CANARY_PASSWORD": self.state.canary_password,
+        }
+
+    def _platform(self) -> dict[str, str]:
+        """Commands that deploy, start, stop and archive, and what is deployed."""
+        programs, releases = self.folder / "platform" / "bin", self.releases()
+        services, more = (shlex.quote(str(programs / name)) for name in ("services", "services-archive"))
+        return {
             "PLATFORM_APPLY": f"{services} apply {{images}}",
             "PLATFORM_START": f"{services} start {{services}}",
             "PLATFORM_STOP": f"{services} stop {{services}}",
             "PLATFORM_STATUS": f"{services} status",
             "PLATFORM_DESCRIBE": f"{more} describe {{images}}",
             "PLATFORM_ARCHIVE": f"{more} archive {{services}}",
-            **self.staging.variables(),
-            "OAUTH_REDIRECT_BASE": self._redirect_base(),
             "NEW_API_IMAGE": f"new-api@{releases['new-api'].digest}",
             "NEW_WORKER_IMAGE": f"new-worker@{releases['new-worker'].digest}",
-            "SANDBOX_FOLDER": str(self.folder),
         }
