@@ -22,7 +22,7 @@ from tests.checklists.views.test_parity import BESIDE, compared, listed, table, 
 from tests.checklists.views.test_parity_rows import differing, row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-expect.set_options(timeout=15_000)  # the machine may be busy
+expect.set_options(timeout=30_000)  # the machine may be busy
 FENCE = 7
 
 

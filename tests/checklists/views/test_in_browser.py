@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-expect.set_options(timeout=15_000)  # the machine may be busy
+expect.set_options(timeout=30_000)  # the machine may be busy
 #: Sandboxing needs what a container has not; the rest keeps Chromium from asking the internet.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -153,7 +153,7 @@ def test_who_loses_their_part_is_told_on_the_open_page(page_of, monkeypatch) -> 
         yaw.goto(reverse("status", args=[cutover.slug]))
     cutover.members.filter(person=person("yaw")).delete()
     expect(yaw.locator("#updated")).to_have_text(
-        "You no longer have a part in this cutover. Reload the page.", timeout=15_000
+        "You no longer have a part in this cutover. Reload the page."
     )
 
 
