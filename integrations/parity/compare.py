@@ -27,7 +27,7 @@ from integrations.parity.refusals import refusal
 from integrations.parity.repair import repair
 from integrations.parity.result import EXAMPLES, Example, Result, digest_of
 from integrations.parity.sizes import pages_of
-from integrations.parity.snapshot import Server, Snapshot
+from integrations.parity.snapshot import Server, Snapshot, opened
 from integrations.parity.tables import Table, read_foreign_tables, read_tables
 from integrations.parity.tour import Tour
 from integrations.parity.watch import Watch, one_at_a_time, wants_rows
@@ -40,9 +40,7 @@ def compare_live(source: Server, target: Server, options: Options, watch: Watch 
 
     Raises `Problem` when the two cannot be compared at all, `Unreachable` when one is lost.
     """
-    with ExitStack() as stack:
-        first = stack.enter_context(Snapshot(source, longest=options.longest))
-        second = stack.enter_context(Snapshot(target, longest=options.longest))
+    with opened(source, target, options.longest) as (first, second):
         return Comparison(first, second, None, options, watch or Watch()).run()
 
 

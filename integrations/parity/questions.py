@@ -23,7 +23,8 @@ SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
-LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled
+LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled …
+MANY = 5_000  # … and buckets of it
 
 
 class Hashed(NamedTuple):
@@ -63,6 +64,13 @@ class Questions:
 
     def sums(self, part: sql.Composable | None = None) -> Sums:
         """Each bucket's sums, of all rows or of those that meet a condition: the expensive question."""
+        return self._sums(part, MANY)
+
+    def sums_of(self, buckets: Collection[int]) -> Sums:
+        """The sums of these buckets only."""
+        return self._sums(among(self.side, self.buckets, buckets), len(buckets))
+
+    def _sums(self, part: sql.Composable | None, buckets: int) -> Sums:
         columns = [
             sql.SQL("{} AS b, count(*) AS n, sum({}) AS s").format(self.bucket, self.side.row_hash),
             *(
@@ -76,12 +84,12 @@ class Questions:
             sql.SQL(", ").join(columns), self.side.rows, self._and_chosen(part)
         )
         tracks = len(self.plan.tracks)
-        return Sums(dict(self._hashed_rows(packed(fine, tracks))), tracks)
+        return Sums(dict(self._hashed_rows(packed(fine, tracks), buckets)), tracks)
 
-    def _hashed_rows(self, question: sql.Composable) -> list[Row]:
-        """The answer to a question for which many rows may have to be hashed."""
-        large = self.plan.table(self.side.side).estimate > LARGE
-        return self.snapshot.rows(question, binary=True, compiled=large)
+    def _hashed_rows(self, question: sql.Composable, buckets: int) -> list[Row]:
+        """The answer to a question for which the rows of so many buckets are hashed."""
+        compiled = buckets >= MANY and self.plan.table(self.side.side).estimate > LARGE
+        return self.snapshot.rows(question, binary=True, compiled=compiled)
 
     def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
         """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
@@ -91,10 +99,6 @@ class Questions:
             shape = sql.SQL("(({} >> 20) & {}) < {}")
             conditions.append(shape.format(self.side.key_hash, sql.Literal(SHARES - 1), share))
         return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
-
-    def sums_of(self, buckets: Collection[int]) -> Sums:
-        """The sums of these buckets only."""
-        return self.sums(among(self.side, self.buckets, buckets))
 
     def records_of(self, buckets: Collection[int]) -> dict[int, Packed]:
         """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache."""
@@ -108,7 +112,7 @@ class Questions:
             self.bucket, sql.Literal(SHELF), row, self._key_identity, self._place,
             self.side.rows, self._and_chosen(among(self.side, self.buckets, buckets)),
         )  # fmt: skip
-        return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question)}
+        return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question, len(buckets))}
 
     @property
     def _place(self) -> sql.Composable:

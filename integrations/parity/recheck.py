@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 from integrations.errors import Problem
@@ -15,7 +14,7 @@ from integrations.parity.progress import Meter
 from integrations.parity.questions import Questions
 from integrations.parity.reading import Reader
 from integrations.parity.result import Result, TableResult
-from integrations.parity.snapshot import Server, Snapshot, at_once
+from integrations.parity.snapshot import Server, Snapshot, at_once, opened
 from integrations.parity.state import State, by_name, read_files, read_state
 from integrations.parity.sums import Sums
 from integrations.parity.versions import refreshed
@@ -29,9 +28,7 @@ def keep_pass(
 
     Raises `Problem` when a server does not tell its identity, and what `compare_live` raises.
     """
-    with ExitStack() as stack:
-        first = stack.enter_context(Snapshot(source, longest=options.longest))
-        second = stack.enter_context(Snapshot(target, longest=options.longest))
+    with opened(source, target, options.longest) as (first, second):
         comparison = Comparison(first, second, None, options, watch or Watch())
         keeping = Keeping(comparison.look.reader, first, second)
         comparison.look.method = keeping
@@ -50,9 +47,7 @@ def recheck(
     A table that was rewritten, or is compared by other rules, is read in full, and its result says so.
     """
     kept = read_pass(pass_file, sha256)
-    with ExitStack() as stack:
-        first = stack.enter_context(Snapshot(source, longest=options.longest))
-        second = stack.enter_context(Snapshot(target, longest=options.longest))
+    with opened(source, target, options.longest) as (first, second):
         comparison = Comparison(first, second, None, options, watch or Watch())
         comparison.look.method = Recheck(comparison.look.reader, first, second, kept)
         result = comparison.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
@@ -216,6 +216,21 @@ class Snapshot:
             means="Nothing was changed there; this comparison has no result.",
             next="See whether that server is up, then compare again.",
         )
+
+
+@contextmanager
+def opened(source: Server, target: Server, longest: int) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Snapshots of both sides, taken at the same time."""
+    sides = Snapshot(source, longest=longest), Snapshot(target, longest=longest)
+    with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
+        entered = [pool.submit(side.__enter__) for side in sides]
+    with ExitStack() as stack:
+        for side, one in zip(sides, entered, strict=True):
+            if one.exception() is None:
+                stack.push(side)
+        for one in entered:
+            one.result()
+        yield sides
 
 
 def at_once(

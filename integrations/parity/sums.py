@@ -111,19 +111,21 @@ class Sums(Mapping[int, Sum]):
 
     def replaced(self, buckets: Iterable[int], fresh: Sums) -> Sums:
         """These sums, with those of the given buckets taken from ``fresh`` (a bucket it lacks is empty)."""
-        by_shelf: dict[int, set[int]] = {}
+        by_shelf: dict[int, set[bytes]] = {}
         for bucket in buckets:
-            by_shelf.setdefault(bucket >> SHELF, set()).add(bucket & _LOW)
+            by_shelf.setdefault(bucket >> SHELF, set()).add((bucket & _LOW).to_bytes(2))
         shelves = dict(self.shelves)
         for place, lows in by_shelf.items():
-            kept = {
-                low: found for low, found in self._unpacked(shelves.pop(place, NOTHING)) if low not in lows
-            }
-            new = fresh._unpacked(fresh.shelves.get(place, NOTHING))
-            kept |= {low: found for low, found in new if low in lows}
-            packed = Sums.of({place << SHELF | low: found for low, found in kept.items()}, self.tracks)
-            shelves |= packed.shelves
+            kept = {low: one for low, one in self._by_low(shelves.pop(place, NOTHING)) if low not in lows}
+            kept |= {low: one for low, one in self._by_low(fresh.shelves.get(place, NOTHING)) if low in lows}
+            if kept:
+                shelves[place] = b"".join(one for _, one in sorted(kept.items()))
         return Sums(shelves, self.tracks)
+
+    def _by_low(self, shelf: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Each bucket as it is packed, by its number in the shelf."""
+        size = self._record.size
+        return ((shelf[at : at + 2], shelf[at : at + size]) for at in range(0, len(shelf), size))
 
     def as_facts(self) -> dict[str, Any]:
         """JSON values."""
