@@ -11,7 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from integrations.errors import Unreachable
 from integrations.parity.__main__ import COULD_NOT
+from integrations.parity.compare import Options, compare_live
+from integrations.parity.snapshot import Server
 from tests.integrations.parity.conftest import Pair
 
 ROOT = Path(__file__).parents[3]
@@ -61,3 +64,11 @@ def test_control_c_ends_what_the_servers_do_for_us(pair: Pair) -> None:
     assert "Traceback" not in said
     for side in (pair.source, pair.target):
         wait_for(side.url, SESSIONS, 0)
+
+
+def test_a_side_that_cannot_be_reached_leaves_no_session_on_the_other(pair: Pair) -> None:
+    nobody = Server.at("postgresql://nobody@127.0.0.1:1/nothing")
+    for sides in ((pair.source.server, nobody), (nobody, pair.source.server)):
+        with pytest.raises(Unreachable, match="nothing cannot be reached"):
+            compare_live(*sides, Options())
+    wait_for(pair.source.url, SESSIONS, 0)

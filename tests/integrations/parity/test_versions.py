@@ -7,13 +7,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from cutover.embedded import Postgres, free_port
 from integrations.errors import Problem
 from integrations.parity import baseline
 from integrations.parity.compare import Options, compare_before, compare_live
 from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.snapshot import PINNED, Snapshot
 from tests import servers
 from tests.integrations.parity.conftest import Database, Pair
 
@@ -64,6 +65,23 @@ def test_equal_rows_of_two_versions_are_equal_and_a_change_is_found(pair: Pair) 
     pair.target.run("update t set i = i + interval '1 us' where id = 1234")
     (row,) = pair.table("t").examples
     assert (row.key, list(row.columns)) == ({"id": "1234"}, ["i"])
+
+
+def test_hashes_that_one_side_compiles_are_those_that_the_other_interprets(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's server has a compiler, the wheel's has none."""
+    monkeypatch.setattr("integrations.parity.questions.LARGE", 0)
+    monkeypatch.setitem(PINNED, "jit_above_cost", "0")
+    pair.both(TABLE, "analyze t")
+    with Snapshot(pair.source.server) as snapshot:
+        question = sql.SQL("explain analyze select hashtextextended(v, 1) from t")
+        told = [line for (line,) in snapshot.rows(question, compiled=True)]
+        assert any(line.startswith("JIT") for line in told)
+        assert not any(line.startswith("JIT") for (line,) in snapshot.rows(question))
+    assert pair.compare().equal
+    pair.target.run("update t set y = y || '!' where id = 1234")
+    assert pair.table("t").changed == 1
 
 
 def test_a_fingerprint_of_one_version_holds_on_another(pair: Pair) -> None:
