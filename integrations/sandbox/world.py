@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import time
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import env_files, front_door, provider_keys, services_archive, services_control
+from integrations.sandbox import env_files, provider_keys, services_archive, services_control, variables
 from integrations.sandbox.cluster import Cluster
 from integrations.sandbox.legacy import access, seed
 from integrations.sandbox.names import PUBLIC_NAME, Names
@@ -23,17 +22,7 @@ from integrations.sandbox.staging import Staging
 from integrations.sandbox.state import State, write_private
 
 DATABASE = "covenant"
-CANARY = "canary@people.invalid"
 MODULE = (sys.executable, "-m")
-#: seconds (and minutes) of waiting and watching, which in a real night are many more
-PACE = {
-    "QUEUE_SECONDS": "5",
-    "SHIFT_SECONDS": "3",
-    "DUALRUN_SECONDS": "12",
-    "DUALRUN_EVERY": "2",
-    "QUIET_MINUTES": "0.05",
-    "QUIET_WATCH_SECONDS": "3",
-}
 
 
 @dataclass(frozen=True)
@@ -126,7 +115,7 @@ class Sandbox:
             connection.execute("SET maintenance_work_mem = '256MB'")
             access.grant(connection, partial)
             connection.execute(f"SET ROLE {access.APPLICATION}")
-            canary = (CANARY, self.state.canary_password)
+            canary = (variables.CANARY, self.state.canary_password)
             seed.fill(connection, rows=self.rows, seed=self.seed, canary=canary, say=say)
         with psycopg.connect(inside, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
@@ -169,7 +158,7 @@ class Sandbox:
             "REDIS_URL": self.queue_url,
             "QUEUE_DRIVER": "redis",
             "PUBLIC_URL": self.listening("public"),
-            "OAUTH_REDIRECT_BASE": self._redirect_base(),
+            "OAUTH_REDIRECT_BASE": self.redirect_base,
             "MOOD_FILE": str(self.folder / "new-api.mood"),
         }
         old = {"DATABASE_URL": self.url(access.APPLICATION), "PORT": str(self.state.ports["old-app"])}
@@ -185,7 +174,8 @@ class Sandbox:
             ),
         ]
 
-    def _redirect_base(self) -> str:
+    @property
+    def redirect_base(self) -> str:
         """The new API itself: before the switch the public address still leads to the old application."""
         return f"{self.listening('new-api')}/auth/providers"
 
@@ -196,7 +186,7 @@ class Sandbox:
         providers = {
             **state.keys,
             "PORT": str(state.ports["providers"]),
-            "OAUTH_REDIRECT_BASE": self._redirect_base(),
+            "OAUTH_REDIRECT_BASE": self.redirect_base,
             "STRIPE_WEBHOOK_ENDPOINTS": f"{self.listening('public')}/donations/webhooks/stripe",
         }
         return [
@@ -237,73 +227,4 @@ class Sandbox:
 
     def variables(self) -> dict[str, str]:
         """What the runbook's ``systems:`` take their addresses and credentials from."""
-        return {
-            **self.state.keys,
-            **provider_keys.addresses(self.listening("providers")),
-            **self._databases(),
-            **self._stacks(),
-            **self._front_door(),
-            **self._files(),
-            **PACE,
-            **self.names.variables(),
-            **self.cluster.variables(),
-            **self._platform(),
-            **self.staging.variables(),
-        }
-
-    def _databases(self) -> dict[str, str]:
-        return {
-            "LEGACY_DATABASE_URL": self.url(access.APPLICATION),
-            "TARGET_DATABASE_URL": self.url(access.MIGRATOR),
-            "API_DATABASE_URL": self.url(access.API),
-            "PARITY_DATABASE_URL": self.url(access.READER),
-            "SCRATCH_DATABASE_URL": self.scratch_url,
-            "PRISMA_PROJECT": str(self.project),
-            "PRISMA_COMMAND": shlex.quote(str(self.project / "bin" / "prisma")),
-            "PRISMA_DIFF": "adapter",
-        }
-
-    def _stacks(self) -> dict[str, str]:
-        return {
-            "API_URL": self.listening("new-api"),
-            "QUEUE_URL": self.queue_url,
-            "LEGACY_APP_URL": self.listening("old-app"),
-            "OLD_HOST": "flask.covenant.invalid",
-            "OAUTH_REDIRECT_BASE": self._redirect_base(),
-            "CANARY_EMAIL": CANARY,
-            "CANARY_PASSWORD": self.state.canary_password,
-        }
-
-    def _front_door(self) -> dict[str, str]:
-        return {
-            "PUBLIC_URL": self.listening("public"),
-            "PROXY_DRIVER": "caddy",
-            "PROXY_URL": self.listening("front-door"),
-            "PROXY_POOL": front_door.HANDLER,
-            "PROXY_OLD": front_door.dial(self.listening("old-app")),
-            "PROXY_NEW": front_door.dial(self.listening("new-api")),
-        }
-
-    def _files(self) -> dict[str, str]:
-        return {
-            "SANDBOX_FOLDER": str(self.folder),
-            "LEGACY_ENV_FILE": str(self.folder / "old.env"),
-            "NEW_ENV_FILE": str(self.folder / "new.env"),
-            "MONITORING_FOLDER": str(self.folder / "monitoring"),
-            "VAULT_FOLDER": str(self.folder / "vault"),
-        }
-
-    def _platform(self) -> dict[str, str]:
-        """Commands that deploy, start, stop and archive, and what is deployed."""
-        programs, releases = self.folder / "platform" / "bin", self.releases()
-        services, more = (shlex.quote(str(programs / name)) for name in ("services", "services-archive"))
-        return {
-            "PLATFORM_APPLY": f"{services} apply {{images}}",
-            "PLATFORM_START": f"{services} start {{services}}",
-            "PLATFORM_STOP": f"{services} stop {{services}}",
-            "PLATFORM_STATUS": f"{services} status",
-            "PLATFORM_DESCRIBE": f"{more} describe {{images}}",
-            "PLATFORM_ARCHIVE": f"{more} archive {{services}}",
-            "NEW_API_IMAGE": f"new-api@{releases['new-api'].digest}",
-            "NEW_WORKER_IMAGE": f"new-worker@{releases['new-worker'].digest}",
-        }
+        return variables.of(self)

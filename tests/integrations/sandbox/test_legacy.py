@@ -12,7 +12,7 @@ from cutover.embedded import Postgres
 from integrations.sandbox.legacy import seed
 from integrations.sandbox.legacy.rows import TABLES
 from integrations.sandbox.node import SOURCE
-from integrations.sandbox.world import CANARY
+from integrations.sandbox.variables import CANARY
 from tests.integrations.sandbox.estates import ROWS, Estate, estate_on
 
 NAMES = {
