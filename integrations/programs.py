@@ -154,11 +154,10 @@ def run(
     except BaseException:
         tree.end(GRACE)
         raise
-    left = tree.end(0.0)
-    if left:
+    if left := tree.end(0.0):
         tell(f"{left} process(es) that {Path(words[0]).name} left running were ended.")
-    seconds = time.monotonic() - started
-    return Finished(words, process.returncode, output.out.text(), output.err.text(), seconds)
+    outputs = output.out.text(), output.err.text()
+    return Finished(words, process.returncode, *outputs, seconds=time.monotonic() - started)
 
 
 def _input(text: str | None) -> IO[bytes]:

@@ -88,8 +88,8 @@ def unlike(source: Packed, target: Packed) -> Unlike:
     here, there = source.by_hash(), target.by_hash()
     if len(here) == len(source) and len(there) == len(target):
         return Unlike(
-            source.records(here[one] for one in here.keys() - there.keys()),
-            target.records(there[one] for one in there.keys() - here.keys()),
+            source.records(sorted(here[one] for one in here.keys() - there.keys())),
+            target.records(sorted(there[one] for one in there.keys() - here.keys())),
         )
     return Unlike(_beyond(source, target), _beyond(target, source))
 

@@ -14,6 +14,7 @@ from integrations.parity.declared import read_rules
 from integrations.parity.result import Result, TableResult
 from integrations.parity.snapshot import Server
 from integrations.parity.totals import read_totals
+from integrations.parity.watch import TableProgress, Watch
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ class Pair:
 
     def table(self, name: str, *declared: dict[str, Any], **more: Any) -> TableResult:
         return only(self.compare(list(declared), **more), name)
+
+
+def when(table: str, state: str, what: Callable[[], None], *, times: int = 1) -> Watch:
+    """A watch that does something at that state of that table, so many times."""
+    left = [times]
+
+    def told(progress: TableProgress) -> None:
+        if (progress.table, progress.state) == (table, state) and left[0]:
+            left[0] -= 1
+            what()
+
+    return Watch(table=told)
 
 
 def only(result: Result, name: str) -> TableResult:

@@ -24,9 +24,9 @@ from integrations.parity.compare import Options, compare_live
 from integrations.parity.report import verdict
 from integrations.parity.result import Result
 from integrations.parity.snapshot import GaveWay, Snapshot
-from integrations.parity.watch import TableProgress, Watch
+from integrations.parity.watch import Watch
 from tests import servers
-from tests.integrations.parity.conftest import Database, Pair, only
+from tests.integrations.parity.conftest import Database, Pair, only, when
 from tests.integrations.parity.replicas import Family, family, wait_until
 
 TABLES = [
@@ -84,18 +84,6 @@ def clash(related: Family, primary: Database) -> Callable[[], None]:
 def remove_and_vacuum(primary: Database) -> None:
     primary.run("delete from c where id < 100", "vacuum c",
                 "insert into c select i, 'v' from generate_series(1, 99) i")  # fmt: skip
-
-
-def when(table: str, state: str, what: Callable[[], None], *, times: int = 1) -> Watch:
-    """A watch that does something at that state of that table, so many times."""
-    left = [times]
-
-    def told(progress: TableProgress) -> None:
-        if (progress.table, progress.state) == (table, state) and left[0]:
-            left[0] -= 1
-            what()
-
-    return Watch(table=told)
 
 
 def compared(source: Database, target: Database, watch: Watch | None = None, **more: Any) -> Result:

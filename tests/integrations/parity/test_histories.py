@@ -53,6 +53,16 @@ def kept(source: Database, target: Postgres, file: Path) -> Path:
     return file
 
 
+def mended_after_the_point(related: Family, source: Database, file: Path) -> tuple[Database, Postgres, Path]:
+    """The target, the server that a restore makes of it, which lacks a mend, and a pass that saw the mend."""
+    target = database_of(related.primary)
+    target.run("update t set v = 'old' where id = 7")
+    restored = related.to_be_restored("before the mend")
+    related.mark("before the mend")
+    target.run("update t set v = 'v7' where id = 7")
+    return target, restored, kept(source, related.primary, file)
+
+
 def promote(standby: Postgres) -> None:
     assert ask(standby, "select pg_promote()")
 
@@ -61,12 +71,7 @@ def test_a_restore_to_a_point_in_time_voids_the_pass(
     related: Family, source: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The pass saw row 7 mended; the restored server, at the same address, has it as before."""
-    target = database_of(related.primary)
-    target.run("update t set v = 'old' where id = 7")
-    restored = related.to_be_restored("before the mend")
-    related.mark("before the mend")
-    target.run("update t set v = 'v7' where id = 7")
-    file = kept(source, related.primary, tmp_path / "pass")
+    target, restored, file = mended_after_the_point(related, source, tmp_path / "pass")
     related.primary.stop()
     restored.start()
     wait_until(lambda: not ask(restored, "select pg_is_in_recovery()"))
@@ -88,12 +93,7 @@ def test_a_restore_while_the_recheck_is_under_way_voids_the_pass_too(
     related: Family, source: Database, tmp_path: Path
 ) -> None:
     """The connection is lost, and who answers at that address afterwards is another."""
-    target = database_of(related.primary)
-    target.run("update t set v = 'old' where id = 7")
-    restored = related.to_be_restored("before the mend")
-    related.mark("before the mend")
-    target.run("update t set v = 'v7' where id = 7")
-    file = kept(source, related.primary, tmp_path / "pass")
+    target, restored, file = mended_after_the_point(related, source, tmp_path / "pass")
 
     def restore(told: TableProgress) -> None:
         if told.state == "reading" and restored.process is None:

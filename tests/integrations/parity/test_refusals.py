@@ -60,7 +60,7 @@ def test_every_kind_of_message_keeps_its_sense_and_loses_the_value(secretive: Pa
     with Snapshot(secretive.source.server) as snapshot:
         for question, words in TOLD.items():
             with pytest.raises(psycopg.Error) as met, snapshot.attempt():
-                snapshot.rows(sql.SQL(question))  # type: ignore[arg-type]
+                snapshot.rows(sql.SQL(question))
             assert refusal(met.value) == words, question
 
 
@@ -71,7 +71,7 @@ def test_bytes_that_another_encoding_has_not_are_not_told(secretive: Pair) -> No
             "select convert_from('\\xe9e9'::bytea, 'UTF8')",
         ):
             with pytest.raises(psycopg.Error) as met:
-                connection.execute(question)  # type: ignore[call-overload]
+                connection.execute(question)
             assert "0x" not in refusal(met.value)
             assert '"UTF8"' in refusal(met.value)
 

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,8 +14,7 @@ from cutover.embedded import Postgres, free_port
 from integrations.parity import tour
 from integrations.parity.compare import Options, compare_live
 from integrations.parity.snapshot import Server
-from integrations.parity.watch import TableProgress, Watch
-from tests.integrations.parity.conftest import Pair, only
+from tests.integrations.parity.conftest import Pair, only, when
 
 KILL = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -32,18 +30,6 @@ def four(pair: Pair) -> Pair:
     pair.both(*TABLES, *ROWS)
     pair.target.run("update d set v = 'x' where id = 50")
     return pair
-
-
-def when(table: str, state: str, what: Any, *, times: int = 1) -> Watch:
-    """A watch that does something at that state of that table, so many times."""
-    left = [times]
-
-    def told(progress: TableProgress) -> None:
-        if (progress.table, progress.state) == (table, state) and left[0]:
-            left[0] -= 1
-            what()
-
-    return Watch(table=told)
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
