@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from integrations.parity.baseline import Fingerprint
 from integrations.parity.checks import ask_check, compare_check
@@ -11,7 +12,7 @@ from integrations.parity.options import Options
 from integrations.parity.plan import TablePlan
 from integrations.parity.result import Result
 from integrations.parity.sequences import sequences_behind
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.snapshot import Snapshot, of_each
 from integrations.parity.spots import ask_spot, compare_spot
 from integrations.parity.structure import compare_structure, read_structure
 from integrations.parity.tables import Table, read_tables
@@ -68,9 +69,12 @@ class Beside:
         """As the fingerprint kept it, or as the source has it now."""
         if self.options.structure == "off":
             return
-        before = self.before.structure if self.before else {}
+        ask, before = partial(read_structure, schemas=self.options.schemas), {}
+        if self.before:
+            before = self.before.structure
         if self.source and not before:
-            before = read_structure(self.source, self.options.schemas)
-        after = read_structure(self.target, self.options.schemas)
+            before, after = of_each(self.source, self.target, ask)
+        else:
+            after = ask(self.target)
         result.structure = compare_structure(before, after, self.declared)
         result.structure_judged = self.options.structure == "judged"

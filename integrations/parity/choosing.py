@@ -35,7 +35,11 @@ def among(side: Side, buckets: Buckets, some: Collection[int]) -> sql.Composable
         within = (_within(side, buckets.bits, *bounds) for bounds in runs)
         return sql.SQL("({})").format(sql.SQL(" OR ").join(within))
     bounds = _within(side, buckets.bits, wanted[0], wanted[-1])
-    return sql.SQL("{} AND {}").format(bounds, _listed(bucket, wanted))
+    if wanted[-1] - wanted[0] >= MOST_BITS:
+        return sql.SQL("{} AND {}").format(bounds, _listed(bucket, wanted))
+    return sql.SQL("{bounds} AND CASE WHEN {bounds} THEN {marked} END").format(
+        bounds=bounds, marked=_marked(side, buckets.bits, wanted)
+    )
 
 
 def _key(side: Side) -> sql.Composable:
@@ -48,14 +52,14 @@ def _within(side: Side, bits: int, low: int, high: int) -> sql.Composable:
 
 
 def _listed(bucket: sql.Composable, wanted: Sequence[int]) -> sql.Composable:
-    """By a bit for each number between the first and the last, or by looking them up one by one."""
-    first, last = (wanted[0], wanted[-1]) if wanted else (0, 0)
-    if last - first >= MOST_BITS:
-        numbers = sql.Literal(list(wanted))
-        return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(bucket, numbers)
-    return sql.SQL("CASE WHEN {0} BETWEEN {1} AND {2} THEN get_bit({3}, ({0} - {1})::int) = 1 END").format(
-        bucket, sql.Literal(first), sql.Literal(last), sql.Literal(_bits(wanted, first, last))
-    )
+    return sql.SQL("{} IN (SELECT unnest({}::bigint[]))").format(bucket, sql.Literal(list(wanted)))
+
+
+def _marked(side: Side, bits: int, wanted: Sequence[int]) -> sql.Composable:
+    """By a bit for each number between the first and the last: the key has to lie between them."""
+    shape = sql.SQL("get_bit({}, (({}::bigint >> {}) - {})::int) = 1")
+    marks = _bits(wanted, wanted[0], wanted[-1])
+    return shape.format(sql.Literal(marks), _key(side), sql.Literal(bits), sql.Literal(wanted[0]))
 
 
 def _bits(numbers: Iterable[int], first: int, last: int) -> bytes:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 from psycopg import sql
@@ -27,7 +28,7 @@ from integrations.parity.refusals import refusal
 from integrations.parity.repair import repair
 from integrations.parity.result import EXAMPLES, Example, Result, digest_of
 from integrations.parity.sizes import pages_of
-from integrations.parity.snapshot import Server, Snapshot, opened
+from integrations.parity.snapshot import Server, Snapshot, at_once, of_each, opened
 from integrations.parity.tables import Table, read_foreign_tables, read_tables
 from integrations.parity.tour import Tour
 from integrations.parity.watch import Watch, one_at_a_time, wants_rows
@@ -128,10 +129,15 @@ class Comparison:
 
     def _sizes(self, plans: list[TablePlan]) -> dict[str, dict[str, int]]:
         """Pages of each table on each side that is read."""
-        sides = {"target": (self.target, [plan.target for plan in plans])}
-        if self.source:
-            sides["source"] = (self.source, [plan.source for plan in plans])
-        pages = {name: pages_of(snapshot, tables) for name, (snapshot, tables) in sides.items()}
+        tables = {side: [plan.table(side) for plan in plans] for side in ("source", "target")}
+        if self.source is None:
+            pages = {"target": pages_of(self.target, tables["target"])}
+        else:
+            found = at_once(
+                self.source, partial(pages_of, self.source, tables["source"]),
+                self.target, partial(pages_of, self.target, tables["target"]),
+            )  # fmt: skip
+            pages = dict(zip(tables, found, strict=True))
         return {
             plan.label: {
                 side: found.get((plan.table(side).schema, plan.table(side).name), 0)
@@ -177,11 +183,13 @@ class Comparison:
         return str(self.target.value(shape))
 
     def _source_tables(self) -> dict[tuple[str, str], Table]:
-        self._tables = read_tables(self.target, self.options.schemas, self.options.views)
+        ask = partial(read_tables, schemas=self.options.schemas, views=self.options.views)
         if self.before:
+            self._tables = ask(self.target)
             return {place: kept.table for place, kept in self.kept.items()}
         assert self.source is not None
-        return read_tables(self.source, self.options.schemas, self.options.views)
+        found, self._tables = of_each(self.source, self.target, ask)
+        return found
 
     def _settle(self, looked: list[Looked]) -> None:
         """Asks rows that differ again after a while: on a live system “not yet” is not “wrong”."""

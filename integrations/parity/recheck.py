@@ -14,7 +14,7 @@ from integrations.parity.progress import Meter
 from integrations.parity.questions import Questions
 from integrations.parity.reading import Reader
 from integrations.parity.result import Result, TableResult
-from integrations.parity.snapshot import Server, Snapshot, at_once, opened
+from integrations.parity.snapshot import Server, Snapshot, at_once, of_each, opened
 from integrations.parity.state import State, by_name, read_files, read_state
 from integrations.parity.sums import Sums
 from integrations.parity.versions import refreshed
@@ -61,8 +61,8 @@ class Keeping(FullPass):
 
     def __init__(self, reader: Reader, source: Snapshot, target: Snapshot) -> None:
         super().__init__(reader)
-        self.kept = KeptPass("", _told(source), _told(target))
-        self.files = read_files(source), read_files(target)
+        self.kept = KeptPass("", *of_each(source, target, _told))
+        self.files = of_each(source, target, read_files)
         self.first_snapshots = source.number, target.number
 
     def both(
@@ -89,12 +89,12 @@ class Recheck(FullPass):
     def _require(self, source: Snapshot, target: Snapshot) -> None:
         """That the pass holds for what these snapshots see: after a loss another server may answer."""
         self.required_of = source.number, target.number
-        self.files = read_files(source), read_files(target)
-        for side, then, snapshot in (
-            ("source", self.kept.source, source),
-            ("target", self.kept.target, target),
+        self.files = of_each(source, target, read_files)
+        then = self.kept.source, self.kept.target
+        for side, of_pass, now in zip(
+            ("source", "target"), then, of_each(source, target, _told), strict=True
         ):
-            if reason := then.changed(_told(snapshot)):
+            if reason := of_pass.changed(now):
                 raise Problem(
                     f"The kept pass of {self.kept.taken_at} does not hold for the {side} any more: {reason}.",
                     means="What changed since cannot be told from the versions of its rows.",

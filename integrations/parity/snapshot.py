@@ -33,8 +33,8 @@ PINNED = {
     "row_security": "off",  # an error instead of rows that are silently left out
     "enable_sort": "off",  # the planner takes each row for a bucket of its own, and would sort on disk
     "work_mem": "64MB", "hash_mem_multiplier": "2", "lock_timeout": "10s",
-    # on for the great pass only (see `rows`): the hash of a row has a hundred steps
-    "jit": "off", "jit_above_cost": "100000", "jit_optimize_above_cost": "100000",
+    # on only where it is asked for (see `rows`), and then whatever the planner thinks of the cost
+    "jit": "off", "jit_above_cost": "0", "jit_optimize_above_cost": "0",
     "jit_inline_above_cost": "-1",  # takes longer than it saves
     "cursor_tuple_fraction": "1",  # every row of an answer is read
     "max_parallel_workers_per_gather": "0",  # as many connections as were asked for, and no more processes
@@ -251,6 +251,11 @@ def at_once(
                 if not done:
                     snapshot.cancel()
             raise
+
+
+def of_each(first: Snapshot, second: Snapshot, ask: Callable[[Snapshot], A]) -> tuple[A, A]:
+    """What both answer to the same question, asked at the same time."""
+    return at_once(first, lambda: ask(first), second, lambda: ask(second))
 
 
 def _failed(*futures: Future[Any]) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -75,14 +76,18 @@ class Sums(Mapping[int, Sum]):
         for low, rows, total, *rest in self._record.iter_unpack(shelf):
             yield low, Sum(rows, total, tuple(zip(rest[::2], rest[1::2], strict=True)))
 
-    def _records(self, shelf: bytes) -> set[bytes]:
-        return {shelf[at : at + self._record.size] for at in range(0, len(shelf), self._record.size)}
+    def _unlike_records(self, here: bytes, there: bytes) -> tuple[set[bytes], set[bytes]]:
+        """Records of both shelves, less those that have a twin at the same place: nearly all of them do."""
+        each = struct.Struct(f"{self._record.size}s").iter_unpack
+        pairs = [pair for pair in zip_longest(each(here), each(there)) if pair[0] != pair[1]]
+        mine, others = ({one[0] for one in side if one} for side in zip(*pairs, strict=True))
+        return mine, others
 
     @cached_property
     def rows(self) -> int:
         """Rows in all buckets."""
-        few = struct.Struct(f">2xi{self._record.size - 6}x")
-        return sum(sum(chain.from_iterable(few.iter_unpack(shelf))) for shelf in self.shelves.values())
+        together, size = b"".join(self.shelves.values()), self._record.size
+        return sum(sum(together[2 + byte :: size]) << 8 * (3 - byte) for byte in range(4))
 
     @cached_property
     def digest(self) -> str:
@@ -98,7 +103,7 @@ class Sums(Mapping[int, Sum]):
             here, there = self.shelves.get(place, NOTHING), other.shelves.get(place, NOTHING)
             if here == there:
                 continue
-            mine, others = self._records(here), other._records(there)
+            mine, others = self._unlike_records(here, there)
             ours = dict(self._unpacked(b"".join(mine - others)))
             theirs = dict(other._unpacked(b"".join(others - mine)))
             for low in sorted(ours.keys() | theirs.keys()):
@@ -111,21 +116,20 @@ class Sums(Mapping[int, Sum]):
 
     def replaced(self, buckets: Iterable[int], fresh: Sums) -> Sums:
         """These sums, with those of the given buckets taken from ``fresh`` (a bucket it lacks is empty)."""
-        by_shelf: dict[int, set[bytes]] = {}
-        for bucket in buckets:
-            by_shelf.setdefault(bucket >> SHELF, set()).add((bucket & _LOW).to_bytes(2))
         shelves = dict(self.shelves)
-        for place, lows in by_shelf.items():
-            kept = {low: one for low, one in self._by_low(shelves.pop(place, NOTHING)) if low not in lows}
-            kept |= {low: one for low, one in self._by_low(fresh.shelves.get(place, NOTHING)) if low in lows}
-            if kept:
-                shelves[place] = b"".join(one for _, one in sorted(kept.items()))
-        return Sums(shelves, self.tracks)
+        for bucket in buckets:
+            place, low = bucket >> SHELF, bucket & _LOW
+            shelf, newer = shelves.get(place, NOTHING), fresh.shelves.get(place, NOTHING)
+            gone, new = self._where(shelf, low), self._where(newer, low)
+            shelves[place] = shelf[: gone.start] + newer[new] + shelf[gone.stop :]
+        return Sums({place: shelf for place, shelf in shelves.items() if shelf}, self.tracks)
 
-    def _by_low(self, shelf: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Each bucket as it is packed, by its number in the shelf."""
+    def _where(self, shelf: bytes, low: int) -> slice:
+        """Where a bucket lies in its shelf, or, of no length, where it would lie."""
         size = self._record.size
-        return ((shelf[at : at + 2], shelf[at : at + size]) for at in range(0, len(shelf), size))
+        number = bisect_left(range(len(shelf) // size), low, key=lambda n: shelf[n * size + 1])
+        found = shelf[number * size + 1 : number * size + 2] == bytes((low,))
+        return slice(number * size, (number + found) * size)
 
     def as_facts(self) -> dict[str, Any]:
         """JSON values."""
