@@ -60,6 +60,8 @@ class Run:
     fastest: float | None = None
 
 
+#: settings of a server that a snapshot pins
+JIT = ("jit", "jit_above_cost", "jit_optimize_above_cost", "jit_inline_above_cost")
 FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
 
 
@@ -93,7 +95,7 @@ def hash_scan(server: Server, *, compiled: bool = False) -> None:
     ``compiled`` as our pass is."""
     with Snapshot(server) as snapshot:
         snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
-        for name in () if compiled else ("jit", "jit_optimize_above_cost", "jit_inline_above_cost"):
+        for name in () if compiled else JIT:
             snapshot.connection.execute(sql.SQL("reset {}").format(sql.Identifier(name)))
         tables = read_tables(snapshot)
         (plan,) = make_plans(tables, tables, Declared(()))[0]
