@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
+from integrations.parity.choosing import OF_NULL
 from integrations.parity.differences import Tally, judge
 from integrations.parity.plan import TablePlan
 from integrations.parity.questions import Hashed, Key, Questions
-from integrations.parity.records import HALF, Packed, Unlike, unlike
+from integrations.parity.records import Packed, Unlike, first_number, unlike
 from integrations.parity.snapshot import at_once
 
 ROWS_AT_ONCE = 700_000  # of one side that are held, packed: 15 MB
@@ -28,17 +30,29 @@ class Drill:
     extra_declared: bool = False
     keep: int = 10_000
     check: Callable[[], None] = lambda: None
+    _keys_told: bool = field(default=False, init=False)  # by the records at hand
 
     def run(self, buckets: Mapping[int, int]) -> None:
         """Of ``buckets``, bucket → rows of the larger side, tallies every row that differs."""
         for some in _batches(buckets):
             self.check()
+            self._keys_told = self._can_tell_keys(some)
             before, after = at_once(
-                self.source.snapshot, lambda some=some: self.source.records_of(some),  # type: ignore[misc]
-                self.target.snapshot, lambda some=some: self.target.records_of(some),  # type: ignore[misc]
+                self.source.snapshot, partial(self.source.records_of, some, keys=self._keys_told),
+                self.target.snapshot, partial(self.target.records_of, some, keys=self._keys_told),
             )  # fmt: skip
             self._tally(before, after)
         self.tally.keys.sort(key=_natural)
+
+    @property
+    def _judges_rows(self) -> bool:
+        """Whether rules may explain a difference, so that each of the rows has to be looked at."""
+        return bool(self.plan.tracks or self.extra_declared)
+
+    def _can_tell_keys(self, buckets: Collection[int]) -> bool:
+        """Whether records can have the key itself: nothing but the keys of some will be asked for then."""
+        plain = self.source.buckets.how == "range" and OF_NULL not in buckets
+        return plain and not self._judges_rows
 
     def _tally(self, before: Records, after: Records) -> None:
         waiting = Unlike()
@@ -56,13 +70,12 @@ class Drill:
     def _judge(self, found: Unlike) -> None:
         if not found:
             return
-        if self.plan.tracks or self.extra_declared:
+        if self._judges_rows:
             self._judge_rows(found)
         else:
             self._count(found)
 
     def _judge_rows(self, found: Unlike) -> None:
-        """Where rules may explain a difference, each of the rows is looked at."""
         keys: dict[Key, tuple[list[Hashed], list[Hashed]]] = {}
         for place, (side, records) in enumerate(((self.source, found.source), (self.target, found.target))):
             for key, hashed in side.rows_by(records):
@@ -89,12 +102,11 @@ class Drill:
             self.tally.keys += self._keys_of(kept)
 
     def _keys_of(self, found: Unlike) -> Iterator[Key]:
-        if not self.plan.key:
-            for record in found.source + found.target:
-                yield (str(int.from_bytes(record[:HALF], signed=True)),)
-            return
         for side, records in ((self.source, found.source), (self.target, found.target)):
-            yield from side.keys_by(records)
+            if self._keys_told or not self.plan.key:
+                yield from ((str(first_number(record)),) for record in records)
+            else:
+                yield from side.keys_by(records)
 
 
 def _batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:

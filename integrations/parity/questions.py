@@ -104,19 +104,30 @@ class Questions:
             conditions.append(shape.format(self.side.key_hash, sql.Literal(SHARES - 1), share))
         return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
 
-    def records_of(self, buckets: Collection[int]) -> dict[int, Packed]:
-        """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache."""
+    def records_of(self, buckets: Collection[int], *, keys: bool = False) -> dict[int, Packed]:
+        """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache.
+
+        ``keys``: with the key itself, an integer that none of them has as NULL, instead of hash and place.
+        """
         row = self.side.row_hash
         if self.plan.tracks:
             row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
         question = sql.SQL(
-            "SELECT {} >> {}, string_agg(int8send({}), ''::bytea), string_agg(int8send({}) || {}, ''::bytea)"
+            "SELECT {} >> {}, string_agg(int8send({}), ''::bytea), string_agg({}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
-            self.bucket, sql.Literal(SHELF), row, self._key_identity, self._place,
+            self.bucket, sql.Literal(SHELF), row, self._key if keys else self._key_and_place,
             self.side.rows, self._and_chosen(among(self.side, self.buckets, buckets)),
         )  # fmt: skip
         return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question, len(buckets))}
+
+    @property
+    def _key(self) -> sql.Composable:
+        return sql.SQL("int8send({}::bigint)").format(self.side.column(self.plan.key_cells[0]))
+
+    @property
+    def _key_and_place(self) -> sql.Composable:
+        return sql.SQL("int8send({}) || {}").format(self._key_identity, self._place)
 
     @property
     def _place(self) -> sql.Composable:

@@ -16,7 +16,8 @@ class Packed(NamedTuple):
     """The rows of some buckets: their hashes one after the other, and in the same order what else is known.
 
     ``hashes`` has 8 bytes a row (of the row, with its key and tokens), ``rest`` the hash of its key and its
-    place: a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing.
+    place: a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing. Where an
+    integer key is all that will be asked for, ``rest`` is that key.
     """
 
     hashes: bytes = b""
@@ -34,7 +35,7 @@ class Packed(NamedTuple):
         return dict(zip(self.numbers(), count(), strict=False))
 
     def records(self, rows: Iterable[int]) -> list[bytes]:
-        """Hash of the key, hash of the row, and place of these rows."""
+        """Hash of the key (or the key itself), hash of the row, and place of these rows."""
         size = len(self.rest) // max(len(self), 1)
         return [
             self.rest[n * size : n * size + HALF]
@@ -46,7 +47,7 @@ class Packed(NamedTuple):
 
 @dataclass
 class Unlike:
-    """Rows that only one side has, each as hash of key, hash of row, place; a changed row is on both."""
+    """Rows that only one side has, each as its record (`Packed.records`); a changed row is on both."""
 
     source: list[bytes] = field(default_factory=list)
     target: list[bytes] = field(default_factory=list)
@@ -95,7 +96,7 @@ def unlike(source: Packed, target: Packed) -> Unlike:
 
 
 def _spread(record: bytes) -> int:
-    return int.from_bytes(record[2:6])
+    return int.from_bytes(record[:HALF])
 
 
 def _beyond(side: Packed, other: Packed) -> list[bytes]:
@@ -107,6 +108,11 @@ def _beyond(side: Packed, other: Packed) -> list[bytes]:
         else:
             left.append(number)
     return side.records(left)
+
+
+def first_number(record: bytes) -> int:
+    """What stands first in a record: the hash of its key, or an integer key itself."""
+    return int.from_bytes(record[:HALF], signed=True)
 
 
 def place(record: bytes) -> tuple[int, str]:

@@ -72,6 +72,23 @@ def test_small_batches_give_the_same_as_large_ones(pair: Pair, monkeypatch: pyte
     assert small.digest == whole.digest
 
 
+def test_rows_are_named_by_their_keys_also_beside_one_whose_key_is_null(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.both(
+        f"create table t as {fill(KEYS['negative integers'], 1, 3000, 'i::text')}",
+        "alter table t add primary key (id)",
+    )
+    pair.target.run(
+        "alter table t drop constraint t_pkey", "alter table t alter id drop not null",
+        "update t set v = 'x' where n in (5, 2000)", "update t set id = null where n = 3000",
+    )  # fmt: skip
+    monkeypatch.setattr(drill, "ROWS_AT_ONCE", 40)
+    table = pair.table("t")
+    named = {(row.kind, row.key["id"]) for row in table.examples}
+    assert named == {("changed", "-5"), ("changed", "-2000"), ("missing", "-3000"), ("extra", None)}
+
+
 def test_rules_are_judged_row_by_row_however_many_they_explain(pair: Pair) -> None:
     pair.both(
         "create table t (id int primary key, v text, n int)",
