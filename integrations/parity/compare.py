@@ -216,7 +216,10 @@ class Comparison:
         assert one.source is not None
         assert one.target is not None
         with self._noting(one, "the rows that differ could not be asked again"):
-            before, after = one.source.rows_at(one.tally.keys), one.target.rows_at(one.tally.keys)
+            before, after = at_once(
+                one.source.snapshot, partial(one.source.rows_at, one.tally.keys),
+                one.target.snapshot, partial(one.target.rows_at, one.tally.keys),
+            )  # fmt: skip
             self._settled(one, before, after)
 
     def _settled(self, one: Looked, before: Hashes, after: Hashes) -> None:
