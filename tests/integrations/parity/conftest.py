@@ -32,6 +32,11 @@ class Database:
             for statement in statements:
                 connection.execute(statement)  # type: ignore[call-overload]
 
+    def value(self, question: str) -> Any:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            ((found,),) = connection.execute(question).fetchall()  # type: ignore[call-overload]
+        return found
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -10,10 +10,18 @@ from psycopg import sql
 
 from integrations.parity import reading
 from integrations.parity.compare import Options, compare_live
+from integrations.parity.declared import Declared
+from integrations.parity.plan import Buckets, make_plans
+from integrations.parity.progress import Meter
+from integrations.parity.questions import Questions
+from integrations.parity.reading import Exceeded, Reader
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Snapshot
+from integrations.parity.sums import Sums
+from integrations.parity.tables import read_tables
 from integrations.parity.watch import TableProgress, Watch
 from tests.integrations.parity.conftest import Pair, only
+from tests.integrations.sandbox.estates import until
 
 MANY = "insert into t select i, repeat('v' || i, 20) from generate_series(1, 20000) i"
 
@@ -44,6 +52,32 @@ def test_a_table_read_in_parts_gives_the_same_as_one_read_at_once(
     assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (1, 0, 0, 20_000)
     assert parts.digest == whole.digest
     assert parts.examples == whole.examples
+
+
+def test_of_connections_that_share_a_table_the_first_failure_is_told_not_the_cancel_of_the_others(
+    big: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep = (
+        "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+    )
+
+    def sums(questions: Questions, part: sql.Composable | None = None) -> Sums:
+        if questions.snapshot is snapshot:
+            questions.snapshot.rows(sql.SQL("select pg_sleep(60)"))
+            return Sums({})
+        until(lambda: big.source.value(asleep) == 1)
+        raise Exceeded("the first")
+
+    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr(Questions, "sums", sums)
+    with Snapshot(big.source.server) as snapshot, Reader(Options(workers=2), Watch()) as reader:
+        tables = read_tables(snapshot)
+        plan = next(one for one in make_plans(tables, tables, Declared(()))[0] if one.label == "t")
+        reader.share([snapshot])
+        with pytest.raises(Exceeded, match="the first"):
+            reader.one(
+                Questions(snapshot, plan, "source", Buckets("range", 4)), Meter(Watch(), "t", {"source": 200})
+            )
 
 
 @pytest.fixture
