@@ -54,7 +54,7 @@ class Events:
         self.ended = True
         return None
 
-    async def until(self, kind: str, seconds: float = 15) -> dict[str, str]:
+    async def until(self, kind: str, seconds: float = 60) -> dict[str, str]:
         """Reads on to the next event of that kind."""
         async with asyncio.timeout(seconds):
             while event := await self.read():
@@ -62,7 +62,7 @@ class Events:
                     return event
         raise AssertionError(f"the stream ended without {kind}: {self.seen}")
 
-    async def lines(self, upto: int, seconds: float = 20) -> list[int]:
+    async def lines(self, upto: int, seconds: float = 60) -> list[int]:
         """The numbers of all log lines, in the order in which they came, until that one."""
         numbers: list[int] = []
         async with asyncio.timeout(seconds):

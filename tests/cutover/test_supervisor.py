@@ -27,7 +27,7 @@ def alive(pid: int) -> bool:
     return stat[0] not in "ZX"
 
 
-def eventually(what: Callable[[], bool], seconds: float = 20) -> None:
+def eventually(what: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it did not come to that"

@@ -171,7 +171,7 @@ def running_panel(lasting_panel: Panel, transactional_db: None) -> Iterator[Pane
 ENDED = ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "UNKNOWN", "RECONCILED")
 
 
-def wait_for(attempt: Attempt, *statuses: str, seconds: float = 40) -> Attempt:
+def wait_for(attempt: Attempt, *statuses: str, seconds: float = 90) -> Attempt:
     """The attempt once it has one of these statuses (by default: once nobody works on it any more)."""
     wanted = statuses or ENDED
     until = time.monotonic() + seconds
@@ -185,7 +185,7 @@ def wait_for(attempt: Attempt, *statuses: str, seconds: float = 40) -> Attempt:
         time.sleep(0.05)
 
 
-def wait_until(question: Callable[[], object], seconds: float = 30) -> Any:
+def wait_until(question: Callable[[], object], seconds: float = 90) -> Any:
     """The first answer that is true."""
     until = time.monotonic() + seconds
     while not (answer := question()):

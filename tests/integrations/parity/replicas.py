@@ -97,7 +97,7 @@ def ask(server: Postgres, question: LiteralString, *values: Any) -> Any:
     return row[0] if row else None
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Asks until it holds, and fails when it does not in that time."""
     until = time.monotonic() + seconds
     while not holds():

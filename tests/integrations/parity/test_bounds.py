@@ -176,9 +176,9 @@ def test_a_page_rate_slows_the_reading(big: Pair) -> None:
 
 
 def test_a_snapshot_that_would_get_too_old_is_refused_before_it_is_read(big: Pair) -> None:
-    refused = only(compared(big, page_rate=100, snapshot_age=1), "t")
+    refused = only(compared(big, page_rate=10, snapshot_age=1), "t")
     assert "may not get older than 1 s" in refused.partial
-    assert refused.seconds < 3  # to read it would take longer
+    assert refused.seconds < 20  # to read it would take longer
 
 
 def test_reading_stops_when_the_snapshot_became_too_old(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def answers(base: str) -> bool:
     return True
 
 
-def until(met: Any, seconds: float = 20) -> None:
+def until(met: Any, seconds: float = 60) -> None:
     """Waits until it is so; the time is only there to end a wait that would never."""
     end = time.monotonic() + seconds
     while not met():
