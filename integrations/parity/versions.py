@@ -30,13 +30,33 @@ def _with(questions: Questions, sums: Sums, buckets: set[int]) -> Sums:
 
 
 def _written(questions: Questions, horizon: int) -> tuple[int, set[int]]:
-    """How many rows there are, and the buckets of those with a young version."""
+    """How many rows there are, and the buckets of those with a young version.
+
+    The scan gives back the young ones only. How many rows it met the server counts itself, which costs
+    nothing; `count(*)` in the same scan would take half as long again, for every row.
+    """
+    before = _met(questions)
     question = sql.SQL(
-        "SELECT count(*), array_agg(DISTINCT {bucket})"
-        " FILTER (WHERE age(r.xmin) <= (SELECT age({horizon}::xid8::xid) OFFSET 0)) FROM {rows}"
+        "SELECT DISTINCT {bucket} FROM {rows}"
+        " WHERE age(r.xmin) <= (SELECT age({horizon}::xid8::xid) OFFSET 0)"
     ).format(bucket=questions.bucket, rows=questions.side.rows, horizon=sql.Literal(str(horizon)))
-    ((rows, young),) = questions.snapshot.rows(question, binary=True)
-    return rows, set(young or ())
+    young = {bucket for (bucket,) in questions.snapshot.rows(question, binary=True)}
+    return _met(questions) - before, young
+
+
+def _met(questions: Questions) -> int:
+    """Rows that scans of the table met in this transaction; 0 where the server does not count them.
+
+    (That is `track_counts`, which autovacuum needs, too. Other numbers than those of the pass only make
+    buckets be counted one by one.)
+    """
+    table = questions.plan.table(questions.side.side)
+    name = sql.Identifier(table.schema, table.name).as_string(questions.snapshot.connection)
+    question = sql.SQL(
+        "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM (SELECT {table}::regclass::oid AS oid"
+        " UNION SELECT relid FROM pg_partition_tree({table}::regclass)) AS files"
+    ).format(table=sql.Literal(name))
+    return int(questions.snapshot.value(question))
 
 
 def _recounted(questions: Questions, sums: Sums) -> set[int]:

@@ -13,12 +13,16 @@ import pytest
 
 from cutover.embedded import Postgres, free_port
 from integrations.errors import Problem
+from integrations.parity import versions
 from integrations.parity.compare import Options
 from integrations.parity.declared import read_rules
 from integrations.parity.kept_pass import read_pass
+from integrations.parity.questions import Questions
 from integrations.parity.recheck import keep_pass, recheck
 from integrations.parity.result import Result
 from integrations.parity.snapshot import Server
+from integrations.parity.sums import Sums
+from integrations.parity.versions import _recounted
 from tests.integrations.parity.conftest import Database, Pair, only
 
 TABLES = (
@@ -88,6 +92,39 @@ def test_a_delete_is_found_though_an_insert_elsewhere_keeps_the_number_of_all_ro
     pair.target.run("delete from t where id = 100", "insert into t values (70001, 'far away', 1)")
     table = only(again(pair, file), "t")
     assert (table.changed, table.missing, table.extra) == (0, 1, 1)
+
+
+def test_buckets_are_counted_only_where_the_number_of_rows_does_not_add_up(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.both(
+        *TABLES, "create table p (id int primary key, v text) partition by range (id)",
+        "create table p1 partition of p for values from (0) to (2000)",
+        "create table p2 partition of p for values from (2000) to (9000)",
+        "insert into p select i, 'v' || i from generate_series(1, 5000) i",
+    )  # fmt: skip
+    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    counted: list[str] = []
+
+    def noted(questions: Questions, sums: Sums) -> set[int]:
+        counted.append(f"{questions.side.side} {questions.plan.label}")
+        return _recounted(questions, sums)
+
+    monkeypatch.setattr(versions, "_recounted", noted)
+    pair.target.run("update p set v = 'x' where id % 1000 = 0", "insert into t values (70000, 'above', 0)")
+    assert (only(again(pair, tmp_path / "pass"), "p").changed, counted) == (5, [])
+    pair.source.run("delete from p where id = 2500")
+    assert (only(again(pair, tmp_path / "pass"), "p").extra, counted) == (1, ["source p"])
+
+
+def test_a_server_that_does_not_count_its_rows_is_counted_bucket_by_bucket(pair: Pair, file: Path) -> None:
+    pair.source.run(
+        "alter database {} set track_counts to off".format(pair.source.value("select current_database()"))
+    )
+    pair.source.run("delete from t where id = 100", "update u set v = 'x' where v = 'v17'")
+    result = again(pair, file)
+    assert (only(result, "t").extra, only(result, "u").changed) == (1, 1)
+    assert modes(result) == {"t": "recheck", "u": "recheck"}
 
 
 def test_updates_that_change_nothing_change_nothing(pair: Pair, file: Path) -> None:
