@@ -23,8 +23,8 @@ SEED = sql.SQL("3::bigint")  # of the hash of one value
 DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
 AT_ONCE = 2000  # rows asked for by their place with one statement
 SHARES = 1 << 16  # a sample is so many of these
-LARGE = 1_000_000  # rows of a table to whose rows compiled questions are worth it …
-MANY = 5_000  # … and buckets whose rows are hashed
+LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled …
+MANY = 5_000  # … and buckets of it
 
 
 class Hashed(NamedTuple):
@@ -62,11 +62,6 @@ class Questions:
         """The number of a row's bucket."""
         return bucket_of(self.side, self.buckets)
 
-    @property
-    def large(self) -> bool:
-        """Whether a question that meets every row of the table is worth being compiled."""
-        return self.plan.table(self.side.side).estimate > LARGE
-
     def sums(self, part: sql.Composable | None = None) -> Sums:
         """Each bucket's sums, of all rows or of those that meet a condition: the expensive question."""
         return self._sums(part, MANY)
@@ -93,7 +88,8 @@ class Questions:
 
     def _hashed_rows(self, question: sql.Composable, buckets: int) -> list[Row]:
         """The answer to a question for which the rows of so many buckets are hashed."""
-        return self.snapshot.rows(question, binary=True, compiled=buckets >= MANY and self.large)
+        compiled = buckets >= MANY and self.plan.table(self.side.side).estimate > LARGE
+        return self.snapshot.rows(question, binary=True, compiled=compiled)
 
     def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
         """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
