@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 
@@ -30,6 +31,12 @@ def test_what_is_packed_comes_out_again() -> None:
         assert (len(packed), packed.rows) == (len(plain), sum(one.rows for one in plain.values()))
         assert all(packed[bucket] == found for bucket, found in plain.items())
         assert Sums.from_facts(json.loads(json.dumps(packed.as_facts()))) == packed
+
+
+def test_facts_that_were_written_in_base64_can_still_be_read() -> None:
+    packed = Sums.of(some(3, 1), 1)
+    old = {str(place): base64.b64encode(shelf).decode() for place, shelf in packed.shelves.items()}
+    assert Sums.from_facts({"tracks": 1, "shelves": old}) == packed
 
 
 def test_only_what_is_not_the_same_is_unlike() -> None:
