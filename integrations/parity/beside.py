@@ -69,9 +69,8 @@ class Beside:
         """As the fingerprint kept it, or as the source has it now."""
         if self.options.structure == "off":
             return
-        ask, before = partial(read_structure, schemas=self.options.schemas), {}
-        if self.before:
-            before = self.before.structure
+        ask = partial(read_structure, schemas=self.options.schemas)
+        before = self.before.structure if self.before else {}
         if self.source and not before:
             before, after = of_each(self.source, self.target, ask)
         else:

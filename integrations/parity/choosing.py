@@ -37,6 +37,7 @@ def among(side: Side, buckets: Buckets, some: Collection[int]) -> sql.Composable
     bounds = _within(side, buckets.bits, wanted[0], wanted[-1])
     if wanted[-1] - wanted[0] >= MOST_BITS:
         return sql.SQL("{} AND {}").format(bounds, _listed(bucket, wanted))
+    # the first bounds are for an index; CASE keeps keys beyond its bits from get_bit(), in whatever order
     return sql.SQL("{bounds} AND CASE WHEN {bounds} THEN {marked} END").format(
         bounds=bounds, marked=_marked(side, buckets.bits, wanted)
     )

@@ -23,12 +23,12 @@ from integrations.parity.look import Look, Looked
 from integrations.parity.options import Options
 from integrations.parity.passes import FullPass
 from integrations.parity.plan import TablePlan, make_plans
-from integrations.parity.questions import Hashed, Key
+from integrations.parity.questions import Hashed, Key, asked
 from integrations.parity.refusals import refusal
 from integrations.parity.repair import repair
 from integrations.parity.result import EXAMPLES, Example, Result, digest_of
 from integrations.parity.sizes import pages_of
-from integrations.parity.snapshot import Server, Snapshot, at_once, of_each, opened
+from integrations.parity.snapshot import Server, Snapshot, of_each, opened
 from integrations.parity.tables import Table, read_foreign_tables, read_tables
 from integrations.parity.tour import Tour
 from integrations.parity.watch import Watch, one_at_a_time, wants_rows
@@ -129,15 +129,15 @@ class Comparison:
 
     def _sizes(self, plans: list[TablePlan]) -> dict[str, dict[str, int]]:
         """Pages of each table on each side that is read."""
-        tables = {side: [plan.table(side) for plan in plans] for side in ("source", "target")}
+
+        def ask(snapshot: Snapshot) -> dict[tuple[str, str], int]:
+            side = "source" if snapshot is self.source else "target"
+            return pages_of(snapshot, [plan.table(side) for plan in plans])
+
         if self.source is None:
-            pages = {"target": pages_of(self.target, tables["target"])}
+            pages = {"target": ask(self.target)}
         else:
-            found = at_once(
-                self.source, partial(pages_of, self.source, tables["source"]),
-                self.target, partial(pages_of, self.target, tables["target"]),
-            )  # fmt: skip
-            pages = dict(zip(tables, found, strict=True))
+            pages = dict(zip(("source", "target"), of_each(self.source, self.target, ask), strict=True))
         return {
             plan.label: {
                 side: found.get((plan.table(side).schema, plan.table(side).name), 0)
@@ -216,10 +216,7 @@ class Comparison:
         assert one.source is not None
         assert one.target is not None
         with self._noting(one, "the rows that differ could not be asked again"):
-            before, after = at_once(
-                one.source.snapshot, partial(one.source.rows_at, one.tally.keys),
-                one.target.snapshot, partial(one.target.rows_at, one.tally.keys),
-            )  # fmt: skip
+            before, after = asked(one.source, one.target, lambda side: side.rows_at(one.tally.keys))
             self._settled(one, before, after)
 
     def _settled(self, one: Looked, before: Hashes, after: Hashes) -> None:

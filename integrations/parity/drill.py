@@ -9,9 +9,8 @@ from functools import partial
 from integrations.parity.choosing import OF_NULL
 from integrations.parity.differences import Tally, judge
 from integrations.parity.plan import TablePlan
-from integrations.parity.questions import Hashed, Key, Questions
+from integrations.parity.questions import Hashed, Key, Questions, asked
 from integrations.parity.records import Packed, Unlike, first_number, unlike
-from integrations.parity.snapshot import at_once
 
 ROWS_AT_ONCE = 700_000  # of one side that are held, packed: 15 MB
 JUDGED_AT_ONCE = 10_000  # of one side whose keys are held
@@ -37,11 +36,8 @@ class Drill:
         for some in _batches(buckets):
             self.check()
             self._keys_told = self._can_tell_keys(some)
-            before, after = at_once(
-                self.source.snapshot, partial(self.source.records_of, some, keys=self._keys_told),
-                self.target.snapshot, partial(self.target.records_of, some, keys=self._keys_told),
-            )  # fmt: skip
-            self._tally(before, after)
+            ask = partial(Questions.records_of, buckets=some, keys=self._keys_told)
+            self._tally(*asked(self.source, self.target, ask))
         self.tally.keys.sort(key=_natural)
 
     @property

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
 
 from integrations.parity.differences import same
 from integrations.parity.json_paths import differing_paths
 from integrations.parity.plan import Cell, TablePlan
-from integrations.parity.questions import Key, Questions, Shown
+from integrations.parity.questions import Key, Questions, Shown, asked
 from integrations.parity.result import EXAMPLES, Example
-from integrations.parity.snapshot import at_once
 
 
 def show(
@@ -21,9 +19,7 @@ def show(
     wanted = list(keys)[:most]
     if not wanted:
         return []
-    before, after = at_once(
-        source.snapshot, partial(source.values_at, wanted), target.snapshot, partial(target.values_at, wanted)
-    )
+    before, after = asked(source, target, lambda side: side.values_at(wanted))
     found: list[Example] = []
     for key in wanted:
         found += _examples(plan, key, before[key], after[key], extra_declared)

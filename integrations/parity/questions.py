@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple, TypeVar
 
 from psycopg import sql
 
@@ -13,10 +13,12 @@ from integrations.parity.keys import Key, having
 from integrations.parity.plan import Buckets, Cell, TablePlan
 from integrations.parity.records import Packed, place
 from integrations.parity.rowhash import Side
-from integrations.parity.snapshot import Row, Snapshot
+from integrations.parity.snapshot import Row, Snapshot, at_once
 from integrations.parity.sums import SHELF, Sum, Sums, packed
 
-__all__ = ["Hashed", "Key", "Questions", "Shown", "Sum"]
+__all__ = ["Hashed", "Key", "Questions", "Shown", "Sum", "asked"]
+
+A = TypeVar("A")
 
 CUT = 500  # characters shown of a value
 SEED = sql.SQL("3::bigint")  # of the hash of one value
@@ -211,6 +213,11 @@ class Questions:
         documents = (cell for cell in cells if cell.form.name == "json")
         cut = sql.SQL("left({}::text, {})")
         yield listed((cut.format(side.column(cell), sql.Literal(DOCUMENT)) for cell in documents), "text")
+
+
+def asked(source: Questions, target: Questions, ask: Callable[[Questions], A]) -> tuple[A, A]:
+    """What both sides of a table answer to the same question, asked at the same time."""
+    return at_once(source.snapshot, lambda: ask(source), target.snapshot, lambda: ask(target))
 
 
 def shown(column: sql.Composable) -> sql.Composable:

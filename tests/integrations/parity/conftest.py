@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -32,9 +32,9 @@ class Database:
             for statement in statements:
                 connection.execute(statement)  # type: ignore[call-overload]
 
-    def value(self, question: str) -> Any:
+    def value(self, question: LiteralString) -> Any:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            ((found,),) = connection.execute(question).fetchall()  # type: ignore[call-overload]
+            ((found,),) = connection.execute(question).fetchall()
         return found
 
 

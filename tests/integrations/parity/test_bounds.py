@@ -21,7 +21,7 @@ from integrations.parity.sums import Sums
 from integrations.parity.tables import read_tables
 from integrations.parity.watch import TableProgress, Watch
 from tests.integrations.parity.conftest import Pair, only
-from tests.integrations.sandbox.estates import until
+from tests.integrations.parity.replicas import wait_until
 
 MANY = "insert into t select i, repeat('v' || i, 20) from generate_series(1, 20000) i"
 
@@ -65,7 +65,7 @@ def test_of_connections_that_share_a_table_the_first_failure_is_told_not_the_can
         if questions.snapshot is snapshot:
             questions.snapshot.rows(sql.SQL("select pg_sleep(60)"))
             return Sums({})
-        until(lambda: big.source.value(asleep) == 1)
+        wait_until(lambda: big.source.value(asleep) == 1)
         raise Exceeded("the first")
 
     monkeypatch.setattr(reading, "PART", 64)
