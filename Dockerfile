@@ -8,8 +8,9 @@ RUN python -m venv /opt/venv \
 
 FROM python:3.11-slim
 # pg_dump and pg_restore: the worker chooses the version that suits each server; Debian's stands in first.
+# Node.js and npm run the Prisma CLI of the project that PRISMA_PROJECT names, which is mounted or built in.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends postgresql-client \
+    && apt-get install --yes --no-install-recommends nodejs npm postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/cutover --create-home cutover
 COPY --from=packages /opt/venv /opt/venv
@@ -25,4 +26,4 @@ RUN CUTOVER_DATA=/tmp/build python manage.py collectstatic --no-input && rm -rf 
 USER cutover
 VOLUME /var/lib/cutover
 EXPOSE 8000
-CMD ["uvicorn", "cutover.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--timeout-graceful-shutdown", "5", "--no-access-log"]
+CMD ["uvicorn", "cutover.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--timeout-graceful-shutdown", "5", "--no-access-log", "--no-proxy-headers"]

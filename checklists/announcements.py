@@ -1,4 +1,4 @@
-"""Tells the web processes that a cutover changed. Best effort: PostgreSQL is what they read."""
+"""Tells web processes that a cutover changed. Best effort: they read PostgreSQL in any case."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def channel(cutover_id: int) -> str:
 
 @cache
 def _redis() -> redis.Redis:
-    # A frozen Redis must not hold up a click: the row is committed, the message only saves seconds.
+    # A frozen Redis must not delay a request: the row is committed, and the message only saves seconds.
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
     )
 
 
 def announce(cutover_id: int, what: str = "changed") -> None:
-    """Publishes at once; a Redis that is away costs latency, never an error."""
+    """Publishes at once. Without Redis, pages update later; it is never an error."""
     try:
         _redis().publish(channel(cutover_id), what)
     except redis.RedisError as error:
@@ -36,5 +36,5 @@ def announce(cutover_id: int, what: str = "changed") -> None:
 
 
 def announce_on_commit(cutover_id: int, what: str = "changed") -> None:
-    """Publishes when, and only when, the transaction is committed."""
+    """Publishes once the transaction is committed; not at all when it is rolled back."""
     transaction.on_commit(partial(announce, cutover_id, what))

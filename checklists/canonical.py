@@ -1,4 +1,4 @@
-"""One way to turn facts into text and into a digest, so that the same facts always give the same digest."""
+"""The canonical text of facts and its digest: equal facts give equal digests."""
 
 from __future__ import annotations
 

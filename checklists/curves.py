@@ -1,4 +1,4 @@
-"""A question, no writes: which curves did an attempt measure, ready to be drawn?"""
+"""The curves that an attempt measured, as SVG polylines."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime
 
 from checklists.models import Attempt, Measurement
 
-WIDTH, HEIGHT, EDGE = 320, 72, 3  # of a drawing, in its own units
-MOST = 160  # points drawn of a curve; of what lies between two, the highest and the lowest are kept
+WIDTH, HEIGHT, EDGE = 320, 72, 3  # of the drawing, in SVG units
+MAX_POINTS = 160  # drawn of a curve; each group of points is replaced by its highest and lowest
 
 Point = tuple[datetime, float]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One value over time: its words, its unit, its last and extreme values, and the drawn line."""
+    """One value over time, with its name, its unit and its extremes."""
 
     name: str
     unit: str
@@ -40,7 +40,7 @@ class Curve:
     @property
     def line(self) -> str:
         """The points of an SVG polyline in a box of WIDTH × HEIGHT, the axis of values from 0 or below."""
-        drawn = thinned(self.points, MOST)
+        drawn = downsample(self.points, MAX_POINTS)
         began, ended = drawn[0][0], drawn[-1][0]
         span = (ended - began).total_seconds() or 1.0
         low, high = min(0.0, self.low), max(self.high, 0.0)
@@ -52,8 +52,8 @@ class Curve:
         )
 
 
-def thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
-    """At most so many points; a peak is never lost, because each piece keeps its extremes."""
+def downsample(points: Sequence[Point], most: int) -> Sequence[Point]:
+    """At most ``most`` points. Each group keeps its extremes, so that no peak is lost."""
     if len(points) <= most:
         return points
     size = -(-len(points) // (most // 2))
@@ -65,8 +65,8 @@ def thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
     return kept
 
 
-def curves_of(attempt: Attempt) -> list[Curve]:
-    """Every curve of the attempt, in the order in which its names first came."""
+def read_curves(attempt: Attempt) -> list[Curve]:
+    """All curves of the attempt, in the order of their first point."""
     found: dict[str, list[Point]] = {}
     rows = Measurement.objects.filter(attempt=attempt).order_by("number").values_list("at", "values")
     for at, values in rows:
@@ -75,7 +75,7 @@ def curves_of(attempt: Attempt) -> list[Curve]:
     return [Curve(*_words(name), points) for name, points in found.items()]
 
 
-#: last words of a name that are its unit
+#: Last word of a name → unit.
 UNITS = {"percent": "%", "ms": "ms", "s": "s", "seconds": "s", "minute": "a minute", "second": "a second"}
 
 

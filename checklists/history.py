@@ -1,4 +1,4 @@
-"""A question, no writes: the story of a cutover so far, as plain data for whoever draws lessons from it."""
+"""The history of a cutover as plain data, for the retrospective."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from checklists.gates import Board, ItemView
-from checklists.models import Attempt, AuditEntry, Cutover, Note
+from checklists.audit_sentences import describe_entry
+from checklists.board import Board, Dissent, ItemView
+from checklists.models import Attempt, AuditEntry, Cutover, Note, Tick
 from checklists.states import AttemptStatus, ItemKind
-from checklists.telling import told
 
-#: what came of these is not known yet; the attempt that asks for this story is one of them
+#: Their result is not known yet. The attempt that reads this history is one of them.
 UNFINISHED = (AttemptStatus.QUEUED, AttemptStatus.CLAIMED, AttemptStatus.RUNNING)
 DECISIONS = frozenset(
     {"cutover.opened", "cutover.closed", "rollback.ordered", "gate.signed", "gate.passed"}
+    | {"gate.no_go_withdrawn", "gate.no_go_answered"}
     | {"item.skipped", "item.unskipped", "attempt.reconciled"}
 )
 
 
-def history_of(cutover: Cutover) -> dict[str, Any]:
+def read_history(cutover: Cutover) -> dict[str, Any]:
     """JSON-ready: title, kind, times, ``items`` with their attempts that are over and notes, ``gates`` with
     passes and void signatures, ``decisions`` and ``events`` of the record, ``rollback`` (None without one).
 
     Times are ISO 8601 in UTC, lengths are seconds; what is not known is None.
     """
-    board = Board.of(cutover)
+    board = Board.load(cutover)
     entries = list(cutover.record.order_by("seq"))
     turned = next((e for e in entries if e.kind == "rollback.ordered"), None)
     return {
@@ -35,22 +36,24 @@ def history_of(cutover: Cutover) -> dict[str, Any]:
         "closed_at": _at(cutover.closed_at),
         "items": _items(board, cutover),
         "gates": [_gate(view, entries) for view in board.items.values() if view.item.kind == ItemKind.GATE],
-        "decisions": _told(e for e in entries if e.kind in DECISIONS),
-        "events": _told(e for e in entries if e.kind not in DECISIONS),
+        "decisions": _described(e for e in entries if e.kind in DECISIONS),
+        "events": _described(e for e in entries if e.kind not in DECISIONS),
         "rollback": turned and {"at": _at(turned.at), "by": turned.actor, "reason": turned.payload["reason"]},
     }
 
 
 def _items(board: Board, cutover: Cutover) -> list[dict[str, Any]]:
-    attempts: dict[int, list[Attempt]] = {}
+    attempts: dict[str, list[Attempt]] = {}
     over = Attempt.objects.filter(cutover=cutover).exclude(status__in=UNFINISHED)
-    for attempt in over.select_related("requested_by").order_by("number"):
-        attempts.setdefault(attempt.item_id, []).append(attempt)
-    notes: dict[int, list[str]] = {}
-    for note in Note.objects.filter(item__cutover=cutover).order_by("at"):
-        notes.setdefault(note.item_id, []).append(note.text)
+    for attempt in over.select_related("requested_by", "item").order_by("number"):
+        attempts.setdefault(attempt.item.key, []).append(attempt)
+    notes: dict[str, list[str]] = {}
+    for note in Note.objects.filter(item__cutover=cutover).select_related("item").order_by("at"):
+        notes.setdefault(note.item.key, []).append(note.text)
+    for tick in Tick.objects.filter(item__cutover=cutover).exclude(note="").select_related("item"):
+        notes.setdefault(tick.item.key, []).append(tick.note)
     return [
-        {**_item(view, board, attempts.get(view.item.pk, [])), "notes": notes.get(view.item.pk, [])}
+        {**_item(view, board, attempts.get(view.item.key, [])), "notes": notes.get(view.item.key, [])}
         for view in board.items.values()
     ]
 
@@ -79,6 +82,7 @@ def _item(view: ItemView, board: Board, attempts: list[Attempt]) -> dict[str, An
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
+        "id": str(attempt.pk),
         "number": attempt.number,
         "status": attempt.get_status_display().lower(),
         "summary": attempt.summary,
@@ -105,6 +109,22 @@ def _gate(view: ItemView, entries: list[AuditEntry]) -> dict[str, Any]:
             if e.kind == "gate.passed"
         ],
         "voided": [{"at": _at(v.sign_off.at), "why": v.why} for v in view.gate.voided],
+        "dissents": [_dissent(one) for one in view.gate.dissents],
+    }
+
+
+def _dissent(one: Dissent) -> dict[str, Any]:
+    """A no-go with its ending (None while it stands)."""
+    answer = one.answer
+    return {
+        "person": one.no_go.person.get_username(),
+        "seat": one.no_go.seat,
+        "reason": one.no_go.reason,
+        "at": _at(one.no_go.at),
+        "ending": answer.ending.lower() if answer else None,
+        "by": answer.by.get_username() if answer else None,
+        "text": answer.text if answer else None,
+        "ended_at": _at(answer.at) if answer else None,
     }
 
 
@@ -124,8 +144,8 @@ def _sign_off(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _told(entries: Iterable[AuditEntry]) -> list[dict[str, Any]]:
-    return [{"at": _at(e.at), "by": e.actor, "what": told(e)} for e in entries]
+def _described(entries: Iterable[AuditEntry]) -> list[dict[str, Any]]:
+    return [{"at": _at(e.at), "by": e.actor, "what": describe_entry(e)} for e in entries]
 
 
 def _at(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The one listener of a web process: reads what is new once, for all who watch."""
+"""The one reader of a web process: reads new rows once and hands them to all open pages."""
 
 from __future__ import annotations
 
@@ -8,242 +8,190 @@ import logging
 import time
 import uuid
 import weakref
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import TypeVar
 
 import redis.asyncio
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.db import close_old_connections, connections
-from django.http import HttpRequest
-from django.template.loader import render_to_string
 
-from checklists.models import Cutover, LogLine
-from checklists.revision import Revision, revisions_of
+from checklists.hub_reader import ReaderThread, read_new_lines
+from checklists.log_tail import BATCH, LogTail
+from checklists.revision import Revision, read_revisions
+from checklists.viewer_access import ViewerAccess, find_lost_access
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-#: Seconds: PostgreSQL is asked this often while somebody watches (Redis only makes it sooner),
-POLL = 2.0
-#: never more often than this,
-PAUSE = 0.25
-#: and everybody's permission this often.
-CHECK = 10.0
-#: Lines that are read at once, and kept for those who are a little behind.
-BATCH, KEPT = 500, 2000
-
-
-@dataclass(frozen=True)
-class Line:
-    """One log line, rendered once for everybody."""
-
-    number: int
-    html: str
+POLL_INTERVAL = 2.0  # seconds between two reads of PostgreSQL; an announcement in Redis makes it sooner
+MIN_INTERVAL = 0.1  # seconds between two reads, however many announcements come
+REST = 2.0  # … and at least so many times as long as handing the last read to all viewers took
+WAKE_INTERVAL = 1.0  # seconds after which viewers wake up when nothing is new: ages, pings, access
+ACCESS_CHECK_INTERVAL = 1.0  # seconds between two checks whether the viewers may still watch
 
 
 @dataclass(eq=False)
 class Viewer:
-    """One open page: a cutover (by id), perhaps an attempt's log, and the session that it is allowed by."""
+    """One open page: it watches a cutover, perhaps also the log of an attempt."""
 
     cutover: int
     timezone: str
     attempt: uuid.UUID | None
-    session: str
-    lost: str = ""  # why the stream has to end
+    access: ViewerAccess
+    access_lost: str = ""  # why the stream has to end, in a sentence
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        """Something may be new."""
+        """Tells the viewer's stream that something may be new."""
         self._news.set()
 
-    async def wait(self, pause: float) -> None:
-        """Until something may be new, at least ``pause`` and at most a second."""
-        await asyncio.sleep(pause)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), 1.0)
+    async def wait(self) -> None:
+        """Waits until the hub says that something may be new. The hub sets the pace for all."""
+        await self._news.wait()
         self._news.clear()
 
 
-@dataclass
-class Tail:
-    """The last lines of one attempt's log; bounded, however many watch and however slowly."""
-
-    last: int
-    timezone: str
-    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT))
-
-    def add(self, lines: list[Line]) -> None:
-        """Appends what was read after ``last``."""
-        self.lines.extend(lines)
-        self.last = lines[-1].number if lines else self.last
-
-    def after(self, number: int) -> list[Line] | None:
-        """The next lines after that number; None when they are no longer (or not yet) here."""
-        if number >= self.last:
-            return []
-        if not self.lines or self.lines[0].number > number + 1:
-            return None
-        return [line for line in self.lines if line.number > number][:BATCH]
-
-
 class Hub:
-    """Viewers, what they look at, and two tasks: one listens to Redis, one reads PostgreSQL."""
+    """The viewers of one event loop, and three tasks: listen to Redis, read PostgreSQL, wake viewers."""
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
         self.revisions: dict[int, Revision] = {}
-        self.tails: dict[uuid.UUID, Tail] = {}
-        self.read_at = 0.0  # time.monotonic() of the last answer of the database
+        self.tails: dict[uuid.UUID, LogTail] = {}
+        self.read_at = 0.0  # time.monotonic() when the last successful read was sent
+        self.unanswered_since: float | None = None  # … and since when the database has not answered
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._checked = time.monotonic()
+        self._reader: ReaderThread | None = None  # while there are viewers
+        self._woken_at = 0.0
+        self._access_checked_at = time.monotonic()
 
     def join(self, viewer: Viewer, *, after: int) -> None:
-        """A viewer comes; the first one starts the tasks."""
+        """Adds a viewer who has the log up to line ``after``; the first viewer starts the tasks."""
         self.viewers.add(viewer)
         if viewer.attempt is not None:
-            self.tails.setdefault(viewer.attempt, Tail(after, viewer.timezone))
+            self.tails.setdefault(viewer.attempt, LogTail(after, viewer.timezone))
         if not self._tasks:
-            self.read_at = 0.0  # what was read for earlier viewers is old by now
-            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._read_on())]
-        self._news.set()
+            self.read_at = 0.0  # what was read for earlier viewers may be minutes old
+            self.unanswered_since = None
+            self._reader = ReaderThread()
+            work = (self._listen_to_redis(), self._read_when_due(self._reader), self._wake_by_the_clock())
+            self._tasks = [asyncio.create_task(each) for each in work]
+        self.announce()
+
+    def count_of(self, person: int) -> int:
+        """How many open pages this person has in this process."""
+        return sum(viewer.access.person == person for viewer in self.viewers)
 
     def leave(self, viewer: Viewer) -> None:
-        """A viewer goes; the last one stops the tasks, and what nobody watches is forgotten."""
+        """Removes a viewer and what only they watched; the last viewer stops the tasks."""
         self.viewers.discard(viewer)
-        watched = {v.attempt for v in self.viewers}
-        self.tails = {attempt: tail for attempt, tail in self.tails.items() if attempt in watched}
-        cutovers = {v.cutover for v in self.viewers}
-        self.revisions = {pk: r for pk, r in self.revisions.items() if pk in cutovers}
+        if not any(each.attempt == viewer.attempt for each in self.viewers):
+            self.tails.pop(viewer.attempt, None)  # type: ignore[arg-type]  # None is no key
+        if not any(each.cutover == viewer.cutover for each in self.viewers):
+            self.revisions.pop(viewer.cutover, None)
         if not self.viewers:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
 
-    def lines(self, attempt: uuid.UUID, *, after: int) -> list[Line] | None:
-        """The next lines after that number, or None for “ask the database”."""
-        return self.tails[attempt].after(after)
+    def announce(self) -> None:
+        """Wakes the reader, because there may be something new."""
+        self._news.set()
 
-    async def _listen(self) -> None:
-        """Wakes the reader when somebody announces something; without Redis it only comes later."""
+    async def _listen_to_redis(self) -> None:
+        """Wakes the reader at each announcement. Without Redis the reader only comes later."""
         while True:
             try:
                 async with _redis() as connection, connection.pubsub() as subscription:
                     await subscription.psubscribe("cutover:*")
-                    self._news.set()  # what was announced before we listened
+                    self.announce()  # something may have been announced before we listened
                     async for message in subscription.listen():
                         if self._is_watched(message):
-                            self._news.set()
+                            self.announce()
             except (redis.RedisError, OSError) as error:
-                logger.warning("Redis does not announce (%s); pages ask PostgreSQL every %s s.", error, POLL)
-                await asyncio.sleep(POLL)
+                logger.warning(
+                    "Redis does not announce (%s); pages read PostgreSQL every %s s.", error, POLL_INTERVAL
+                )
+                await asyncio.sleep(POLL_INTERVAL)
 
     def _is_watched(self, message: dict[str, object]) -> bool:
         channel = message.get("channel")
         name = channel.decode() if isinstance(channel, bytes) else str(channel)
-        return name.removeprefix("cutover:") in {str(v.cutover) for v in self.viewers}
+        return any(name == f"cutover:{each.cutover}" for each in self.viewers)
 
-    async def _read_on(self) -> None:
+    async def _read_when_due(self, reader: ReaderThread) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL)
+            await _wait_or_time_out(self._news, POLL_INTERVAL)
+            # Cleared before the read: an announcement that comes during the read causes another one.
             self._news.clear()
+            handing_out = 0.0
             try:
-                await self._read()
-            except Exception as error:  # the database is away: pages say how old they are
+                handing_out = await self._read(reader)
+            except Exception as error:  # the database is away; pages show how old they are
                 logger.warning("The stream could not read the database: %s", error)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(max(MIN_INTERVAL, REST * handing_out))
 
-    async def _read(self) -> None:
-        """One look at everything that is watched; wakes those for whom there is something."""
+    async def _read(self, reader: ReaderThread) -> float:
+        """Reads everything that is watched once, and wakes the viewers; gives the seconds that these took."""
         asked_at = time.monotonic()
+        self.unanswered_since = self.unanswered_since or asked_at
         cutovers = {v.cutover for v in self.viewers}
         tails = dict(self.tails)
-        revisions, lines = await in_thread(lambda: (revisions_of(cutovers), _new_lines(tails)))
+        revisions, lines = await reader.run(lambda: (read_revisions(cutovers), read_new_lines(tails)))
         self.revisions.update(revisions)
         for attempt, new in lines.items():
             tails[attempt].add(new)
             if len(new) == BATCH:
-                self._news.set()
-        if asked_at - self._checked >= CHECK:
-            await self._check(asked_at)
-        self.read_at = asked_at
+                self.announce()  # there may be more
+        if asked_at - self._access_checked_at >= ACCESS_CHECK_INTERVAL:
+            await self._check_access(reader, asked_at)
+        self.read_at, self.unanswered_since = asked_at, None
+        began = self._wake_viewers()
+        await asyncio.sleep(0)  # the loop runs every viewer that was woken before it comes back here
+        return time.monotonic() - began
+
+    async def _wake_by_the_clock(self) -> None:
+        """Also while a read hangs: pages then say that the database does not answer."""
+        while True:
+            await asyncio.sleep(WAKE_INTERVAL)
+            if time.monotonic() - self._woken_at >= WAKE_INTERVAL:
+                self._wake_viewers()
+
+    def _wake_viewers(self) -> float:
+        self._woken_at = time.monotonic()
         for viewer in self.viewers:
             viewer.wake()
+        return self._woken_at
 
-    async def _check(self, now: float) -> None:
-        """Ends the streams of those who signed out, were locked out or lost their part."""
+    async def _check_access(self, reader: ReaderThread, now: float) -> None:
+        """Ends the streams of people who signed out, were deactivated or left the cutover."""
         viewers = list(self.viewers)
-        for viewer, lost in zip(viewers, await in_thread(lambda: _losses(viewers)), strict=True):
-            viewer.lost = lost
-        self._checked = now
+        lost = await reader.run(lambda: find_lost_access([each.access for each in viewers]))
+        for viewer, reason in zip(viewers, lost, strict=True):
+            viewer.access_lost = reason
+        self._access_checked_at = now
+
+
+async def _wait_or_time_out(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, at most ``seconds``.
+
+    Not with `asyncio.wait_for`: in Python 3.11 it swallows a cancellation that comes in the same turn of
+    the loop as the event. The cancelled task would go on reading for ever.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
 
 
-def hub_of_this_loop() -> Hub:
-    """The hub of this web process (one event loop, one hub)."""
+def get_hub() -> Hub:
+    """The hub of the running event loop; a web process has one loop."""
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Runs database work in a thread and gives its connection back before it returns."""
-
-    def run() -> T:
-        close_old_connections()
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    return await sync_to_async(run, thread_sensitive=False)()
-
-
-async def lines_after(attempt: uuid.UUID, number: int, timezone: str) -> list[Line]:
-    """The next lines of a log, for a viewer who is further behind than the hub remembers."""
-    return await in_thread(lambda: _lines(attempt, number, timezone))
-
-
 def _redis() -> redis.asyncio.Redis:
-    # socket_timeout: redis-py's default of 5 s would end every quiet subscription
+    # redis-py's default socket_timeout of 5 s would end every quiet subscription
     return redis.asyncio.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=3)
-
-
-def _new_lines(tails: dict[uuid.UUID, Tail]) -> dict[uuid.UUID, list[Line]]:
-    return {attempt: _lines(attempt, tail.last, tail.timezone) for attempt, tail in tails.items()}
-
-
-def _lines(attempt: uuid.UUID, after: int, timezone: str) -> list[Line]:
-    rows = LogLine.objects.filter(attempt=attempt, number__gt=after).order_by("number")[:BATCH]
-    return [Line(row.number, render_line(row, timezone)) for row in rows]
-
-
-def render_line(line: LogLine, timezone: str) -> str:
-    """A log line as `_log_line.html` has it, on one line of text."""
-    html = render_to_string("_log_line.html", {"line": line, "visit": {"cutover": {"timezone": timezone}}})
-    return " ".join(html.split("\n"))
-
-
-def _losses(viewers: list[Viewer]) -> list[str]:
-    """For each viewer why they may no longer watch, or nothing."""
-    engine = import_module(settings.SESSION_ENGINE)
-    people = {}
-    for session in {v.session for v in viewers}:
-        request = HttpRequest()
-        request.session = engine.SessionStore(session)
-        people[session] = get_user(request)
-    return [_loss(people[v.session], v.cutover) for v in viewers]
-
-
-def _loss(person: object, cutover: int) -> str:
-    if not getattr(person, "is_authenticated", False):
-        return "You were signed out."
-    if not Cutover.objects.visible_to(person).filter(pk=cutover).exists():  # type: ignore[arg-type]
-        return "You no longer have a part in this cutover."
-    return ""

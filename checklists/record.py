@@ -1,4 +1,4 @@
-"""Verifies the record of a cutover, and exports it so that it verifies without the panel."""
+"""Verifies the audit record of a cutover, and exports it in a form that verifies without the panel."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from django.db.models import Max
 from checklists import verify_record
 from checklists.models import AuditEntry, AuditHead, Cutover
 from checklists.models.audit import GENESIS, database_now
-from checklists.verify_record import FORMAT, Verdict, verify_links
+from checklists.verify_record import FORMAT, ChainVerdict, verify_links
 
-#: Stands alone: copied beside an export, it verifies it with nothing but Python.
+#: Copied beside an export; it verifies the export with Python alone.
 VERIFIER = Path(verify_record.__file__)
 
 
-def verify(cutover: Cutover) -> Verdict:
-    """Walks the whole chain as it stands in the database. Links appended meanwhile are not looked at."""
+def verify(cutover: Cutover) -> ChainVerdict:
+    """Verifies the chain in the database up to its present head; later links are ignored."""
     head = _head(cutover)
     verdict = verify_links(cutover.slug, _links(cutover, head["seq"]), head)
     newest = AuditEntry.objects.filter(cutover=cutover).aggregate(newest=Max("seq"))["newest"] or 0
-    if verdict.ok and newest > _head(cutover)["seq"]:  # read in this order: the panel moves both at once
+    if (
+        verdict.ok and newest > _head(cutover)["seq"]
+    ):  # the head is read last: link and head are written in one transaction
         why = f"There are links up to {newest} behind the end of the chain: they were added by hand."
-        return Verdict(False, verdict.links, verdict.head, verdict.links + 1, why)
+        return ChainVerdict(False, verdict.links, verdict.head, verdict.links + 1, why)
     return verdict
 
 
@@ -52,7 +54,7 @@ def _head(cutover: Cutover) -> dict[str, Any]:
     head = AuditHead.objects.filter(cutover=cutover).values("seq", "hash").first()
     if head is not None:
         return dict(head)
-    # A chain with links and without a head row was cut off from it: let the verification say so.
+    # Somebody deleted the head row: the verification must fail.
     return {"seq": 0, "hash": GENESIS} if not cutover.record.exists() else {"seq": None, "hash": None}
 
 

@@ -1,4 +1,4 @@
-"""A question, no writes: has anything happened in a cutover since a page was made?"""
+"""Tells whether a cutover has changed since a page was rendered."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-#: Everything that changes what a page says: the record's length, and how each attempt stands.
+#: Everything that changes a page: the length of the record, the status of each attempt, and those of the
+#: latest run of the preflight and of the latest previews.
 _READ = """
-    SELECT c.id, coalesce(h.seq, 0), a.standing, a.progress
+    SELECT c.id, coalesce(h.seq, 0), left(md5(nullif(concat(a.standing, p.standing, v.standing), '')), 10),
+           greatest(a.progress, p.progress)
     FROM checklists_cutover c
     LEFT JOIN checklists_audithead h ON h.cutover_id = c.id
     LEFT JOIN LATERAL (
-        SELECT left(md5(string_agg(concat_ws('|', id, status, cancel_requested_at, effect_started_at,
-                        reconciliation, finding ->> 'at', summary), ',' ORDER BY id)), 10) AS standing,
+        SELECT md5(string_agg(concat_ws('|', id, status, cancel_requested_at, effect_started_at,
+                   reconciliation, finding ->> 'at', summary), ',' ORDER BY id)) AS standing,
                (extract(epoch FROM max(progress_at)) * 1000000)::bigint AS progress
         FROM checklists_attempt WHERE cutover_id = c.id
     ) a ON true
+    LEFT JOIN LATERAL (
+        SELECT concat_ws('|', id, status) AS standing,
+               (extract(epoch FROM progress_at) * 1000000)::bigint AS progress
+        FROM checklists_preflightrun WHERE cutover_id = c.id ORDER BY requested_at DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN LATERAL (
+        SELECT string_agg(concat(id, status), ',' ORDER BY requested_at) AS standing
+        FROM (SELECT id, status, requested_at FROM checklists_itempreview WHERE cutover_id = c.id
+              ORDER BY requested_at DESC LIMIT 20) latest
+    ) v ON true
     WHERE c.id = ANY(%s)
 """
 
@@ -27,9 +39,9 @@ _WRITTEN = re.compile(r"([0-9]{1,15})-([0-9a-f]{0,10})-([0-9]{1,18})")
 
 @dataclass(frozen=True)
 class Revision:
-    """What a page was made from. Two that are equal would have made the same page, ages apart.
+    """The version of the data of a page. Equal revisions give the same page, apart from ages.
 
-    ``seq`` is the length of the record, ``standing`` a digest of how every attempt stands,
+    ``seq`` is the length of the record, ``standing`` a digest of how every attempt and the preflight stand,
     ``progress`` the time of the latest progress in microseconds.
     """
 
@@ -42,16 +54,16 @@ class Revision:
 
     @classmethod
     def parse(cls, text: str) -> Revision:
-        """Reads what `str` wrote; anything else is the revision before everything."""
+        """Reads the result of `str`. Any other text gives the first revision."""
         found = _WRITTEN.fullmatch(text)
         return cls(int(found[1]), found[2], int(found[3])) if found else cls()
 
     def changed_since(self, other: Revision) -> bool:
-        """Did more happen than progress?"""
+        """Whether more than the progress of attempts has changed."""
         return (self.seq, self.standing) != (other.seq, other.standing)
 
 
-def revisions_of(cutovers: Iterable[int]) -> dict[int, Revision]:
+def read_revisions(cutovers: Iterable[int]) -> dict[int, Revision]:
     """The revision of each cutover (by id) at this moment, in one query."""
     with connection.cursor() as cursor:
         cursor.execute(_READ, [list(cutovers)])

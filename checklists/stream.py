@@ -1,4 +1,4 @@
-"""Live events to browsers: one listener a web process, any number of viewers, no database connection held."""
+"""Live events to browsers: many viewers of one reader, and no database connection held by a stream."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import random
 import time
 import uuid
+import zoneinfo
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
@@ -16,19 +18,29 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.hub import Hub, Viewer, hub_of_this_loop, lines_after
+from checklists.hub import Hub, Viewer, get_hub
+from checklists.hub_reader import read_lines_after
+from checklists.log_tail import LogEvent, LogTail
 from checklists.models import Attempt, Cutover
 from checklists.revision import Revision
+from checklists.server_sent_events import format_event
+from checklists.viewer_access import ViewerAccess
 
-#: Seconds. A browser asks again by itself after LIFE; pages say “updated N s ago” from ALIVE.
-LIFE, PING, ALIVE, CHANGED, PROGRESS, LOG = 600.0, 15.0, 5.0, 0.5, 1.0, 0.25
-#: Viewers that one process serves; the next one is told to come back.
-MOST = 500
+LIFETIME = 600.0  # seconds; then the stream ends, and the browser connects again by itself
+PING_INTERVAL = 15.0  # seconds between comments that keep proxies from closing a quiet stream
+ALIVE_INTERVAL = 5.0  # seconds; pages show “updated N s ago” from these events
+SILENCE = 5.0  # seconds without an answer of the database, after which pages say so
+CHANGED_INTERVAL = 0.5  # seconds between two events of the kind, however much happens
+PROGRESS_INTERVAL = 1.0
+VIEWERS_MAX = 500  # of one process; the next viewer is told to come back later
+VIEWERS_OF_PERSON_MAX = 8  # of these; one person with many pages must not keep others from theirs
+TOO_MANY_PAGES = "You have too many live pages open, and this one is not live. Close others."
+RETRY_LATER = {"Retry-After": "10"}
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """What a viewer has already: the revision of the page and the last log line."""
+    """What a viewer has already: the revision of the page, and the number of the last log line."""
 
     revision: Revision
     line: int = 0
@@ -37,8 +49,8 @@ class Cursor:
         return f"{self.revision}~{self.line}"
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Cursor:
-        """From the Last-Event-ID of a stream that broke off, else from the address."""
+    def parse(cls, request: HttpRequest) -> Cursor:
+        """Reads it from the Last-Event-ID of a stream that broke off, otherwise from the address."""
         revision, _, line = request.headers.get("Last-Event-ID", "").partition("~")
         revision = revision or request.GET.get("since", "")
         line = line or request.GET.get("after", "")
@@ -47,27 +59,26 @@ class Cursor:
 
 @require_GET
 async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """The one stream of a page of this cutover; with ``?log=`` also the log of that attempt."""
-    viewer = await sync_to_async(_admit)(request, slug)
-    await sync_to_async(connections.close_all)()  # or this request pins one until the stream ends
+    """The stream of a page of this cutover; with ``?log=`` also the log of that attempt."""
+    viewer = await sync_to_async(_find_viewer)(request, slug)
+    await sync_to_async(connections.close_all)()  # otherwise this request holds one until the stream ends
     if isinstance(viewer, HttpResponse):
         return viewer
-    hub = hub_of_this_loop()
-    if len(hub.viewers) >= MOST:
-        return HttpResponse("Too many pages are open; this one tries again.", status=503, headers=_LATER)
+    hub = get_hub()
+    if len(hub.viewers) >= VIEWERS_MAX:
+        return HttpResponse("Too many pages are open; this one tries again.", status=503, headers=RETRY_LATER)
+    if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX:
+        return HttpResponse(TOO_MANY_PAGES, status=429, headers=RETRY_LATER)
     response = StreamingHttpResponse(
-        events(hub, viewer, Cursor.of(request)), content_type="text/event-stream"
+        events(hub, viewer, Cursor.parse(request)), content_type="text/event-stream"
     )
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-_LATER = {"Retry-After": "10"}
-
-
-def _admit(request: HttpRequest, slug: str) -> Viewer | HttpResponse:
-    """The viewer, or 401 without a session and 404 for what is not theirs to see."""
+def _find_viewer(request: HttpRequest, slug: str) -> Viewer | HttpResponse:
+    """The viewer, or the answer to a person who may not watch: 401 without a session, otherwise 404."""
     if not isinstance(request.user, User):
         return HttpResponse("Sign in again.", status=401)
     cutover = Cutover.objects.visible_to(request.user).filter(slug=slug).first()
@@ -75,13 +86,16 @@ def _admit(request: HttpRequest, slug: str) -> Viewer | HttpResponse:
         return HttpResponse("There is no such cutover, or you have no part in it.", status=404)
     attempt: uuid.UUID | None = None
     if asked := request.GET.get("log"):
-        attempt = _attempt(cutover, asked)
+        sees_logs = Cutover.objects.filter(pk=cutover.pk).logs_seen_by([request.user])
+        attempt = _find_attempt(cutover, asked) if sees_logs else None
         if attempt is None:
             return HttpResponse("This cutover has no such attempt.", status=404)
-    return Viewer(cutover.pk, cutover.timezone, attempt, request.session.session_key or "")
+    return Viewer(
+        cutover.pk, cutover.timezone, attempt, ViewerAccess.of(request, cutover, reads_log=bool(asked))
+    )
 
 
-def _attempt(cutover: Cutover, asked: str) -> uuid.UUID | None:
+def _find_attempt(cutover: Cutover, asked: str) -> uuid.UUID | None:
     try:
         wanted = uuid.UUID(asked)
     except ValueError:
@@ -90,81 +104,93 @@ def _attempt(cutover: Cutover, asked: str) -> uuid.UUID | None:
 
 
 async def events(hub: Hub, viewer: Viewer, cursor: Cursor) -> AsyncIterator[bytes]:
-    """Everything that this viewer has not had yet, until LIFE is over, access is lost or they leave."""
-    telling = _Telling(viewer, cursor)
-    hub.join(viewer, after=cursor.line)  # in here: a generator that never began has nothing to give back
+    """Everything that this viewer does not have yet; ends with the lifetime, the access or the connection."""
+    schedule = _EventSchedule(viewer, cursor)
+    # Counted once more: many requests at the same moment passed the first count together.
+    if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX:
+        yield format_event("bye", TOO_MANY_PAGES, str(cursor)).encode()
+        return
+    # Joined here and not by the caller: `finally` below does not run for a generator that never began.
+    hub.join(viewer, after=cursor.line)
     try:
-        yield f"retry: {random.randint(400, 1200)}\n\n".encode()  # noqa: S311  # spreads reconnects
-        while not telling.over and not viewer.lost:
-            for text in telling.due(hub):
-                yield text.encode()
-            async for text in telling.lines(hub):
-                yield text.encode()
-            await viewer.wait(LOG)
-        if viewer.lost:
-            yield _event("bye", viewer.lost, str(telling.cursor)).encode()
+        yield f"retry: {random.randint(400, 1200)}\n\n".encode()  # noqa: S311  # spreads the reconnects
+        while not schedule.is_over and not viewer.access_lost:
+            due = "".join(schedule.take_due(hub)).encode()
+            # All that is due in one piece: each piece is a system call, for each of hundreds of viewers.
+            async for lines in schedule.take_lines(hub):
+                yield due + lines
+                due = b""
+            if due:
+                yield due
+            await viewer.wait()
+        if viewer.access_lost:
+            yield format_event("bye", viewer.access_lost, str(schedule.cursor)).encode()
     finally:
         hub.leave(viewer)
 
 
-class _Telling:
-    """What one viewer was told last, and when."""
+class _EventSchedule:
+    """What one viewer was sent last, and when; decides what is sent next."""
 
     def __init__(self, viewer: Viewer, cursor: Cursor) -> None:
         now = time.monotonic()
         self.viewer, self.cursor = viewer, cursor
-        self.born, self.pinged = now, now
-        self.told = {"changed": 0.0, "progress": 0.0, "alive": 0.0}
+        self.started_at, self.pinged_at = now, now
+        self.sent_at = {"changed": 0.0, "progress": 0.0, "alive": 0.0, "away": 0.0}
 
     @property
-    def over(self) -> bool:
-        """Has it lived long enough? The browser comes back and is checked anew."""
-        return time.monotonic() - self.born > LIFE
+    def is_over(self) -> bool:
+        """Has the stream lived long enough? The browser connects again, and its access is checked again."""
+        return time.monotonic() - self.started_at > LIFETIME
 
-    def due(self, hub: Hub) -> list[str]:
-        """The events that have become due: at most two changes a second, however many happened."""
+    def take_due(self, hub: Hub) -> list[str]:
+        """The events that are due now, however much happened: at most two changes a second."""
         texts = []
         revision = hub.revisions.get(self.viewer.cutover)
         if revision is not None and revision != self.cursor.revision:
-            texts += self._news(revision)
-        if hub.read_at > self.told["alive"] and self._may("alive", ALIVE):
-            texts.append(_event("alive", json.dumps({"age": round(time.monotonic() - hub.read_at, 1)})))
-        if time.monotonic() - self.pinged >= PING:
-            self.pinged = time.monotonic()
+            texts += self._take_change(revision)
+        if hub.read_at > self.sent_at["alive"] and self._take_turn("alive", ALIVE_INTERVAL):
+            texts.append(format_event("alive", json.dumps({"age": round(time.monotonic() - hub.read_at, 1)})))
+        silence = time.monotonic() - (hub.unanswered_since or time.monotonic())
+        if silence > SILENCE and self._take_turn("away", ALIVE_INTERVAL):
+            since = datetime.now(zoneinfo.ZoneInfo(self.viewer.timezone)) - timedelta(seconds=silence)
+            texts.append(format_event("away", json.dumps({"since": f"{since:%H:%M:%S}"})))
+        if time.monotonic() - self.pinged_at >= PING_INTERVAL:
+            self.pinged_at = time.monotonic()
             texts.append(": ping\n\n")
         return texts
 
-    def _news(self, revision: Revision) -> list[str]:
+    def _take_change(self, revision: Revision) -> list[str]:
         changed = revision.changed_since(self.cursor.revision)
-        kind, pause = ("changed", CHANGED) if changed else ("progress", PROGRESS)
-        if not self._may(kind, pause):
+        kind, pause = ("changed", CHANGED_INTERVAL) if changed else ("progress", PROGRESS_INTERVAL)
+        if not self._take_turn(kind, pause):
             return []
         self.cursor = Cursor(revision, self.cursor.line)
-        return [_event(kind, str(revision), str(self.cursor))]
+        return [format_event(kind, str(revision), str(self.cursor))]
 
-    def _may(self, kind: str, pause: float) -> bool:
+    def _take_turn(self, kind: str, pause: float) -> bool:
         now = time.monotonic()
-        if now - self.told[kind] < pause:
+        if now - self.sent_at[kind] < pause:
             return False
-        self.told[kind] = now
+        self.sent_at[kind] = now
         return True
 
-    async def lines(self, hub: Hub) -> AsyncIterator[str]:
-        """Log lines after the cursor: from the hub, or for who is far behind from the database."""
+    async def take_lines(self, hub: Hub) -> AsyncIterator[bytes]:
+        """Events of the log lines after the cursor, until there are none."""
         while self.viewer.attempt is not None:
-            lines = hub.lines(self.viewer.attempt, after=self.cursor.line)
-            if lines is None:
-                lines = await lines_after(self.viewer.attempt, self.cursor.line, self.viewer.timezone)
-            if not lines:
+            event = await self._next_lines(hub.tails[self.viewer.attempt])
+            if event is None:
                 return
-            self.cursor = Cursor(self.cursor.revision, lines[-1].number)
-            yield _event("log", "".join(line.html for line in lines), str(self.cursor))
+            self.cursor = Cursor(self.cursor.revision, event.last)
+            yield event.with_cursor(self.cursor)
 
-
-def _event(kind: str, data: str, cursor: str = "") -> str:
-    """One server-sent event; no value may hold a line break of its own."""
-    data = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
-    return f"{f'id: {cursor}' + chr(10) if cursor else ''}event: {kind}\n{data}\n"
+    async def _next_lines(self, tail: LogTail) -> LogEvent | None:
+        """From the hub, or from the database for a viewer who is far behind."""
+        if not tail.has_gap_after(self.cursor.line):
+            return tail.event_after(self.cursor.line)
+        assert self.viewer.attempt is not None
+        lines = await read_lines_after(self.viewer.attempt, self.cursor.line, self.viewer.timezone)
+        return LogEvent.of(lines) if lines else None
 
 
 urlpatterns = [path("stream/", stream, name="stream")]

@@ -23,7 +23,7 @@ GENESIS = "0" * 64
 FIELDS = ("seq", "at", "actor", "kind", "payload", "prev", "hash")
 
 
-class Verdict(NamedTuple):
+class ChainVerdict(NamedTuple):
     """What the verification found; ``broken_at`` is the number of the first bad link, 0 for none."""
 
     ok: bool
@@ -40,19 +40,19 @@ def link_hash(prev: str, chain: str, link: Mapping[str, Any]) -> str:
     return hashlib.sha256((prev + text).encode()).hexdigest()
 
 
-def verify_links(chain: str, links: Iterable[Mapping[str, Any]], head: Mapping[str, Any]) -> Verdict:
+def verify_links(chain: str, links: Iterable[Mapping[str, Any]], head: Mapping[str, Any]) -> ChainVerdict:
     """Walks the chain from its beginning; ``head`` (seq, hash) says where it must end."""
     prev, seq = GENESIS, 0
     for link in links:
         seq += 1
         why = _wrong(chain, link, seq, prev)
         if why:
-            return Verdict(False, seq - 1, prev, seq, why)
+            return ChainVerdict(False, seq - 1, prev, seq, why)
         prev = link["hash"]
     if (seq, prev) != (head.get("seq"), head.get("hash")):
         why = f"The chain should end at link {head.get('seq')}; it ends at {seq}, or with another hash."
-        return Verdict(False, seq, prev, seq + 1, why)
-    return Verdict(True, seq, prev, 0, "")
+        return ChainVerdict(False, seq, prev, seq + 1, why)
+    return ChainVerdict(True, seq, prev, 0, "")
 
 
 def _wrong(chain: str, link: Mapping[str, Any], seq: int, prev: str) -> str:
@@ -68,10 +68,10 @@ def _wrong(chain: str, link: Mapping[str, Any], seq: int, prev: str) -> str:
     return ""
 
 
-def verify_export(record: Mapping[str, Any]) -> Verdict:
+def verify_export(record: Mapping[str, Any]) -> ChainVerdict:
     """The verdict on an exported file, read as JSON."""
     if record.get("format") != FORMAT:
-        return Verdict(False, 0, GENESIS, 1, f"This is not a record in the format {FORMAT}.")
+        return ChainVerdict(False, 0, GENESIS, 1, f"This is not a record in the format {FORMAT}.")
     return verify_links(record["cutover"]["slug"], record["links"], record["head"])
 
 
@@ -90,26 +90,41 @@ def continues(record: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
 def main(arguments: list[str]) -> int:
     """0: whole. 1: broken. 2: called wrongly, or a file cannot be read."""
     if len(arguments) not in (1, 2):
-        print(__doc__)  # noqa: T201
+        print(__doc__)  # noqa: T201  # a program prints
         return 2
     try:
-        records = [json.loads(Path(name).read_text(encoding="utf-8")) for name in arguments]
+        records = [_read(name) for name in arguments]
         verdicts = [verify_export(record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        print(f"Cannot be read as a record: {error!r}")  # noqa: T201
+        why = continues(*records) if len(records) == 2 else ""
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        print(f"Cannot be read as a record: {error!r}")  # noqa: T201  # a program prints
         return 2
     for name, verdict in zip(arguments, verdicts):  # noqa: B905  # strict= came with 3.10
-        print(f"{name}: {sentence(verdict)}")  # noqa: T201
+        print(f"{name}: {sentence(verdict)}")  # noqa: T201  # a program prints
     if not all(verdict.ok for verdict in verdicts):
         return 1
     if len(records) == 1:
         return 0
-    why = continues(records[0], records[1])
-    print(why or "It continues the earlier export.")  # noqa: T201
+    print(why or "It continues the earlier export.")  # noqa: T201  # a program prints
     return 1 if why else 0
 
 
-def sentence(verdict: Verdict) -> str:
+def _read(name: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(
+        Path(name).read_text(encoding="utf-8"), object_pairs_hook=_refuse_doubles
+    )
+    return record
+
+
+def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ about a name that stands twice: what a person reads would not be what was verified."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def sentence(verdict: ChainVerdict) -> str:
     """The verdict for a person."""
     if verdict.ok:
         return f"The chain is whole: {verdict.links} links, head {verdict.head}."

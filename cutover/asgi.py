@@ -4,6 +4,14 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from cutover.commandline import load_settings
+from cutover.database.start_check import check_role_at_start
+from cutover.stream_queue import StreamQueue
+from integrations.redact.process_output import mask_standard_streams
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cutover.settings")
 
-application = get_asgi_application()
+mask_standard_streams()
+load_settings()  # wrong ones are said in words, without a traceback
+application = StreamQueue(get_asgi_application())
+check_role_at_start()

@@ -1,4 +1,4 @@
-"""Django's command line, with wrong settings told in words; `./panel manage` brings the servers along."""
+"""Django's command line with readable settings errors; `./panel manage` also starts embedded servers."""
 
 from __future__ import annotations
 
@@ -8,47 +8,54 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
-from cutover.embedded import WillNotStart
-from cutover.servers import running
+from cutover.database.start_check import WORKING, check_role_at_start
+from cutover.embedded import StartupError
+from cutover.servers import running_servers
+from integrations.redact.process_output import mask_standard_streams
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODULE = "DJANGO_SETTINGS_MODULE"
+SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 
-def loaded_settings() -> ModuleType:
-    """The settings, read now, or the end of this program with what is wrong and how to mend it."""
-    os.environ.setdefault(MODULE, "cutover.settings")
+def load_settings() -> ModuleType:
+    """Imports the settings; exits with the reason and the remedy when they are wrong."""
+    os.environ.setdefault(SETTINGS_VARIABLE, "cutover.settings")
     try:
-        return importlib.import_module(os.environ[MODULE])
+        return importlib.import_module(os.environ[SETTINGS_VARIABLE])
     except ImproperlyConfigured as wrong:
         raise SystemExit(f"The settings are not right: {wrong}\nEvery setting: docs/reference/settings.md")
 
 
 def main(argv: Sequence[str]) -> None:
-    """`manage.py …`: runs a command on servers that are there."""
-    loaded_settings()
+    """`manage.py …`: runs a command with servers that run already."""
+    load_settings()
     try:
+        if argv[1:2] and argv[1] in WORKING:
+            django.setup()
+            check_role_at_start()
         execute_from_command_line(list(argv))
     except ImproperlyConfigured as wrong:
         raise SystemExit(f"The settings are not right: {wrong}\nEvery setting: docs/reference/settings.md")
 
 
-def main_with_servers(argv: Sequence[str]) -> None:
-    """`./panel manage …`: the same, and the embedded servers run as long as the command does."""
-    settings = loaded_settings()
+def main_with_embedded_servers(argv: Sequence[str]) -> None:
+    """`./panel manage …`: runs a command, with embedded servers started for its duration."""
+    settings = load_settings()
     try:
-        with running(
+        with running_servers(
             settings.CUTOVER_DATA, postgres=settings.EMBEDDED_POSTGRES, valkey=settings.EMBEDDED_VALKEY
         ):
             main(argv)
-    except WillNotStart as why:
+    except StartupError as why:
         raise SystemExit(f"panel: {why}")
 
 
 if __name__ == "__main__":
-    main_with_servers(["panel manage", *sys.argv[1:]])
+    mask_standard_streams()
+    main_with_embedded_servers(["panel manage", *sys.argv[1:]])

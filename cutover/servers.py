@@ -1,4 +1,4 @@
-"""Starts the panel's own PostgreSQL and Valkey for as long as somebody needs them."""
+"""Starts and stops the panel's own PostgreSQL and Valkey."""
 
 from __future__ import annotations
 
@@ -11,17 +11,28 @@ import psycopg
 from psycopg import sql
 
 from cutover.data_folder import data_folder
+from cutover.database.address import EMBEDDED_APPLICATION
 from cutover.embedded import Postgres, Valkey
 
 DATABASE = "cutover"
 
 
 def ensure_database(server: Postgres, name: str) -> None:
-    """Makes an empty database in an embedded server, unless it is there."""
+    """Creates an empty database in an embedded server unless it exists."""
     with psycopg.connect(server.socket_url(), autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if found is None:
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+
+
+def ensure_application_role(server: Postgres) -> None:
+    """Creates the role as which the panel works in an embedded server; `migrate` gives it its rights."""
+    with psycopg.connect(server.socket_url(), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = %s", [EMBEDDED_APPLICATION]
+        ).fetchone()
+        if found is None:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(EMBEDDED_APPLICATION)))
 
 
 class OwnServers:
@@ -33,46 +44,51 @@ class OwnServers:
         self.valkey = Valkey(folder / "valkey") if valkey else None
 
     def start(self) -> None:
-        """Starts those that do not answer yet; what runs already belongs to somebody else."""
+        """Starts the servers that do not answer. The others belong to another process, which stops them."""
         data_folder(self.folder)
         if self.postgres is not None:
             if not self.postgres.answers():
                 self.postgres.start()
             ensure_database(self.postgres, DATABASE)
+            ensure_application_role(self.postgres)
         if self.valkey is not None and not self.valkey.answers():
             self.valkey.start()
 
     @property
-    def _every(self) -> list[Postgres | Valkey]:
+    def _servers(self) -> list[Postgres | Valkey]:
         return [server for server in (self.postgres, self.valkey) if server is not None]
 
-    def restart_fallen(self, say: Callable[[str], None]) -> None:
-        """Starts again what we had started and what ended by itself. Raises `WillNotStart`."""
-        for server in self._every:
+    def restart_crashed(self, say: Callable[[str], None]) -> None:
+        """Restarts servers that this process started and that ended. Raises `StartupError`."""
+        for server in self._servers:
             if server.ended():
-                say(f"✗ {type(server).__name__} of the panel ended by itself (log: {server.log}); again now.")
+                say(f"✗ {type(server).__name__} ended by itself (log: {server.log}). Restarting it.")
                 server.start()
 
     def pids(self) -> list[int]:
-        """Process numbers of those that we started."""
-        return [server.process.pid for server in self._every if server.process is not None]
+        """Process ids of the servers that this process started."""
+        return [server.process.pid for server in self._servers if server.process is not None]
 
     def stop(self) -> None:
-        """Stops those that we started."""
-        for server in reversed(self._every):
+        """Stops the servers that this process started."""
+        for server in reversed(self._servers):
             server.stop()
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, postgres: bool, valkey: bool) -> Iterator[OwnServers]:
-    """Own servers while the block runs; who started them waits with the stop for others that use them."""
+def running_servers(folder: Path, *, postgres: bool, valkey: bool) -> Iterator[OwnServers]:
+    """Embedded servers for the duration of the block.
+
+    Several commands may run at the same time. The one that started the servers stops them, and waits until
+    no other command uses them: each holds a shared lock on ``in-use.lock``.
+    """
     servers = OwnServers(folder, postgres=postgres, valkey=valkey)
     if not (postgres or valkey):
         yield servers
         return
     data_folder(folder)
     with (folder / "starting.lock").open("w") as starting, (folder / "in-use.lock").open("w") as in_use:
-        fcntl.flock(starting, fcntl.LOCK_EX)  # two at once must not both find nothing running
+        fcntl.flock(starting, fcntl.LOCK_EX)  # two commands must not both start the servers
         try:
             servers.start()
             fcntl.flock(in_use, fcntl.LOCK_SH)
@@ -81,6 +97,6 @@ def running(folder: Path, *, postgres: bool, valkey: bool) -> Iterator[OwnServer
         finally:
             fcntl.flock(in_use, fcntl.LOCK_UN)
             if servers.pids():
-                fcntl.flock(starting, fcntl.LOCK_EX)  # nobody comes in between «is it in use» and the stop
+                fcntl.flock(starting, fcntl.LOCK_EX)  # no command may begin between this check and the stop
                 fcntl.flock(in_use, fcntl.LOCK_EX)
                 servers.stop()

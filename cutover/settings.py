@@ -1,42 +1,46 @@
-"""Settings, all from the environment; with none set at all the panel brings its own servers and keys."""
+"""Settings, all from the environment. With none set, the panel uses embedded servers and own keys."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import environ
 from cryptography.fernet import Fernet, MultiFernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from cutover.data_folder import PROJECT, data_folder, default_folder, generated
+from cutover.addresses import refuse_wrong_addresses
+from cutover.data_folder import PROJECT, data_folder, default_folder, load_or_create_secret
+from cutover.database.address import EMBEDDED_APPLICATION, EMBEDDED_OWNER, connection_settings
+from cutover.environment import env, whole_number, yes_or_no
+from cutover.own_secrets import list_own_secrets
+from cutover.safe_settings import refuse_unsafe_settings
+from cutover.sign_in_settings import *  # noqa: F403  # settings of their own file
+from cutover.sign_in_settings import HTTPS, OIDC_ORIGINS
+from cutover.storage_settings import refuse_wrong_storage
+from integrations.credentials import generate_key
+from integrations.redact.process_output import register_secrets
 
-env = environ.Env()
-
+register_secrets(*list_own_secrets(os.environ))  # before anything below may quote one
 # ── what this installation is ────────────────────────────────────────────────
 
-
-def _yes_or_no(name: str, default: bool) -> bool:
-    """A switch; what is neither yes nor no is refused, lest a misspelt «yes» turn something off."""
-    value: str = env.str(name, default="").strip().lower()
-    if value not in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
-        raise ImproperlyConfigured(f"{name} is {value}. Write true or false.")
-    return value in ("1", "true", "yes", "on") if value else default
-
-
-DEBUG = _yes_or_no("DEBUG", False)
+DEBUG = yes_or_no("DEBUG", False)
 CUTOVER_DATA = Path(env.str("CUTOVER_DATA", default="") or default_folder())
 if not CUTOVER_DATA.is_absolute():
     raise ImproperlyConfigured(
-        f"CUTOVER_DATA is {CUTOVER_DATA}: write it from / on, for all processes alike."
+        f"CUTOVER_DATA is {CUTOVER_DATA}: write an absolute path, the same for all processes."
     )
+#: Files that actions read from the environment; checked here, so that a wrong one is told at the start.
+for _name, _file in (
+    ("CUTOVER_PROGRAMS", env.str("CUTOVER_PROGRAMS", default="")),
+    ("CUTOVER_SSH_CONFIG", env.str("CUTOVER_SSH_CONFIG", default="")),
+):
+    if _file and not Path(_file).is_absolute():
+        raise ImproperlyConfigured(f"{_name} is {_file}: write the absolute path of the file.")
 EMBEDDED_POSTGRES = not env.str("DATABASE_URL", default="")
 EMBEDDED_VALKEY = not env.str("REDIS_URL", default="")
-#: With servers and keys of our own this is one machine's panel; otherwise somebody runs it for others.
+#: With an embedded database this is a panel for one machine; otherwise it serves others.
 STANDALONE = EMBEDDED_POSTGRES
 
 
@@ -46,29 +50,31 @@ def _own_folder() -> Path:
     except OSError as error:
         raise ImproperlyConfigured(
             f"The data folder {CUTOVER_DATA} cannot be used ({error.strerror}). "
-            "Set CUTOVER_DATA to a folder that belongs to whoever runs the panel."
+            "Set CUTOVER_DATA to a folder that belongs to the user that runs the panel."
         )
     return CUTOVER_DATA
 
 
 def _secret(name: str, make: Callable[[], str] | None = None) -> str:
-    """A key from the environment; a panel on its own servers makes one and keeps it in its data folder."""
+    """A key from the environment. A standalone panel creates one and keeps it in its data folder."""
     value: str = env.str(name, default="")
     if value:
         return value
-    if STANDALONE:
-        return generated(_own_folder(), name.lower(), make)
-    raise ImproperlyConfigured(
-        f"{name} is not set. DATABASE_URL is, so this panel serves others and must not make up its own keys. "
-        f"Set {name}; docs/reference/settings.md says how to make one."
-    )
+    assert STANDALONE  # otherwise `refuse_unsafe_settings` has named it
+    return load_or_create_secret(_own_folder(), name.lower(), make)
 
 
+refuse_wrong_addresses(env)
+refuse_unsafe_settings(env)
+refuse_wrong_storage()
 SECRET_KEY = _secret("SECRET_KEY")
 #: Fernet keys for exports at rest and fingerprints of secrets; the first encrypts, all decrypt.
-CUTOVER_SECRET_KEYS = _secret("CUTOVER_SECRET_KEYS", lambda: Fernet.generate_key().decode())
-# Actions know the environment and no Django settings: a key that we made up belongs there, too.
+CUTOVER_SECRET_KEYS = _secret("CUTOVER_SECRET_KEYS", generate_key)
+# Actions read the environment, not Django settings: a created key has to be there, too.
 os.environ.setdefault("CUTOVER_SECRET_KEYS", CUTOVER_SECRET_KEYS)
+#: Masked in everything that the panel writes, shows and stores; see `checklists.redaction`.
+OWN_SECRETS = (*list_own_secrets(os.environ), SECRET_KEY)
+register_secrets(*OWN_SECRETS)
 try:
     MultiFernet([Fernet(key.strip()) for key in CUTOVER_SECRET_KEYS.split(",")])
 except ValueError:
@@ -77,35 +83,20 @@ except ValueError:
         "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
     )
 
+#: Minutes between two preflights that the dispatcher asks for by itself; 0 turns it off.
+CUTOVER_PREFLIGHT_MINUTES = whole_number("CUTOVER_PREFLIGHT_MINUTES", 15, zero="is never")
+
 # ── servers ──────────────────────────────────────────────────────────────────
-if not EMBEDDED_POSTGRES and not re.fullmatch(
-    r"postgres(ql)?://[^/]*/[^/?]+(\?.*)?", env.str("DATABASE_URL")
-):
-    raise ImproperlyConfigured(
-        "DATABASE_URL must be the address of a PostgreSQL database: postgresql://user:password@host:5432/cutover"
-    )
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": (
-        {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": "cutover",
-            "USER": "postgres",
-            "HOST": str(CUTOVER_DATA / "postgres" / "s"),
-            "PORT": "5432",
-        }
-        if EMBEDDED_POSTGRES
-        else env.db("DATABASE_URL")
-    )
-}
-DATABASES["default"].update(
-    CONN_MAX_AGE=0,  # under ASGI a kept connection belongs to nobody
-    CONN_HEALTH_CHECKS=True,
-    OPTIONS={
-        **DATABASES["default"].get("OPTIONS", {}),
-        "application_name": "cutover:panel",
-        "options": "-c lock_timeout=5000 -c statement_timeout=30000 "
-        "-c idle_in_transaction_session_timeout=15000",
-    },
+DATABASE_URL = env.str("DATABASE_URL", default="")
+#: `migrate` and `database_roles` connect as the owner; no other process needs this address.
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
+DATABASES = {"default": connection_settings(DATABASE_URL, EMBEDDED_APPLICATION, CUTOVER_DATA)}
+#: Copies: while `migrate` runs, the connection of Django's "default" is the owner's.
+DATABASE_APPLICATION = dict(DATABASES["default"])
+DATABASE_OWNER = (
+    connection_settings(DATABASE_OWNER_URL, EMBEDDED_OWNER, CUTOVER_DATA)
+    if DATABASE_OWNER_URL or EMBEDDED_POSTGRES
+    else None
 )
 
 REDIS_URL = env.str("REDIS_URL", default=f"unix://{CUTOVER_DATA}/valkey/valkey.sock?db=0")
@@ -114,14 +105,14 @@ if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
 
 
 def _broker(url: str) -> str:
-    """The same address as kombu writes it: it knows sockets under another name."""
+    """The same address in kombu's form, which has another scheme for Unix sockets."""
     if not url.startswith("unix://"):
         return url
     path, _, query = url.removeprefix("unix://").partition("?")
     return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or '0'}"
 
 
-# ── Celery: carries «look at attempt X», nothing else (docs/explanation/execution.md) ──
+# ── Celery: a message says “look at attempt X” (docs/explanation/execution.md) ──
 CELERY_BROKER_URL = _broker(REDIS_URL)
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -152,22 +143,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 
 # ── web ──────────────────────────────────────────────────────────────────────
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if STANDALONE else [])
-if not ALLOWED_HOSTS:
-    raise ImproperlyConfigured(
-        "ALLOWED_HOSTS is not set. Name the hosts people use to reach the panel, separated by commas."
-    )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-#: On loopback there is no TLS; everywhere else cookies travel over https only.
-HTTPS = _yes_or_no("CUTOVER_HTTPS", not STANDALONE)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if _yes_or_no("CUTOVER_BEHIND_PROXY", False) else None
-)
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
-SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else f"cutover_{'standalone' if STANDALONE else 'panel'}"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -178,14 +157,15 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *OIDC_ORIGINS],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }
 }
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "cutover.database",  # first: its `migrate` connects as the owner
+    "cutover.accounts.admin_app.PanelAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -204,7 +184,10 @@ INSTALLED_APPS = [
     "pgtrigger",
     "csp",
     "checklists",
+    "cutover.accounts",
 ]
+if (PROJECT / "cutover" / "demo").is_dir():  # the production image leaves the demo out (.dockerignore)
+    INSTALLED_APPS.append("cutover.demo")
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
@@ -215,7 +198,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "cutover.accounts.second_factor.SecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "checklists.views.failures.RequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "cutover.urls"
@@ -230,32 +215,11 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "cutover.accounts.page_context.sign_in_options",
             ]
         },
     }
 ]
-
-# ── people ───────────────────────────────────────────────────────────────────
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
-ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_ADAPTER = "cutover.accounts.ClosedDoor"
-ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = STANDALONE  # passkeys on http://localhost only
-SOCIALACCOUNT_ONLY = False
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
 # ── the rest ─────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en"
@@ -275,10 +239,21 @@ SERVESTATIC_USE_MANIFEST = False
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()  # the names with a hash that collectstatic wrote
+#: One handler for everything, and it masks. Loggers that libraries give handlers of their own lose them:
+#: the web server's, whose tracebacks are those of our code, and Django's, which could send mails.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "masking": {
+            "()": "integrations.redact.process_output.MaskingFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "masking"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        name: {"handlers": [], "propagate": True}
+        for name in ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
+    },
 }

@@ -1,4 +1,4 @@
-"""Starts processes, keeps them running, says when one fell over, and leaves nothing behind."""
+"""Starts processes, restarts those that crash, and stops everything that it started."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from cutover.data_folder import PROJECT, made
-from cutover.descendants import bury_orphans, descendants, end_descendants
+from psutil import Process
+
+from checklists.durations import format_duration
+from cutover.data_folder import PROJECT, ensure_folder
+from integrations import processes
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-STEADY = 30.0  # seconds that a process must have run for its next fall to count as a first one
-SLOWEST = 30.0  # seconds between two tries at most
+STEADY_AFTER = 30.0  # seconds; when a child ran longer, its next restart waits as briefly as the first one
+MAX_RESTART_WAIT = 30.0  # seconds
 
 
 class Stopped(BaseException):
-    """Somebody pressed Ctrl-C or sent SIGTERM: everything is to be stopped in order."""
+    """The process received Ctrl-C or SIGTERM; its caller stops everything in order."""
 
 
 class JobFailed(Exception):
-    """A job that the rest depends on ended badly; the message has the end of its log."""
+    """A job that later steps depend on failed; the message has the end of its log."""
 
 
 @dataclass
 class Child:
-    """A process that should always run. ``grace`` seconds are left to it when it is to stop."""
+    """A process that should always run. When it stops, it gets ``stop_signal``, and is killed after ``grace``
+    seconds. ``crashes`` counts its ends in a row; ``restart_at`` is on the monotonic clock."""
 
     name: str
     argv: Sequence[str]
@@ -40,8 +44,8 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    falls: int = 0
-    again_at: float | None = None
+    crashes: int = 0
+    restart_at: float | None = None
 
 
 @dataclass
@@ -53,43 +57,45 @@ class Job:
     then: Callable[[int], None]
 
 
-def seconds(duration: float) -> str:
-    """A duration as people read it: 0.4 s, 12 s, 3 min 12 s."""
-    if duration < 9.95:
-        return f"{duration:.1f} s"
-    minutes, rest = divmod(round(duration), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _dies_with_us() -> None:
+def _end_with_supervisor() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
 class Supervisor:
-    """The parent of everything.
+    """The parent of all processes of the panel.
 
-    Start things from the main thread only: a child dies with the thread that it came from.
+    Start processes from the main thread only: the kernel ends a child (PR_SET_PDEATHSIG) with the thread
+    that started it, not with the process.
     """
 
     logs: Path
     say: Callable[[str], None]
     children: list[Child] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
-    stopping: bool = False
-    buried: float = 0.0
-    spared: set[int] = field(default_factory=set)  # processes of others below us, servers for instance
+    stopping: bool = False  # a stop signal came: `watch` and `finish` raise `Stopped`
+    collected: float = 0.0  # when zombies were last collected
+    spared: set[int] = field(default_factory=set)  # pids below us that others look after, such as servers
 
-    def take_charge(self) -> None:
-        """Becomes the parent of orphans below us, and turns Ctrl-C and SIGTERM into `Stopped`."""
-        made(self.logs)
+    def adopt_orphans(self) -> None:
+        """Becomes the parent of orphaned descendants, so that none outlives the supervisor."""
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._asked_to_stop)
 
-    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
-        if not self.stopping:  # a second Ctrl-C must not break off the orderly stop
-            self.stopping = True
+    def catch_stop_signals(self) -> None:
+        """Turns Ctrl-C, SIGTERM and SIGHUP into `Stopped`; `watch`, `finish` and `raise_if_stopped` raise it.
+
+        The handler itself raises nothing: where Python ignores exceptions (a `__del__`) the signal would be
+        lost, and between taking a lock and its `try` (as `Popen.poll` does) the lock would never be released.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_stop_signal)
+
+    def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def raise_if_stopped(self) -> None:
+        """Raises `Stopped` when a stop signal came."""
+        if self.stopping:
             raise Stopped
 
     # ── starting ─────────────────────────────────────────────────────────────
@@ -108,6 +114,7 @@ class Supervisor:
     def _launch(
         self, name: str, argv: Sequence[str], environment: Mapping[str, str], folder: Path
     ) -> subprocess.Popen[bytes]:
+        ensure_folder(self.logs)
         with self.log_of(name).open("ab") as log:
             return subprocess.Popen(
                 list(argv),
@@ -116,15 +123,15 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal reaches us alone
-                preexec_fn=_dies_with_us,
+                start_new_session=True,  # Ctrl-C reaches only the supervisor, which stops all in order
+                preexec_fn=_end_with_supervisor,
             )
 
     def start(self, child: Child) -> None:
         """Starts a process and keeps it running from now on."""
         if child not in self.children:
             self.children.append(child)
-        child.again_at = None
+        child.restart_at = None
         child.started = time.monotonic()
         child.process = self._launch(child.name, child.argv, child.environment, child.folder)
 
@@ -141,87 +148,110 @@ class Supervisor:
         return job
 
     def finish(self, *jobs: Job) -> None:
-        """Waits for jobs that the rest depends on; raises `JobFailed` with the end of the log."""
+        """Waits for jobs that later steps depend on. Raises `Stopped`, and `JobFailed` with the log's end."""
         for job in jobs:
-            code = job.process.wait()
+            while (code := job.process.poll()) is None:
+                self.raise_if_stopped()
+                time.sleep(0.05)
             self.jobs.remove(job)
             job.then(code)
             if code:
                 raise JobFailed(f"{job.name} ended with code {code}:\n{self.tail(job.name, 20)}")
 
+    def process_id(self, name: str) -> int | None:
+        """The process id of a child that runs, else None."""
+        for child in self.children:
+            if child.name == name and child.process is not None and child.process.poll() is None:
+                return child.process.pid
+        return None
+
     # ── watching ─────────────────────────────────────────────────────────────
 
     def watch(self, until: Callable[[], bool] = lambda: False, timeout: float | None = None) -> bool:
-        """Restarts what falls and ends jobs, until ``until`` says yes (True) or time is up (False)."""
+        """Restarts children and finishes jobs until ``until()`` is true; False when the time is up before.
+
+        Raises `Stopped`.
+        """
         limit = None if timeout is None else time.monotonic() + timeout
         while not until():
+            self.raise_if_stopped()
             if limit is not None and time.monotonic() > limit:
                 return False
-            self.look()
+            self.check_once()
             time.sleep(0.1)
         return True
 
-    def look(self) -> None:
-        """One round: which children fell, which jobs ended, which orphans are to be buried?"""
+    def check_once(self) -> None:
+        """One round: handles children that ended, jobs that ended, and zombies that were left to us."""
         for job in [job for job in self.jobs if job.process.poll() is not None]:
             self.jobs.remove(job)
             job.then(job.process.returncode)
         for child in self.children:
-            self._look_at(child)
-        if time.monotonic() > self.buried + 10:
-            self.buried = time.monotonic()
-            bury_orphans(self._known())
+            self._check_child(child)
+        if time.monotonic() > self.collected + 10:
+            self.collected = time.monotonic()
+            processes.collect_zombies(without=self._waited_for())
 
-    def _known(self) -> set[int]:
-        """Those that somebody here waits for; servers that are not children of ours look after themselves."""
+    def _waited_for(self) -> set[int]:
+        """The pids that somebody waits for: collecting them here would lose their exit codes."""
         owned = [child.process for child in self.children] + [job.process for job in self.jobs]
         return {process.pid for process in owned if process is not None} | self.spared
 
-    def _look_at(self, child: Child) -> None:
-        if child.again_at is not None:
-            if time.monotonic() >= child.again_at:
+    def _check_child(self, child: Child) -> None:
+        if child.restart_at is not None:
+            if time.monotonic() >= child.restart_at:
                 self.start(child)
+                self.say(f"✓ {child.name} was restarted: process {self.process_id(child.name)}")
             return
         if child.process is None or (code := child.process.poll()) is None:
             return
         lived = time.monotonic() - child.started
-        child.falls = 1 if lived > STEADY else child.falls + 1
-        wait = min(SLOWEST, 0.5 * 2 ** (child.falls - 1))
-        child.again_at = time.monotonic() + wait
+        child.crashes = 1 if lived > STEADY_AFTER else child.crashes + 1
+        wait = min(MAX_RESTART_WAIT, 0.5 * 2 ** (child.crashes - 1))
+        child.restart_at = time.monotonic() + wait
         self.say(
-            f"✗ {child.name} ended by itself ({_ending(code)}) after {seconds(lived)}; "
-            f"again in {seconds(wait)}. The end of {self.log_of(child.name)}:\n{self.tail(child.name)}"
+            f"✗ {child.name} ended by itself ({_describe_exit(code)}) after {format_duration(lived)}; "
+            f"restarting it in {format_duration(wait)}. The end of {self.log_of(child.name)}:\n"
+            f"{self.tail(child.name)}"
         )
 
     # ── stopping ─────────────────────────────────────────────────────────────
 
     def stop(self) -> None:
-        """Ends jobs and children, the last started first; then whatever they left behind."""
+        """Ends the jobs, then the children in the opposite order of their start."""
         for job in self.jobs:
             job.process.terminate()
         for child in reversed(self.children):
-            _end(child)
+            if child.process is not None:
+                _end(child.process, child.stop_signal, child.grace)
+                child.process = None
+        for job in self.jobs:
+            _end(job.process)
         self.children.clear()
         self.jobs.clear()
 
     def sweep(self) -> int:
-        """Ends every process below us except ``spared`` (and theirs); how many there were."""
-        return end_descendants(lambda: descendants(spared=self.spared))
+        """Ends every descendant except ``spared`` and their descendants. Returns how many there were."""
+        found = processes.end_processes(self._descendants_to_end, grace=5.0)
+        processes.collect_zombies(without=self.spared)
+        return found
+
+    def _descendants_to_end(self) -> list[Process]:
+        processes.collect_zombies(without=self.spared)
+        return processes.descendants(without=self.spared)
 
 
-def _ending(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _end(child: Child) -> None:
-    process = child.process
-    if process is None:
-        return
+def _end(
+    process: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SIGTERM, grace: float = 5.0
+) -> None:
     if process.poll() is None:
-        process.send_signal(child.stop_signal)
+        process.send_signal(stop_signal)
         try:
-            process.wait(child.grace)
+            process.wait(grace)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    child.process = None

@@ -1,4 +1,4 @@
-"""The outside world: actions, the clients they talk through, and a sandbox to rehearse against.
+"""External systems: actions, the clients that they use, and a sandbox of simulated systems.
 
-Knows no models, no Celery and no web request.
+Does not depend on models, Celery or web requests.
 """

@@ -1,18 +1,21 @@
-"""How a whole cutover stands: worked out from what happened, never stored."""
+"""The state of a whole cutover: computed from what happened, never stored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from checklists.gates.answers import Blocker, ItemView, PhaseView
-from checklists.gates.facts import Facts
-from checklists.gates.gate import gate_view
-from checklists.gates.way_back import WayBack
-from checklists.models import Attempt, Cutover, GatePass, Item, Member, Phase
+from checklists.board.gate import gate_view
+from checklists.board.later_facts import LaterFact
+from checklists.board.production import production_blockers
+from checklists.board.rollback_plan import RollbackPlan
+from checklists.board.rows import BoardRows
+from checklists.board.views import Blocker, GateView, ItemView, PhaseView
+from checklists.models import Attempt, Cutover, Evidence, GatePass, Item, Member, Phase, SignOff
 from checklists.states import AttemptStatus, Direction, ItemKind, ItemState, Reconciliation
+from integrations.actions import registry
 
-#: What an action's latest attempt makes of its item; a cancelled one leaves it to be started again.
+#: The state of an action by its latest attempt. A cancelled attempt leaves it to be started again.
 STATE_OF = {
     AttemptStatus.QUEUED: ItemState.QUEUED,
     AttemptStatus.CLAIMED: ItemState.QUEUED,
@@ -29,41 +32,72 @@ STATE_OF = {
 class Board:
     """A cutover at one moment of the database's clock."""
 
-    cutover: Cutover
-    now: datetime
+    rows: BoardRows
+    items: dict[str, ItemView]  # by key, in the runbook's order
+    rollback_plan: RollbackPlan
     phases: list[PhaseView]
-    items: dict[str, ItemView]
-    members: list[Member]
-    way_back: WayBack
 
     @classmethod
-    def of(cls, cutover: Cutover) -> Board:
-        """Reads and works out everything; the number of queries does not grow with the runbook."""
-        facts = Facts.of(cutover)
-        views = {item.key: _first_view(item, facts) for item in facts.items}
+    def load(cls, cutover: Cutover) -> Board:
+        """Reads the rows and computes everything; the number of queries does not grow with the runbook."""
+        rows = BoardRows.load(cutover)
+        views = {item.key: _view_by_own_rows(item, rows) for item in rows.items}
         for view in views.values():
-            _take_back(view, views, facts)
-        board = cls(cutover, facts.now, [], views, facts.members, WayBack.of(views, facts.began))
-        for view in views.values():  # in the runbook's order: a gate comes after its evidence
-            board._decide(view, facts)
-        board.phases = [PhaseView(phase, board._items_of(phase)) for phase in facts.phases]
+            _mark_undone(view, views, rows)
+        board = cls(rows, views, RollbackPlan.build(views, rows.began), [])
+        for view in views.values():  # in the runbook's order, because a gate comes after its evidence
+            board._complete(view)
+        of_phase: dict[int, list[ItemView]] = {}
+        for view in views.values():
+            of_phase.setdefault(view.item.phase_id, []).append(view)
+        phases = [PhaseView(phase, board._sorted(phase, of_phase.get(phase.pk, []))) for phase in rows.phases]
+        board.phases = [phase for phase in phases if phase.items]  # an amendment may have emptied one
         return board
 
-    def plan_back(self) -> list[tuple[ItemView, str]]:
-        """The items of the way back as it would be now, in their order, each with why it is not needed."""
+    @property
+    def cutover(self) -> Cutover:
+        """The cutover whose board this is."""
+        return self.rows.cutover
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the database's clock at which the rows were read."""
+        return self.rows.now
+
+    @property
+    def members(self) -> list[Member]:
+        """The people of the cutover."""
+        return self.rows.members
+
+    def gate_with(self, view: ItemView, sign_off: SignOff) -> GateView:
+        """The gate with one more sign-off, computed without reading anything again."""
+        known = self.rows.sign_offs.get(view.item.pk, [])
+        sign_offs = {**self.rows.sign_offs, view.item.pk: [*known, sign_off]}
+        return gate_view(view, self.items, replace(self.rows, sign_offs=sign_offs))
+
+    def signed_gates_on(self, view: ItemView) -> list[ItemView]:
+        """Gates with signatures that rest on this item and that another result would void."""
+        return [
+            gate
+            for gate in self.gates
+            if gate.gate and gate.gate.given and any(fact.item.pk == view.item.pk for fact in gate.gate.facts)
+        ]
+
+    def rollback_steps(self) -> list[tuple[ItemView, str]]:
+        """The items of the rollback as it would be now, in their order, each with why it is not needed."""
         back = [phase for phase in self.phases if phase.phase.direction == Direction.ROLLBACK]
-        return [(v, self.way_back.why_not_needed(v)) for phase in back for v in phase.items]
+        return [(v, self.rollback_plan.why_not_needed(v)) for phase in back for v in phase.items]
 
-    def _items_of(self, phase: Phase) -> list[ItemView]:
-        views = [view for view in self.items.values() if view.item.phase_id == phase.pk]
-        return self.way_back.ordered(views) if phase.direction == Direction.ROLLBACK else views
+    def _sorted(self, phase: Phase, views: list[ItemView]) -> list[ItemView]:
+        return self.rollback_plan.sort(views) if phase.direction == Direction.ROLLBACK else views
 
-    def _decide(self, view: ItemView, facts: Facts) -> None:
+    def _complete(self, view: ItemView) -> None:
+        """Adds what depends on other items: blockers, the gate, and the final state."""
         if self.cutover.direction == Direction.ROLLBACK and not view.settled and not view.attempt:
-            view.why_not_needed = self.way_back.why_not_needed(view)
+            view.why_not_needed = self.rollback_plan.why_not_needed(view)
         view.blockers = self._blockers(view)
         if view.item.kind == ItemKind.GATE:
-            view.gate = gate_view(view, self, facts)
+            view.gate = gate_view(view, self.items, self.rows)
             view.state = _state_of_gate(view)
             view.settled_at = view.gate.passed.at if view.gate.passed else None
         elif view.why_not_needed:
@@ -72,35 +106,42 @@ class Board:
             view.state = ItemState.BLOCKED
 
     def _blockers(self, view: ItemView) -> list[Blocker]:
-        reasons = [*self._closed(view)]
+        reasons = [*self._blockers_of_cutover(view)]
+        reasons += production_blockers(view, self.items, self.cutover, self.now, self.rows.production)
         for key in view.item.needs:
             need = self.items.get(key)
-            if need is not None and not need.settled and not self._is_past(need, view):
+            if need is not None and not need.settled and not self._will_not_be_done(need, view):
                 reasons.append(Blocker(_what_is_missing(need), need.item))
         if view.item.phase.direction == Direction.ROLLBACK == self.cutover.direction:
-            reasons += self._comes_after(view)
+            reasons += self._blockers_of_rollback(view)
         return reasons
 
-    def _is_past(self, need: ItemView, view: ItemView) -> bool:
-        """On the way back nothing forward is waited for: it will not be done any more."""
-        going_back = view.item.phase.direction == self.cutover.direction == Direction.ROLLBACK
-        return going_back and need.item.phase.direction == Direction.FORWARD
+    def _will_not_be_done(self, need: ItemView, view: ItemView) -> bool:
+        """Not what is of the other direction, nor what the item itself contradicted."""
+        if need.state == ItemState.CONTRADICTED and need.later and need.later.item_id == view.item.pk:
+            return True
+        return need.item.phase.direction != self.cutover.direction and (
+            view.item.phase.direction == self.cutover.direction == Direction.ROLLBACK
+            or runs_in_any_direction(view.item)
+        )
 
-    def _comes_after(self, view: ItemView) -> list[Blocker]:
-        """On the way back: what still runs, and what was done later and is not taken back yet."""
-        live = [v for v in self.way_back.undone_by.get(view.item.key, []) if v.attempt and v.attempt.is_live]
-        later = [v for v in self.way_back.comes_after(view) if not v.settled and not v.item.optional]
-        said = "takes back what was done later, so it comes first."
+    def _blockers_of_rollback(self, view: ItemView) -> list[Blocker]:
+        """What still runs of what this item reverts, and what was done later and is not reverted yet."""
+        live = [
+            v for v in self.rollback_plan.reverts.get(view.item.key, []) if v.attempt and v.attempt.is_live
+        ]
+        later = [v for v in self.rollback_plan.must_follow(view) if not v.settled and not v.item.optional]
+        reason = "takes back what was done later, so it comes first."
         return [
             *(Blocker(_what_is_missing(v), v.item) for v in live),
-            *(Blocker(f"{v.item.number} {v.item.title} {said}", v.item) for v in later),
+            *(Blocker(f"{v.item.number} {v.item.title} {reason}", v.item) for v in later),
         ]
 
-    def _closed(self, view: ItemView) -> list[Blocker]:
+    def _blockers_of_cutover(self, view: ItemView) -> list[Blocker]:
         if not self.cutover.is_open:
             return [Blocker(f"This cutover is closed: {self.cutover.get_status_display().lower()}.")]
         direction = view.item.phase.direction
-        if direction == self.cutover.direction:
+        if direction == self.cutover.direction or runs_in_any_direction(view.item):
             return []
         if direction == Direction.ROLLBACK:
             return [Blocker("This belongs to the rollback, which nobody has ordered.")]
@@ -111,40 +152,50 @@ class Board:
 
     @property
     def running(self) -> list[ItemView]:
-        """What a machine does now, or is about to."""
+        """Actions that run or are queued."""
         return self._in(ItemState.RUNNING, ItemState.QUEUED)
 
     @property
     def unknown(self) -> list[ItemView]:
-        """What nobody knows the ending of."""
+        """Items whose attempt has an unknown outcome."""
         return self._in(ItemState.UNKNOWN)
+
+    def _in_direction(self, *states: ItemState) -> list[ItemView]:
+        """Without items of the rollback that may run before it: nobody has to do these now."""
+        found = self._in(*states)
+        return [view for view in found if view.item.phase.direction == self.cutover.direction]
 
     @property
     def failed(self) -> list[ItemView]:
-        """What ended badly and was not settled since."""
-        return self._in(ItemState.FAILED, ItemState.NO_GO)
+        """Items that failed or no longer hold, and gates with a no-go, in the present direction."""
+        return self._in_direction(ItemState.FAILED, ItemState.CONTRADICTED, ItemState.NO_GO)
 
     @property
     def ready(self) -> list[ItemView]:
-        """What could be done now."""
-        return self._in(ItemState.READY)
+        """Items that can be done now, in the present direction."""
+        return self._in_direction(ItemState.READY)
+
+    @property
+    def gates(self) -> list[ItemView]:
+        """All gates, in the runbook's order."""
+        return [view for view in self.items.values() if view.gate]
 
     @property
     def open_gates(self) -> list[ItemView]:
-        """Gates that wait for signatures now."""
+        """Gates that can be signed now."""
         return [view for view in self.ready if view.item.kind == ItemKind.GATE]
 
     @property
     def next(self) -> list[ItemView]:
-        """The first few things that could be done now, gates left out."""
+        """The first five items that can be done now, without gates."""
         return [view for view in self.ready if view.item.kind != ItemKind.GATE][:5]
 
     def member(self, person: object) -> Member | None:
-        """The part of a person in this cutover."""
+        """The person's membership in this cutover; None when they have none."""
         return next((m for m in self.members if m.person == person), None)
 
     def passes_behind(self, view: ItemView) -> list[GatePass]:
-        """The gate passes that an item relies on, through everything it needs."""
+        """The gate passes on which an item relies, directly or through what it needs."""
         found: dict[int, GatePass] = {}
         waiting, seen = list(view.item.needs), set[str]()
         while waiting:
@@ -159,18 +210,38 @@ class Board:
         return list(found.values())
 
 
-def _first_view(item: Item, facts: Facts) -> ItemView:
-    attempt = facts.attempts.get(item.pk)
-    evidence = facts.evidence.get(item.pk)
-    success = facts.succeeded.get(item.pk)
+def runs_in_any_direction(item: Item) -> bool:
+    """Whether an item only reads, and may also run before its direction is ordered."""
+    action = registry().get(item.action) if item.kind == ItemKind.ACTION else None
+    return action is not None and action.any_direction
+
+
+def _view_by_own_rows(item: Item, rows: BoardRows) -> ItemView:
+    """The view as far as the item's own rows tell it; `Board._complete` adds the rest."""
+    attempt = rows.attempts.get(item.pk)
+    evidence = rows.evidence.get(item.pk)
+    state, later = _state_of(item, attempt), rows.later.get(item.pk)
+    if state == ItemState.DONE and later and not later.agrees:
+        state = ItemState.CONTRADICTED
+    success, tick = rows.succeeded.get(item.pk), rows.ticks.get(item.pk)
     return ItemView(
         item=item,
-        state=_state_of(item, attempt),
+        state=state,
         attempt=attempt,
         evidence=evidence,
-        age=facts.now - evidence.observed_at if evidence else None,
+        age=rows.now - _last_observed(evidence, later) if evidence else None,
         settled_at=item.done_at or item.skipped_at or (success.ended_at if success else None),
+        warnings=rows.warnings.get(item.pk, []) if state == ItemState.DONE else [],
+        tick=tick if item.done_at else None,
+        request=tick.open_request if tick else None,
+        later=later,
+        attempts=rows.numbers.get(item.key, 0),
     )
+
+
+def _last_observed(evidence: Evidence, later: LaterFact | None) -> datetime:
+    """An observation that says the same makes the evidence as fresh as itself."""
+    return max(evidence.observed_at, later.at) if later and later.agrees else evidence.observed_at
 
 
 def _state_of(item: Item, attempt: Attempt | None) -> ItemState:
@@ -188,10 +259,10 @@ def _state_of(item: Item, attempt: Attempt | None) -> ItemState:
     return STATE_OF.get(AttemptStatus(attempt.status), ItemState.READY)
 
 
-def _take_back(view: ItemView, views: dict[str, ItemView], facts: Facts) -> None:
-    """An item whose undo succeeded after it is not done any more."""
+def _mark_undone(view: ItemView, views: dict[str, ItemView], rows: BoardRows) -> None:
+    """An item is no longer done when its undo succeeded after it."""
     undo = views.get(view.item.undo)
-    done, undone = facts.succeeded.get(view.item.pk), facts.succeeded.get(undo.item.pk) if undo else None
+    done, undone = rows.succeeded.get(view.item.pk), rows.succeeded.get(undo.item.pk) if undo else None
     if view.state == ItemState.DONE and done and undone and undone.queued_at > done.queued_at:
         view.state = ItemState.UNDONE
 
@@ -209,13 +280,17 @@ def _state_of_gate(view: ItemView) -> ItemState:
 
 def _what_is_missing(need: ItemView) -> str:
     name = f"{need.item.number} {need.item.title}"
+    if need.request:
+        return f"{name} is ticked, and waits for a second person who confirms it."
     match need.state:
         case ItemState.RUNNING | ItemState.QUEUED:
             return f"{name} is still under way."
         case ItemState.FAILED:
             return f"{name} ended badly: {need.attempt.summary if need.attempt else ''}".rstrip(": ")
+        case ItemState.CONTRADICTED:
+            return f"{name} no longer holds. {need.later}"
         case ItemState.UNKNOWN:
-            return f"We do not know whether {name} happened. Look at it first."
+            return f"We do not know whether {name} happened. Probe it first."
         case ItemState.UNDONE:
             return f"{name} was taken back."
         case ItemState.NO_GO:

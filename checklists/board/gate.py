@@ -1,143 +1,119 @@
-"""How one gate stands: its evidence, who signed on exactly that, what voided the rest."""
+"""The state of one gate: its evidence, who signed on exactly that evidence, and who said no-go."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from checklists.board.acts import Act
+from checklists.board.gate_contents import NOT_COMPUTED
+from checklists.board.gate_facts import find_gaps, list_blockers, read_facts
+from checklists.board.gate_signatures import judge_signatures
+from checklists.board.rows import BoardRows
+from checklists.board.views import EvidenceGap, Fact, GateRules, GateView, ItemView, ItemViews, SeatView
 from checklists.canonical import digest_of
-from checklists.gates.answers import Blocker, Fact, GateView, ItemView, SeatView, Voided
-from checklists.gates.words import duration
-from checklists.models import GateEvidence, SignOff
-from checklists.states import Decision, ItemState
-
-if TYPE_CHECKING:
-    from checklists.gates.board import Board
-    from checklists.gates.facts import Facts
+from checklists.models import SignOff
 
 
-def gate_view(view: ItemView, board: Board, rows: Facts) -> GateView:
-    """The gate as it stands on the evidence of this moment."""
+def gate_view(view: ItemView, items: ItemViews, rows: BoardRows) -> GateView:
+    """The gate on the evidence of this moment. ``items`` are the views of all items, by key."""
     gate = view.item
-    facts = [_fact(asked, board, rows) for asked in rows.asked.get(gate.pk, [])]
-    digest = digest_of(
+    rules = rules_of(view, items, rows)
+    of_gate = rows.sign_offs.get(gate.pk, [])
+    signatures = judge_signatures(rules, of_gate, rows.passes.get(gate.pk, []), rows.no_gos.get(gate.key, []))
+    standing = [dissent.no_go for dissent in signatures.dissents if dissent.stands]
+    return GateView(
+        item=gate,
+        facts=rules.facts,
+        digest=signatures.digest,
+        seats=_seats(view, rows, [*standing, *signatures.counted]),
+        needed=rules.needed,
+        given=len(signatures.counted),
+        voided=signatures.voided,
+        passed=signatures.passed,
+        no_go=standing[0] if standing else None,
+        dissents=signatures.dissents,
+        blockers=list_blockers(view, rules.facts, signatures.stale),
+        gaps=rules.gaps,
+        acts=rules.acts,
+        given_seats=rules.given_seats,
+    )
+
+
+def rules_of(view: ItemView, items: ItemViews, rows: BoardRows) -> GateRules:
+    facts, gaps = read_facts(view, items, rows), find_gaps(view, items, rows)
+    acts = _acts_on(view, items, rows, gaps)
+    return GateRules(
+        facts=facts,
+        gaps=gaps,
+        digest=_digest(view, rows, facts),
+        digest_of_version_1=_digest_of_version_1(view, rows, facts),
+        needed=_quorum(view, rows),
+        acts=acts,
+        given_seats=_seats_given_by_actors(rows, acts),
+        holders=frozenset(
+            (m.person_id, seat) for m in rows.members for seat in m.seats if m.person.is_active
+        ),
+    )
+
+
+def _digest(view: ItemView, rows: BoardRows, facts: list[Fact]) -> str:
+    """Of the content of the evidence (version 2, docs/adr/0026), as the database computes it.
+
+    While the board knows of evidence that does not hold, it is a digest that nobody can have signed.
+    """
+    digest = rows.gate_contents.get(view.item.pk, NOT_COMPUTED).digest
+    return digest if all(fact.ok for fact in facts) else digest_of([digest, [fact.content for fact in facts]])
+
+
+def _digest_of_version_1(view: ItemView, rows: BoardRows, facts: list[Fact]) -> str:
+    """As earlier panels computed it: bound to attempts, their summaries and moments."""
+    lines = [fact.as_signed() for fact in facts]
+    return digest_of(
         {
-            "cutover": board.cutover.slug,
-            "runbook": board.cutover.runbook.sha256,
-            "gate": gate.key,
-            "facts": [fact.as_signed() for fact in facts],
+            "cutover": rows.cutover.slug,
+            "runbook": view.item.runbook_sha256,
+            "gate": view.item.key,
+            "facts": [{name: value for name, value in line.items() if name != "content"} for line in lines],
         }
     )
-    current = _latest_word(rows.sign_offs.get(gate.pk, []))
-    standing = [s for s in current if s.digest == digest]
-    passes = [p for p in rows.passes.get(gate.pk, []) if p.digest == digest]
-    used = passes[-1] if passes and passes[-1].used_at else None
-    stale = [] if used else [fact for fact in facts if fact.stale]
-    counted = [] if stale else standing
-    return GateView(
-        facts=facts,
-        digest=digest,
-        seats=_seats(view, board, counted),
-        needed=_needed(view, board),
-        given=sum(s.decision == Decision.GO for s in counted),
-        voided=[Voided(s, _why_void(s, facts, stale)) for s in current if s not in counted],
-        passed=used or (passes[-1] if passes and not stale else None),
-        no_go=next((s for s in counted if s.decision == Decision.NO_GO), None),
-        blockers=_blockers(view, facts, stale),
-    )
 
 
-def _fact(asked: GateEvidence, board: Board, rows: Facts) -> Fact:
-    view = next(v for v in board.items.values() if v.item.pk == asked.item_id)
-    at = view.settled_at if view.state in (ItemState.DONE, ItemState.SKIPPED) else None
-    evidence = view.evidence if view.state == ItemState.DONE else None
-    if evidence:
-        at = evidence.observed_at
-    return Fact(
-        item=view.item,
-        attempt=view.attempt,
-        ok=view.settled,
-        missing=view.attempt is None and not view.settled,
-        summary=_summary(view),
-        digest=evidence.digest if evidence else digest_of([view.state, view.settled_at]),
-        observed_at=at,
-        age=rows.now - at if at else None,
-        fresh_for=asked.fresh_for or view.item.fresh_for,
-        evidence=evidence,
-    )
+def _acts_on(
+    view: ItemView, items: ItemViews, rows: BoardRows, gaps: list[EvidenceGap]
+) -> dict[int, list[Act]]:
+    found = {
+        person: [Act(items[rows.keys[item]].item, verb) for item, verb in done if item in rows.keys]
+        for person, done in rows.acts.get(view.item.pk, {}).items()
+    }
+    for gap in gaps:
+        act = Act(gap.item, gap.kind)
+        if gap.person_id is not None and act not in found.setdefault(gap.person_id, []):
+            found[gap.person_id].append(act)
+    return found
 
 
-def _summary(view: ItemView) -> str:
-    if view.state == ItemState.SKIPPED:
-        return f"Skipped by {view.item.skipped_by}: {view.item.skip_reason}"
-    if view.state == ItemState.NOT_NEEDED:
-        return f"Not needed. {view.why_not_needed}"
-    if view.item.done_by:
-        return f"Ticked by {view.item.done_by}"
-    if view.gate:
-        return f"{view.gate.given} of {view.gate.needed} signed"
-    if view.attempt and view.state not in (ItemState.BLOCKED, ItemState.READY):
-        return view.attempt.summary or view.attempt.get_status_display()
-    return "Nothing yet"
+def _seats_given_by_actors(rows: BoardRows, acts: dict[int, list[Act]]) -> dict[tuple[int, str], str]:
+    """Person and seat → why it does not count: who gave it after work had begun, and what they did."""
+    names = {member.person_id: str(member.person) for member in rows.members}
+    return {
+        key: acts[giver][0].of(f"{names.get(giver, 'A person without a part')} gave this seat, and")
+        for key, givers in rows.seat_givers.items()
+        for giver in sorted(givers & acts.keys())[:1]
+    }
 
 
-def _blockers(view: ItemView, facts: list[Fact], stale: list[Fact]) -> list[Blocker]:
-    """What its evidence lacks, and what else has to come before; nothing is said twice."""
-    objections = [b for fact in facts if (b := _objection(fact, stale))]
-    said = {fact.item.pk for fact in facts}
-    return [b for b in view.blockers if b.item is None or b.item.pk not in said] + objections
-
-
-def _objection(fact: Fact, stale: list[Fact]) -> Blocker | None:
-    name = f"{fact.item.number} {fact.item.title}"
-    if not fact.ok:
-        return Blocker(f"{name}: {fact.summary[:1].lower()}{fact.summary[1:]}", fact.item)
-    if fact in stale and fact.age and fact.fresh_for:
-        return Blocker(
-            f"{name} is {duration(fact.age)} old; this gate asks for less than {duration(fact.fresh_for)}. "
-            "Do it again.",
-            fact.item,
-        )
-    return None
-
-
-def _latest_word(sign_offs: list[SignOff]) -> list[SignOff]:
-    """Each person's last sign-off, in the order they were given."""
-    latest = {s.person_id: s for s in sign_offs}
-    return sorted(latest.values(), key=lambda s: s.pk)
-
-
-def _seats(view: ItemView, board: Board, counted: list[SignOff]) -> list[SeatView]:
+def _seats(view: ItemView, rows: BoardRows, filled: list[SignOff]) -> list[SeatView]:
     return [
         SeatView(
             seat=seat,
-            title=board.cutover.seat_titles.get(seat, seat.capitalize()),
-            sign_off=next((s for s in counted if s.seat == seat), None),
-            people=[m.person for m in board.members if seat in m.seats],
+            title=rows.cutover.seat_title(seat),
+            sign_off=next((s for s in filled if s.seat == seat), None),
+            people=[m.person for m in rows.members if seat in m.seats],
         )
         for seat in view.item.seats
     ]
 
 
-def _needed(view: ItemView, board: Board) -> int:
-    lowered = board.cutover.rehearsal_quorum
-    if board.cutover.is_rehearsal and lowered is not None:
+def _quorum(view: ItemView, rows: BoardRows) -> int:
+    lowered = rows.cutover.rehearsal_quorum
+    if rows.cutover.is_rehearsal and lowered is not None:
         return max(1, min(lowered, view.item.quorum))
     return view.item.quorum
-
-
-def _why_void(sign_off: SignOff, facts: list[Fact], stale: list[Fact]) -> str:
-    """Names the fact that changed since it was signed, or the one that grew old."""
-    then = {line["item"]: line for line in sign_off.evidence}
-    for fact in facts:
-        line = then.get(fact.item.key)
-        if line is None:
-            return f"{fact.item.number} {fact.item.title} was not part of what was signed."
-        if line["digest"] != fact.digest or line["attempt"] != fact.as_signed()["attempt"]:
-            return f"{fact.item.number} {fact.item.title} changed: “{line['summary']}” → “{fact.summary}”."
-    for fact in stale:
-        if fact.age and fact.fresh_for:
-            return (
-                f"{fact.item.number} {fact.item.title} is {duration(fact.age)} old; "
-                f"this gate asks for less than {duration(fact.fresh_for)}."
-            )
-    return "The evidence as a whole changed."

@@ -1,71 +1,76 @@
-"""What a person may do with an item now; pages and services ask the same question."""
+"""What a person may do with an item now. Pages and services use the same functions."""
 
 from __future__ import annotations
 
-from checklists.gates.answers import ItemView
-from checklists.gates.board import Board
+from checklists.board.board import Board
+from checklists.board.views import Dissent, ItemView
 from checklists.models import Member
-from checklists.states import AttemptStatus, ItemKind, ItemState, Part
-from integrations.actions import registry
-from integrations.actions.base import Effect
+from checklists.states import AttemptStatus, ItemKind, ItemState, MemberPart
+from integrations.actions import Effect, registry
 
-STARTABLE = frozenset({ItemState.READY, ItemState.FAILED, ItemState.UNDONE})
+STARTABLE = frozenset({ItemState.READY, ItemState.FAILED, ItemState.UNDONE, ItemState.CONTRADICTED})
+SKIPPABLE = frozenset({ItemState.READY, ItemState.BLOCKED, ItemState.FAILED, ItemState.CONTRADICTED})
 
 
-def may(member: Member | None, view: ItemView, board: Board) -> set[str]:
-    """The verbs: tick untick skip unskip claim release note start cancel probe reconcile sign."""
-    if member is None or member.part == Part.STAKEHOLDER or not board.cutover.is_open:
+def allowed_commands(member: Member | None, view: ItemView, board: Board) -> set[str]:
+    """The commands that the person may give now: of tick, untick, skip, unskip, claim, release, note, start,
+    cancel, probe, reconcile and sign.
+    """
+    if member is None or member.part == MemberPart.STAKEHOLDER or not board.cutover.is_open:
         return set()
-    verbs = {"note"}
+    commands = {"note"}
     if member.may_act:
-        verbs |= _for_a_lead(view)
+        commands |= _commands_of_a_lead(view)
     if view.state == ItemState.UNKNOWN:
-        verbs |= {"probe", "reconcile"}
+        commands |= {"probe", "reconcile"}
     if view.gate and not why_not_sign(member, view):
-        verbs.add("sign")
-    return verbs
+        commands.add("sign")
+    return commands
 
 
-def _for_a_lead(view: ItemView) -> set[str]:
+def _commands_of_a_lead(view: ItemView) -> set[str]:
     item, state = view.item, view.state
-    verbs: set[str] = set()
+    commands: set[str] = set()
     if item.kind != ItemKind.GATE and state not in (ItemState.DONE, ItemState.SKIPPED):
-        verbs.add("release" if item.claimed_by_id else "claim")
+        commands.add("release" if item.claimed_by_id else "claim")
     if item.kind == ItemKind.MANUAL:
-        verbs |= {"untick"} if state == ItemState.DONE else set()
-        verbs |= {"tick"} if _doable(view) else set()
+        commands |= {"untick"} if state == ItemState.DONE else set()
+        commands |= {"tick"} if _can_be_done(view) and not view.request else set()
     if item.kind == ItemKind.ACTION:
-        verbs |= _for_an_action(view)
-    if item.kind != ItemKind.GATE and state in (ItemState.READY, ItemState.BLOCKED, ItemState.FAILED):
-        verbs.add("skip")
+        commands |= _commands_for_an_action(view)
+    can_be_skipped = item.kind != ItemKind.GATE and view.request is None
+    if can_be_skipped and state in SKIPPABLE:
+        commands.add("skip")
     if state == ItemState.SKIPPED:
-        verbs.add("unskip")
-    return verbs
+        commands.add("unskip")
+    return commands
 
 
-def _doable(view: ItemView) -> bool:
-    """What is not needed may still be done: people can know of more than the panel did."""
+def _can_be_done(view: ItemView) -> bool:
+    """An item that is not needed may still be done: people may know more than the panel."""
     return view.state == ItemState.READY or (view.state == ItemState.NOT_NEEDED and not view.blockers)
 
 
-def _for_an_action(view: ItemView) -> set[str]:
-    verbs: set[str] = set()
-    if not view.blockers and (view.state in STARTABLE or _doable(view) or _repeatable(view)):
-        verbs.add("start")
+def _commands_for_an_action(view: ItemView) -> set[str]:
+    commands: set[str] = set()
+    if not view.blockers and (view.state in STARTABLE or _can_be_done(view) or _can_be_repeated(view)):
+        commands.add("start")
     if (
         view.attempt
         and view.attempt.is_live
         and view.attempt.status != AttemptStatus.UNKNOWN
         and view.attempt.cancel_requested_at is None
     ):
-        verbs.add("cancel")
-    return verbs
+        commands.add("cancel")
+    return commands
 
 
-def _repeatable(view: ItemView) -> bool:
-    """A done action may be done again when doing it twice is doing it once (“compare again”)."""
+def _can_be_repeated(view: ItemView) -> bool:
+    """A done action may run again when a second run does no harm (“compare again”)."""
     action = registry().get(view.item.action)
-    return view.state == ItemState.DONE and action is not None and action.effect != Effect.AT_MOST_ONCE
+    if action is None or view.state != ItemState.DONE:
+        return False
+    return action.effect_of(view.item.params) != Effect.AT_MOST_ONCE
 
 
 def seats_for(member: Member, view: ItemView) -> list[str]:
@@ -74,7 +79,7 @@ def seats_for(member: Member, view: ItemView) -> list[str]:
         return []
     mine = [s.seat for s in view.gate.seats if s.sign_off and s.sign_off.person_id == member.person_id]
     free = [s.seat for s in view.gate.seats if s.sign_off is None and s.seat in member.seats]
-    return mine or free
+    return [seat for seat in mine or free if (member.person_id, seat) not in view.gate.given_seats]
 
 
 def why_not_sign(member: Member, view: ItemView) -> str:
@@ -86,12 +91,27 @@ def why_not_sign(member: Member, view: ItemView) -> str:
         return "This gate has passed."
     if gate.blockers:
         return gate.blockers[0].what
-    started = [f for f in gate.facts if f.attempt and f.attempt.requested_by_id == member.person_id]
-    if started:
-        return (
-            f"You started {started[0].item.number} {started[0].item.title}, "
-            "so someone else has to approve it (four eyes)."
-        )
+    if any(d.stands and d.no_go.person_id == member.person_id for d in gate.dissents):
+        return "Your no-go stands. Withdraw it before you sign again."
+    if acts := gate.acts.get(member.person_id):
+        return f"{acts[0].of('You')}, so someone else has to approve it (four eyes)."
     if not seats_for(member, view):
-        return "You fill no free seat of this gate."
+        why = next((w for (person, _), w in gate.given_seats.items() if person == member.person_id), "")
+        return (
+            f"{why}: someone else has to sign (four eyes)." if why else "You fill no free seat of this gate."
+        )
     return ""
+
+
+def answering_seats(member: Member, view: ItemView, dissent: Dissent) -> list[str]:
+    """The seats in which this person may answer a no-go: others than the dissenter's, and no lead's.
+
+    The database has the same rule (`gate_triggers.ends_a_no_go_rightly`).
+    """
+    gate, no_go = view.gate, dissent.no_go
+    if gate is None or not dissent.stands or member.part == MemberPart.LEAD or not member.person.is_active:
+        return []
+    if member.person_id == no_go.person_id or member.person_id in gate.acts:
+        return []
+    mine = [seat for seat in view.item.seats if seat in member.seats and seat != no_go.seat]
+    return [seat for seat in mine if (member.person_id, seat) not in gate.given_seats]

@@ -1,82 +1,229 @@
-"""Everything the database knows of a cutover, read with a constant number of queries."""
+"""The rows from which a board is computed, read with a constant number of queries."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
 
-from django.db.models import Max
+from django.db.models import F, Max, Q, QuerySet
 
-from checklists.models import Attempt, Cutover, Evidence, GateEvidence, GatePass, Item, Member, Phase, SignOff
+from checklists.board.acts import ActsByPerson, read_acts
+from checklists.board.gate_contents import GateContent, read_gate_contents
+from checklists.board.later_facts import LaterFact, read_later_facts
+from checklists.board.production import ProductionRows
+from checklists.compiled_query import compiled_query
+from checklists.models import (
+    Attempt,
+    Cutover,
+    Evidence,
+    GateEvidence,
+    GatePass,
+    Item,
+    Member,
+    MemberChange,
+    Phase,
+    SignOff,
+    Tick,
+)
 from checklists.models.audit import database_now
-from checklists.states import AttemptStatus, Reconciliation
+from checklists.states import LIVE, AttemptStatus, Decision, Direction, Reconciliation
+
+T = TypeVar("T", Phase, Item, Member)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """The rows behind a board. ``attempts``, ``succeeded`` and ``evidence`` are the latest, by item id."""
+class BoardRows:
+    """The rows of one cutover. ``attempts``, ``succeeded`` and ``evidence`` hold the latest by item id."""
 
-    now: datetime
+    cutover: Cutover
+    now: datetime  # by the database's clock
     phases: list[Phase]
     items: list[Item]
     attempts: dict[int, Attempt]
     succeeded: dict[int, Attempt]
     evidence: dict[int, Evidence]
-    began: dict[int, datetime]  # by item id: when an effect last began, unless it was found not done
-    asked: dict[int, list[GateEvidence]]
+    warnings: dict[int, list[str]]  # that this evidence has, by item id
+    # By item key, under whichever definition: when an effect last began and was not found not done, or when
+    # the item was ticked; and the number of the latest attempt. What an amendment replaced has happened.
+    began: dict[str, datetime]
+    numbers: dict[str, int]
+    gate_evidence: dict[int, list[GateEvidence]]  # these four by the gate's item id
+    gate_contents: dict[int, GateContent]
     sign_offs: dict[int, list[SignOff]]
     passes: dict[int, list[GatePass]]
+    no_gos: dict[str, list[SignOff]]  # by the gate's key, under whichever definition; with their answers
+    acts: dict[int, ActsByPerson]  # by the gate's item id: who acted on its evidence
+    seat_givers: Mapping[tuple[int, str], frozenset[int]]  # see `MemberChange.objects.later_assigners`
     members: list[Member]
+    ticks: dict[int, Tick]  # by item id: what was handed in last, whether or not it still counts
+    later: dict[int, LaterFact]  # by item id: what was observed of its subject after its evidence
+    production: ProductionRows | None  # None in a rehearsal
 
     @classmethod
-    def of(cls, cutover: Cutover) -> Facts:
-        """Reads them: twelve queries at the most, whatever the size of the runbook."""
-        attempts = Attempt.objects.filter(cutover=cutover).order_by("item_id", "-number").distinct("item_id")
-        succeeded = Attempt.objects.filter(cutover=cutover).filter(
-            status__in=[AttemptStatus.SUCCEEDED, AttemptStatus.RECONCILED],
-            reconciliation__in=["", Reconciliation.DONE],
-        )
-        evidence = (
-            Evidence.objects.filter(item__cutover=cutover, ok=True)
-            .order_by("item_id", "-observed_at")
-            .distinct("item_id")
-            .defer("facts")
-        )
+    def load(cls, cutover: Cutover) -> BoardRows:
+        """Reads them with at most nineteen queries, whatever the size of the runbook.
+
+        Two more where a preflight is evidence, and two for each one that a later run contradicts. What
+        signatures are bound to is read first: when something changes meanwhile, a signature on what is
+        shown is refused, and never one given on what was not shown.
+        """
+        gate_contents = read_gate_contents(cutover)
+        pk, direction = cutover.pk, cutover.direction
+        definitions, history = _read_definitions(cutover), _begin_times_and_numbers(pk)
+        ticked = {item.key: item.done_at for item in definitions if item.done_at}
+        right = _latest_evidence(pk, direction)
+        latest: dict[int, Evidence] = {e.item_id: e for e in right}
+        asked, passes = _by_gate(_gate_evidence(pk)), _by_gate(_gate_passes(pk))
+        now = database_now()
         return cls(
-            now=database_now(),
-            phases=list(cutover.phases.all()),
-            items=_items(cutover),
-            attempts={a.item_id: a for a in attempts.select_related("requested_by", "cancel_requested_by")},
-            succeeded={a.item_id: a for a in succeeded.order_by("item_id", "-number").distinct("item_id")},
-            evidence={e.item_id: e for e in evidence},
-            began=_began(cutover),
-            asked=_grouped(GateEvidence.objects.filter(gate__cutover=cutover).order_by("position")),
-            sign_offs=_grouped(
-                SignOff.objects.filter(gate__cutover=cutover).select_related("person").order_by("id")
-            ),
-            passes=_grouped(GatePass.objects.filter(gate__cutover=cutover).order_by("at")),
-            members=list(cutover.members.select_related("person")),
+            cutover=cutover,
+            now=now,
+            phases=_of(cutover, _phases(pk)),
+            items=[item for item in definitions if item.superseded_at is None],
+            attempts={a.item_id: a for a in _latest_attempts(pk, direction)},
+            succeeded={a.item_id: a for a in _succeeded_attempts(pk, direction)},
+            evidence=latest,
+            warnings={e.item_id: e.recorded_warnings for e in right if e.recorded_warnings},
+            began=ticked | {key: at for key, at, _ in history if at},
+            numbers={key: number for key, _, number in history},
+            gate_evidence=asked,
+            gate_contents=gate_contents,
+            sign_offs=_by_gate(_sign_offs(pk)),
+            passes=passes,
+            no_gos=_read_no_gos(cutover),
+            acts=read_acts(cutover),
+            seat_givers=MemberChange.objects.later_assigners(cutover),
+            members=_of(cutover, _members(pk)),
+            ticks={tick.item_id: tick for tick in _latest_ticks(pk)},
+            later=read_later_facts(cutover, latest),
+            production=ProductionRows.load(cutover, now),
         )
 
+    @cached_property
+    def keys(self) -> dict[int, str]:
+        """The key of each present item, by its id."""
+        return {item.pk: item.key for item in self.items}
 
-def _began(cutover: Cutover) -> dict[int, datetime]:
-    forward = Attempt.objects.filter(cutover=cutover, effect_started_at__isnull=False)
-    times = forward.exclude(reconciliation=Reconciliation.NOT_DONE).values_list("item_id")
-    return dict(times.annotate(Max("effect_started_at")).order_by())
+
+def _of(cutover: Cutover, rows: list[T]) -> list[T]:
+    for row in rows:
+        row.cutover = cutover  # saves a query for each
+    return rows
 
 
-def _items(cutover: Cutover) -> list[Item]:
-    items = list(
-        Item.objects.filter(cutover=cutover).select_related("claimed_by", "done_by", "skipped_by", "phase")
+@compiled_query
+def _phases(cutover: int) -> QuerySet[Phase]:
+    return Phase.objects.filter(cutover=cutover)
+
+
+@compiled_query
+def _members(cutover: int) -> QuerySet[Member]:
+    return Member.objects.filter(cutover=cutover).select_related("person")
+
+
+@compiled_query
+def _latest_attempts(cutover: int, direction: str) -> QuerySet[Attempt]:
+    latest = _attempts(cutover, direction).order_by("item_id", "-number").distinct("item_id")
+    return latest.select_related("requested_by", "cancel_requested_by", "reconciled_by")
+
+
+@compiled_query
+def _succeeded_attempts(cutover: int, direction: str) -> QuerySet[Attempt]:
+    succeeded = _attempts_that_count(cutover, direction).filter(
+        status__in=[AttemptStatus.SUCCEEDED, AttemptStatus.RECONCILED],
+        reconciliation__in=["", Reconciliation.DONE],
     )
-    for item in items:
-        item.cutover = cutover  # spares a query for each link
-    return items
+    return succeeded.order_by("item_id", "-number").distinct("item_id")
 
 
-def _grouped(rows: object) -> dict[int, list]:  # type: ignore[type-arg]
-    groups: dict[int, list] = defaultdict(list)  # type: ignore[type-arg]
-    for row in rows:  # type: ignore[attr-defined]
+@compiled_query
+def _latest_evidence(cutover: int, direction: str) -> QuerySet[Any]:
+    """Of each item the newest that is right, without its facts but with ``recorded_warnings``, of them."""
+    found = Evidence.objects.filter(attempt__in=_attempts_that_count(cutover, direction))
+    right = found.filter(item__cutover=cutover, ok=True).order_by("item_id", "-observed_at")
+    return right.distinct("item_id").defer("facts").annotate(recorded_warnings=F("facts__warnings"))
+
+
+@compiled_query
+def _gate_evidence(cutover: int) -> QuerySet[GateEvidence]:
+    return GateEvidence.objects.filter(gate__cutover=cutover).order_by("position")
+
+
+@compiled_query
+def _gate_passes(cutover: int) -> QuerySet[GatePass]:
+    return GatePass.objects.filter(gate__cutover=cutover).order_by("at")
+
+
+@compiled_query
+def _sign_offs(cutover: int) -> QuerySet[SignOff]:
+    return SignOff.objects.filter(gate__cutover=cutover).select_related("person").order_by("id")
+
+
+def _attempts(cutover: int, direction: str) -> QuerySet[Attempt]:
+    outdated = _made_before_the_rollback(direction)
+    return Attempt.objects.filter(cutover=cutover).exclude(outdated & ~Q(status__in=LIVE))
+
+
+def _attempts_that_count(cutover: int, direction: str) -> QuerySet[Attempt]:
+    return _attempts(cutover, direction).exclude(_made_before_the_rollback(direction))
+
+
+def _made_before_the_rollback(direction: str) -> Q:
+    """Attempts that settle no item any more: made for the rollback before it was ordered.
+
+    What was counted then counted while the new stack still wrote.
+    """
+    if direction == Direction.FORWARD:
+        return Q(pk=None)
+    return Q(direction=Direction.FORWARD, item__phase__direction=Direction.ROLLBACK)
+
+
+def _read_no_gos(cutover: Cutover) -> dict[str, list[SignOff]]:
+    """Every no-go that was ever given, by the gate's key: an amendment of the gate does not remove it."""
+    found: dict[str, list[SignOff]] = defaultdict(list)
+    for no_go in _no_gos(cutover.pk):
+        no_go.gate.cutover = cutover
+        found[no_go.gate.key].append(no_go)
+    return found
+
+
+@compiled_query
+def _no_gos(cutover: int) -> QuerySet[SignOff]:
+    given = SignOff.objects.filter(gate__cutover=cutover, decision=Decision.NO_GO).order_by("id")
+    return given.select_related("person", "gate", "answer__by")
+
+
+@compiled_query
+def _latest_ticks(cutover: int) -> QuerySet[Tick]:
+    """The latest tick of each item."""
+    ticks = Tick.objects.filter(item__cutover=cutover).order_by("item_id", "-id").distinct("item_id")
+    return ticks.with_details()
+
+
+@compiled_query
+def _begin_times_and_numbers(cutover: int) -> QuerySet[Attempt, tuple[str, datetime | None, int]]:
+    """By item key: when an effect last began, and the latest number, under whichever definition."""
+    begun = ~Q(reconciliation=Reconciliation.NOT_DONE)
+    by_key = Attempt.objects.filter(cutover=cutover).values_list("item__key").order_by()
+    return by_key.annotate(began=Max("effect_started_at", filter=begun), latest=Max("number"))
+
+
+def _read_definitions(cutover: Cutover) -> list[Item]:
+    return _of(cutover, _definitions(cutover.pk))
+
+
+@compiled_query
+def _definitions(cutover: int) -> QuerySet[Item]:
+    people = ("claimed_by", "done_by", "skipped_by")
+    return Item.objects.filter(cutover=cutover).select_related(*people, "phase")
+
+
+def _by_gate(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    groups: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
         groups[row.gate_id].append(row)
     return groups

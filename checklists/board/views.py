@@ -1,27 +1,52 @@
-"""The shapes of the answers: plain data that pages show and services decide on."""
+"""The data of a board, which pages show and on which services decide."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from checklists.models import Attempt, Evidence, GatePass, Item, Phase, SignOff
-from checklists.states import SETTLED, ItemState
-
-if TYPE_CHECKING:
-    from typing import Any
+from checklists.board.acts import Act
+from checklists.board.later_facts import LaterFact
+from checklists.models import (
+    Attempt,
+    ChangeRequest,
+    Evidence,
+    GatePass,
+    Item,
+    NoGoAnswer,
+    Phase,
+    SignOff,
+    Tick,
+)
+from checklists.states import SETTLED, Decision, ItemState
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """One reason why something may not happen yet: a sentence, and the item to go to."""
+    """One reason why an item may not be done yet: a sentence, and the item that causes it."""
 
     what: str
     item: Item | None = None
+
+
+@dataclass(frozen=True)
+class EvidenceGap:
+    """What stands in place of evidence: an item that was skipped, or reconciled by a person's word."""
+
+    item: Item
+    kind: str  # “skipped” or “reconciled”
+    person_id: int | None
+    by: str
+    reason: str
+
+    def as_signed(self) -> dict[str, Any]:
+        """What a signature is bound to."""
+        return {"item": self.item.key, "kind": self.kind, "by": self.by, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -38,6 +63,10 @@ class Fact:
     age: timedelta | None
     fresh_for: timedelta | None
     evidence: Evidence | None = None
+    warnings: list[str] = field(default_factory=list)  # see `ItemView`
+    handed_in: dict[str, Any] = field(default_factory=dict)  # with the tick of a manual item
+    content: dict[str, Any] = field(default_factory=dict)  # to which a signature is bound
+    gap: EvidenceGap | None = None  # what stands in place of its evidence
 
     @property
     def stale(self) -> bool:
@@ -46,11 +75,11 @@ class Fact:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the attempt left, for opening the line down to its evidence."""
-        return self.evidence.facts if self.evidence else {}
+        """The facts of the evidence, for showing them under the line."""
+        return self.evidence.facts if self.evidence else self.handed_in
 
     def as_signed(self) -> dict[str, Any]:
-        """What a signature is bound to; ageing is not part of it, a new attempt or outcome is."""
+        """What a signature keeps: the line as it was shown, and the content to which it is bound."""
         return {
             "item": self.item.key,
             "number": self.item.number,
@@ -61,12 +90,13 @@ class Fact:
             "summary": self.summary,
             "digest": self.digest,
             "observed_at": self.observed_at,
+            "content": self.content,
         }
 
 
 @dataclass(frozen=True)
 class SeatView:
-    """One seat of a gate: who may fill it, who has."""
+    """One seat of a gate: who may fill it, and the sign-off that fills it."""
 
     seat: str
     title: str
@@ -75,41 +105,89 @@ class SeatView:
 
 
 @dataclass(frozen=True)
-class Voided:
-    """A sign-off that no longer counts, and the fact that did it."""
+class VoidedSignOff:
+    """A sign-off that no longer counts, and why."""
 
     sign_off: SignOff
     why: str
 
 
 @dataclass(frozen=True)
-class GateView:
-    """How a gate stands on the evidence there is now."""
+class Dissent:
+    """A no-go that was ever given at a gate, with its ending in ``no_go.answer``, if it has one."""
 
+    no_go: SignOff
+    stands: bool
+
+    @property
+    def answer(self) -> NoGoAnswer | None:
+        """How it ended: withdrawn, or answered in writing."""
+        return getattr(self.no_go, "answer", None)
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """All on which a signature of a gate is judged."""
+
+    facts: list[Fact]
+    gaps: list[EvidenceGap]
+    digest: str
+    digest_of_version_1: str
+    needed: int
+    acts: dict[int, list[Act]]  # by person id
+    given_seats: dict[
+        tuple[int, str], str
+    ]  # seats that actors gave after work had begun: why they do not count
+    holders: frozenset[tuple[int, str]]  # person and seat, of people who are active
+
+    def why_not(self, sign_off: SignOff) -> str:
+        """Why a signature on this very evidence does not count; empty when it does."""
+        person, key = str(sign_off.person), (sign_off.person_id, sign_off.seat)
+        if acts := self.acts.get(sign_off.person_id):
+            return f"{acts[0].of(person)}, and nobody approves their own work (four eyes)."
+        if key not in self.holders:
+            return f"{person} no longer holds this seat, or their account is closed."
+        if why := self.given_seats.get(key):
+            return f"{why} (four eyes)."
+        missing = [gap for gap in self.gaps if gap.item.key not in sign_off.accepted_gaps]
+        if missing and sign_off.decision == Decision.GO:
+            return f"it does not accept by name that {missing[0].item} was {missing[0].kind}."
+        return ""
+
+
+@dataclass(frozen=True)
+class GateView:
+    """The state of a gate on the evidence of now."""
+
+    item: Item
     facts: list[Fact]
     digest: str
     seats: list[SeatView]
     needed: int
     given: int
-    voided: list[Voided]
+    voided: list[VoidedSignOff]
     passed: GatePass | None
     no_go: SignOff | None
     blockers: list[Blocker]
+    dissents: list[Dissent]  # every no-go that there ever was, the oldest first
+    gaps: list[EvidenceGap]
+    acts: dict[int, list[Act]]  # by person id; they do not sign (four eyes)
+    given_seats: dict[tuple[int, str], str]  # person and seat that does not count, with the reason
 
     @property
     def attempts(self) -> list[UUID]:
-        """The attempts whose starters may not sign."""
+        """The attempts on whose results it rests."""
         return [fact.attempt.pk for fact in self.facts if fact.attempt]
 
     @property
     def signed(self) -> list[dict[str, Any]]:
-        """The facts in the form that a signature keeps."""
+        """The facts as a signature stores them."""
         return [fact.as_signed() for fact in self.facts]
 
 
 @dataclass
 class ItemView:
-    """An item and how it stands; ``attempt`` is its latest, ``evidence`` that of its latest success."""
+    """The state of an item. ``attempt`` is its latest, ``evidence`` that of its latest success."""
 
     item: Item
     state: ItemState
@@ -120,15 +198,15 @@ class ItemView:
     gate: GateView | None = None
     settled_at: datetime | None = None
     why_not_needed: str = ""
-
-    @property
-    def attempts(self) -> int:
-        """How often it was tried; attempts are numbered without gaps."""
-        return self.attempt.number if self.attempt else 0
+    warnings: list[str] = field(default_factory=list)  # what is not as wanted, of an item that is done
+    tick: Tick | None = None  # of a done manual item: what was handed in
+    request: ChangeRequest | None = None  # the tick that waits for a second person
+    later: LaterFact | None = None  # what was observed of its subject after its evidence
+    attempts: int = 0  # how many there were, also under definitions that were amended since
 
     @property
     def settled(self) -> bool:
-        """Does it no longer stand in the way of those that need it?"""
+        """Is it done, skipped or not needed, so that it blocks no other item?"""
         return self.state in SETTLED
 
     @property
@@ -144,17 +222,20 @@ class ItemView:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """A phase with its items; ``done`` counts those that are settled."""
+    """A phase with its items."""
 
     phase: Phase
     items: list[ItemView]
 
     @property
     def done(self) -> int:
-        """How many items are done or skipped."""
+        """How many items are settled."""
         return sum(view.settled for view in self.items)
 
     @property
     def total(self) -> int:
         """How many items there are."""
         return len(self.items)
+
+
+ItemViews = Mapping[str, ItemView]

@@ -1,1 +1,1 @@
-"""Questions about comparisons, no writes: how far, what differs, what of it one may see, how it fell."""
+"""Read-only queries about comparisons: progress, result, rows that differ, personal values, trend."""

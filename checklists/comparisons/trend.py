@@ -1,4 +1,4 @@
-"""How comparisons of one runbook came out, rehearsal after rehearsal, with the curve drawn."""
+"""How the comparisons of one runbook came out, rehearsal after rehearsal, and the curve of that."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from checklists.models import Attempt, Cutover
 
-WIDTH, HEIGHT, EDGE = 640, 140, 8  # of the drawing, in its own units
-MOST = 200  # comparisons of one item that are drawn, the newest
+WIDTH, HEIGHT, EDGE = 640, 140, 8  # of the drawing, in units of its SVG
+MAX_POINTS = 200  # the newest comparisons of one item
 
 
 @dataclass(frozen=True)
-class Point:
+class TrendPoint:
     """One comparison in the drawing."""
 
     x: float
@@ -25,36 +25,41 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Fall:
-    """All comparisons of one item of a runbook, in every cutover that went through it, the oldest first."""
+class ComparisonTrend:
+    """All comparisons of one item of a runbook, over all cutovers, the oldest first.
+
+    Each of ``attempts`` has the annotations of `with_counts`.
+    """
 
     key: str
     title: str
-    attempts: Sequence[Attempt]  # each with the numbers of `counted`
+    attempts: Sequence[Attempt]
 
     @property
     def first(self) -> Attempt:
-        """The oldest."""
+        """The oldest comparison."""
         return self.attempts[0]
 
     @property
     def last(self) -> Attempt:
-        """The newest."""
+        """The newest comparison."""
         return self.attempts[-1]
 
     @property
-    def high(self) -> int:
-        """The most rows that ever differed."""
-        return max(_differing(one) for one in self.attempts)
+    def highest(self) -> int:
+        """The largest number of rows that ever differed."""
+        return max(_differing(attempt) for attempt in self.attempts)
 
     @cached_property
-    def points(self) -> list[Point]:
-        """Where each comparison stands: evenly from left to right, no difference at the bottom."""
+    def points(self) -> list[TrendPoint]:
+        """The position of each comparison: evenly from left to right, no difference at the bottom."""
         apart = (WIDTH - 2 * EDGE) / max(len(self.attempts) - 1, 1)
-        tall = (HEIGHT - 2 * EDGE) / (self.high or 1)
+        scale = (HEIGHT - 2 * EDGE) / (self.highest or 1)
         return [
-            Point(round(EDGE + n * apart, 1), round(HEIGHT - EDGE - _differing(one) * tall, 1), one)
-            for n, one in enumerate(self.attempts)
+            TrendPoint(
+                round(EDGE + n * apart, 1), round(HEIGHT - EDGE - _differing(attempt) * scale, 1), attempt
+            )
+            for n, attempt in enumerate(self.attempts)
         ]
 
     @property
@@ -63,9 +68,12 @@ class Fall:
         return " ".join(f"{point.x},{point.y}" for point in self.points)
 
 
-def counted(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
-    """Comparisons that left a result, with ``tables``, ``unequal``, ``rows``, ``differing``, ``declared``,
-    and ``equal``: the verdict itself, whatever the item made of it."""
+def with_counts(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    """Comparisons that have a result, annotated with its counts.
+
+    The annotations are ``tables``, ``unequal``, ``rows``, ``differing``, ``declared``, ``mode`` and
+    ``equal``: the verdict of the engine, whatever the status of the attempt.
+    """
     return attempts.filter(parity_results__isnull=False).annotate(
         tables=Count("parity_results"),
         unequal=Count("parity_results", filter=Q(parity_results__equal=False)),
@@ -77,16 +85,20 @@ def counted(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
     )
 
 
-def falls_of(runbook: str, seen: QuerySet[Cutover]) -> list[Fall]:
-    """For each item of the runbook of that name its comparisons in the cutovers that are ``seen``; the item
-    that was compared most often first."""
-    attempts = Attempt.objects.filter(cutover__in=seen.filter(runbook__name=runbook).values("pk"))
-    newest = counted(attempts).select_related("item", "cutover").order_by("-ended_at", "-queued_at")
+def get_trends(runbook: str, visible: QuerySet[Cutover]) -> list[ComparisonTrend]:
+    """The trend of each item of the runbook of that name, over its ``visible`` cutovers.
+
+    The item that was compared most often comes first.
+    """
+    attempts = Attempt.objects.filter(cutover__in=visible.filter(runbook__name=runbook).values("pk"))
+    newest = with_counts(attempts).select_related("item", "cutover").order_by("-ended_at", "-queued_at")
     by_item: dict[str, list[Any]] = {}
     for attempt in newest:
         by_item.setdefault(attempt.item.key, []).append(attempt)
-    falls = [Fall(key, few[0].item.title, few[:MOST][::-1]) for key, few in by_item.items()]
-    return sorted(falls, key=lambda fall: (-len(fall.attempts), fall.key))
+    trends = [
+        ComparisonTrend(key, found[0].item.title, found[:MAX_POINTS][::-1]) for key, found in by_item.items()
+    ]
+    return sorted(trends, key=lambda trend: (-len(trend.attempts), trend.key))
 
 
 def _differing(attempt: Attempt) -> int:

@@ -1,4 +1,4 @@
-"""Writes an ending: status, evidence and record in one transaction, under the fence."""
+"""Writes the outcome of an attempt: status, evidence and audit entry in one transaction, under the fence."""
 
 from __future__ import annotations
 
@@ -6,54 +6,63 @@ from typing import Any
 
 from django.db import transaction
 
-from checklists.executor.ending import Ending
-from checklists.executor.lease import Fenced
-from checklists.executor.locks import again_after_deadlock, share_item
-from checklists.executor.projection import keep_evidence
+from checklists.executor.fence import Fenced
+from checklists.executor.locks import lock_item_for_share, retry_after_deadlock
+from checklists.executor.outcome import UNKNOWN_SUMMARY, AttemptOutcome
+from checklists.executor.writers.evidence import store_evidence
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
+from checklists.recorded_attempts import evidence_as_recorded
 from checklists.states import AttemptStatus
+from integrations.actions import Effect
 from integrations.errors import Problem
 
-#: Those in which the action has said its word, so that its facts count.
-SPOKEN = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.FAILED})
+#: Statuses in which the action itself gave the verdict, so that the facts it reported count.
+VERDICTS = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.FAILED})
 
 
-@again_after_deadlock
-def conclude(
-    attempt: Attempt, ending: Ending, *, facts: dict[str, Any], finding: dict[str, Any] | None = None
+@retry_after_deadlock
+def finish_attempt(
+    attempt: Attempt, outcome: AttemptOutcome, *, facts: dict[str, Any], finding: dict[str, Any] | None = None
 ) -> None:
-    """Makes the ending true, or raises `Fenced` when the attempt is somebody else's by now.
+    """Commits the outcome. Raises `Fenced` when the attempt is no longer ours.
 
-    Evidence that cannot be read makes it an error in words instead.
+    Evidence that the panel cannot read makes it ERRORED instead, or UNKNOWN when it may run at most once:
+    the action did its work, and nobody may be invited to repeat it.
     """
     try:
-        _conclude(attempt, ending, facts, finding)
+        _write_outcome(attempt, outcome, facts, finding)
     except Problem as problem:
-        unreadable = Ending(AttemptStatus.ERRORED, problem.what, problem=problem.as_facts())
-        _conclude(attempt, unreadable, {}, finding)
+        _write_outcome(attempt, _without_evidence(attempt, outcome, problem), {}, finding)
+
+
+def _without_evidence(attempt: Attempt, outcome: AttemptOutcome, problem: Problem) -> AttemptOutcome:
+    if attempt.effect == Effect.AT_MOST_ONCE:
+        said = f"It ended with “{outcome.summary}”, but: {problem}"
+        return AttemptOutcome(AttemptStatus.UNKNOWN, UNKNOWN_SUMMARY, unknown_reason=said)
+    return AttemptOutcome(AttemptStatus.ERRORED, problem.what, problem=problem.as_facts())
 
 
 @transaction.atomic
-def _conclude(
-    attempt: Attempt, ending: Ending, facts: dict[str, Any], finding: dict[str, Any] | None
+def _write_outcome(
+    attempt: Attempt, outcome: AttemptOutcome, facts: dict[str, Any], finding: dict[str, Any] | None
 ) -> None:
-    share_item(attempt.cutover_id, attempt.item_id)
+    lock_item_for_share(attempt.cutover_id, attempt.item_id)
     now = database_now()
-    unknown = ending.status == AttemptStatus.UNKNOWN
+    unknown = outcome.status == AttemptStatus.UNKNOWN
     ours = Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence).leased()
-    moved = ours.move(
-        ending.status,
+    written = ours.transition(
+        outcome.status,
         ended_at=None if unknown else now,
-        summary=ending.summary,
-        problem=ending.problem,
-        unknown_reason=ending.unknown_reason,
+        summary=outcome.summary,
+        problem=outcome.problem,
+        unknown_reason=outcome.unknown_reason,
         **({"finding": finding} if finding else {}),
     )
-    if not moved:
+    if not written:
         raise Fenced
-    if ending.status in SPOKEN:
-        keep_evidence(attempt, ok=ending.status == AttemptStatus.SUCCEEDED, facts=facts, at=now)
+    if outcome.status in VERDICTS:
+        store_evidence(attempt, ok=outcome.status == AttemptStatus.SUCCEEDED, facts=facts, at=now)
     AuditEntry.objects.append(
         attempt.cutover,
         "attempt.lost" if unknown else "attempt.ended",
@@ -62,6 +71,7 @@ def _conclude(
         title=attempt.item.title,
         attempt=attempt.pk,
         number=attempt.number,
-        status=ending.status,
-        summary=ending.unknown_reason or ending.summary,
+        status=outcome.status,
+        summary=outcome.unknown_reason or outcome.summary,
+        **evidence_as_recorded(attempt),
     )

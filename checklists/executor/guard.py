@@ -1,7 +1,7 @@
-"""The guard of one attempt: it holds the lease, watches the action's process, and says how it ended.
+"""The guard of one attempt: it holds the lease, watches the action's process and writes the outcome.
 
-The action runs in a process of its own below the guard, so that nothing it does can stall a heartbeat.
-The guard needs neither Celery nor Redis to come to the true ending.
+The action runs in a process of its own below the guard, so that nothing it does can delay a heartbeat.
+The guard needs neither Celery nor Redis to come to the true outcome.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import FrameType
@@ -16,268 +17,276 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from checklists.executor import acting, tree
-from checklists.executor.announcer import Announcer
-from checklists.executor.beginning import Refusal, begin_effect
-from checklists.executor.child import Child, Message
-from checklists.executor.comparing import Comparing
-from checklists.executor.concluding import conclude
-from checklists.executor.ending import Known, Stop, Why, ending_of, needs_a_look
-from checklists.executor.identity import identity
-from checklists.executor.job import Job
-from checklists.executor.lease import Fenced, Lease
-from checklists.executor.log import Log, Progress
-from checklists.executor.measuring import Measuring
-from checklists.executor.times import TIMES
-from checklists.gates.words import duration
+from checklists.durations import format_duration
+from checklists.executor.begin_effect import EffectRefusal, begin_effect
+from checklists.executor.fence import Fenced
+from checklists.executor.finish import finish_attempt
+from checklists.executor.job import AttemptJob
+from checklists.executor.lease import Lease
+from checklists.executor.outcome import Stop, StopReason, decide_outcome, needs_probe
+from checklists.executor.process import action_process, tree
+from checklists.executor.process.child import Channel, ChildProcess, Message
+from checklists.executor.process.containment import create_cgroup
+from checklists.executor.process.identity import identity
+from checklists.executor.report_receiver import ReportReceiver
+from checklists.executor.start_permission import permit_start
+from checklists.executor.timings import TIMES
+from checklists.executor.writers.announcer import Announcer
 from checklists.models import Attempt
 from checklists.models.audit import database_now
+from checklists.states import AttemptStatus
 from integrations.errors import Problem
-from integrations.redact import Redactor
+from integrations.redact import SHORTEST, Redactor
 
 log = logging.getLogger(__name__)
-AWAY = (OperationalError, InterfaceError)  # the database, for now
+DB_UNAVAILABLE = (OperationalError, InterfaceError)  # perhaps only for a moment
 
 
 class Guard:
-    """Carries one claimed attempt to its end. Use it once, in a process made for it."""
+    """Takes one claimed attempt to its outcome. Use it once, in a process made for it."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.lease = Lease(attempt.pk, attempt.fence)
-        self.known = Known()
         self.redactor = Redactor()
         self.announcer = Announcer(attempt.cutover_id)
-        self.log = Log(attempt.pk, attempt.fence, attempt.log_next, self.redactor, self.announcer)
-        self.progress = Progress(attempt.pk, attempt.fence, self.redactor, self.announcer)
-        self.measuring = Measuring(attempt.pk, attempt.fence, self.redactor, self.announcer)
-        self.comparing = Comparing(attempt.pk, attempt.fence, self.redactor, self.announcer)
-        self.grace = 2.0
-        self.child: Child | None = None
-        self.told_at: float | None = None
+        self.report = ReportReceiver(attempt, self.redactor, self.announcer)
+        self.facts = self.report.facts
+        self.grace = 2.0  # seconds between asking the action to stop and killing it
+        self.child: ChildProcess | None = None
+        self.stop_sent_at: float | None = None
         self.stop_is_logged = False
-        self.before: dict[str, Any] | None = None  # known once the action waits for permission
-        self.waits_since: float | None = None
+        self.ready_since: float | None = None
+        self.is_committed = False  # the beginning of the effect
 
-    def carry_out(self) -> None:
-        """From the claim to the ending. Once the lease is lost, all below us dies and nothing is written."""
-        signal.signal(signal.SIGTERM, self._told_to_stop)
-        signal.signal(signal.SIGALRM, self._watch_lease)
+    def run(self) -> None:
+        """Runs the action and writes its outcome. A guard that lost its lease only kills what is below it."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGALRM, self._on_alarm)
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         try:
-            self._act()
-            self._end()
+            self._run_action()
+            self._finish()
         except Fenced:
-            log.warning("attempt %s is not ours any more; everything of it here is ended", self.attempt.pk)
+            log.warning("attempt %s is no longer ours; everything of it here is ended", self.attempt.pk)
         finally:
-            tree.end_below(str(self.attempt.pk))
+            tree.kill_everything(str(self.attempt.pk))
 
-    # ── acting ───────────────────────────────────────────────────────────────
-    def _act(self) -> None:
-        self.announcer.say("changed")
+    # ── running the action ───────────────────────────────────────────────────
+    def _run_action(self) -> None:
+        self.announcer.announce("changed")
         try:
-            self.job = Job.of(self.attempt)
+            self.job = AttemptJob.load(self.attempt)
             self.redactor.add(*self.job.secrets())
+            self._log_short_secrets()
         except Problem as problem:
-            self.known.problem = problem.as_facts()
+            self.facts.problem = problem.as_facts()
             return
-        self.child = child = Child(partial(acting.act, self.job))
-        while child.code is None:
-            self._pulse()
-            if not (self.log.is_behind or self.comparing.is_behind) or self.known.stop:
-                self._hear(child.read(0.1))
+        self.child = child = self._fork(partial(action_process.run_action, self.job))
+        while child.exit_code is None:
+            # The lease comes first: whatever follows may take long, and a lease that runs out costs the
+            # attempt. Then the messages, because “ready” and “stopped” are among them; only then the
+            # start of the effect and the stop, which depend on both.
+            self._renew_and_flush()
+            if self.report.is_behind and not self.facts.stop:
+                # Reading on would fill our memory. The pipe fills up instead, and the action waits. An
+                # action that is asked to stop is always read: it could hang in a full pipe for ever.
+                time.sleep(0.05)
             else:
-                time.sleep(0.05)  # the pipe fills up, and the action waits with us
-            self._permit()
-            self._press()
-        self.known.alive = tree.end_below(str(self.attempt.pk))
-        self._hear(child.rest())
-        self.known.code = child.code
+                self.report.handle(child.read(0.1))
+            self._start_effect_if_ready()
+            self._enforce_stop()
+        # Kill what the action left behind before the rest of its messages is read: a survivor could go on
+        # writing into the pipe, and “nothing remains” must be true when the outcome is decided.
+        self.facts.survivors = tree.kill_everything(str(self.attempt.pk))
+        self.report.handle(child.read_rest())
+        self.report.log.end_lines()
+        self.facts.exit_code = child.exit_code
         child.close()
         self.child = None
 
-    def _pulse(self) -> None:
-        """Lease, cancel, deadline, log and progress: whatever of them is due."""
+    def _fork(self, work: Callable[[Channel], None]) -> ChildProcess:
+        return ChildProcess(work, create_cgroup(str(self.attempt.pk)))
+
+    def _log_short_secrets(self) -> None:
+        if count := self.redactor.too_short:
+            self.report.log.add(
+                f"{count} secret(s) of this attempt are shorter than {SHORTEST} characters. Where a program "
+                "prints one, it is not masked: that would hide half of every log. Use longer ones."
+            )
+
+    def _renew_and_flush(self) -> None:
+        """Renews the lease, reads the stop request, writes what waits; each where it is due."""
         try:
-            wishes = self.lease.tend()
-            if wishes and wishes.cancelled:
-                self._stop(Why.CANCEL, f"Cancelled by {wishes.cancelled_by or 'the panel'}.")
-            elif wishes and wishes.overdue:
-                self._stop(Why.DEADLINE, f"It did not finish within {duration(self.attempt.deadline)}.")
+            request = self.lease.renew_and_poll()
+            if request and request.cancelled:
+                self._request_stop(
+                    StopReason.CANCELLED, f"Cancelled by {request.cancelled_by or 'the panel'}."
+                )
+            elif request and request.overdue:
+                allowed = format_duration(self.attempt.deadline)
+                self._request_stop(StopReason.DEADLINE, f"It did not finish within {allowed}.")
             self._log_stop()
-            self.log.ship()
-            if self.known.began:
-                self.progress.ship()
-                self.measuring.ship()
-                self.comparing.ship()
-        except AWAY:
-            connection.close()  # the next try opens a new one
+            self.report.flush()
+        except DB_UNAVAILABLE:
+            connection.close()  # the next round opens a new one
 
-    def _hear(self, messages: list[Message]) -> None:
-        for message in messages:
-            for kind, value in message.items():
-                getattr(self, f"_hear_{kind}")(value)
-
-    def _hear_log(self, line: str) -> None:
-        self.log.add(line)
-
-    def _hear_progress(self, state: list[Any]) -> None:
-        self.progress.set(float(state[0]), float(state[1]), str(state[2]))
-
-    def _hear_measure(self, values: dict[str, float]) -> None:
-        self.measuring.add(values)
-
-    def _hear_part(self, part: dict[str, Any]) -> None:
-        self.comparing.set(part)
-
-    def _hear_difference(self, row: dict[str, Any]) -> None:
-        self.comparing.add(row)
-
-    def _hear_evidence(self, facts: dict[str, Any]) -> None:
-        self.known.evidence.update(facts)
-
-    def _hear_secret(self, values: list[str]) -> None:
-        self.redactor.add(*values)
-
-    def _hear_before(self, facts: dict[str, Any]) -> None:
-        self.before = self.redactor.value(facts)
-
-    def _hear_outcome(self, outcome: dict[str, Any]) -> None:
-        self.known.outcome = {**outcome, "summary": self.redactor.text(outcome["summary"])}
-
-    def _hear_problem(self, problem: dict[str, str]) -> None:
-        self.known.problem = self.redactor.value(problem)
-
-    def _hear_stopped(self, _: bool) -> None:
-        if self.known.stop is None:
-            self.known.problem = {
-                "what": "Its process was told to stop by somebody outside the panel.",
-                "means": "It stopped in the middle; part of its effect may be there.",
-                "next": "Find out who sent the signal, then start it again.",
-            }
-
-    # ── beginning ────────────────────────────────────────────────────────────
-    def _permit(self) -> None:
-        """Lets a prepared action go, when and only when the beginning of its effect is committed."""
-        if self.before is None or self.known.began or self.known.stop or self.child is None:
+    # ── beginning the effect ─────────────────────────────────────────────────
+    def _start_effect_if_ready(self) -> None:
+        """Lets a prepared action go on once, and only if, the beginning of its effect is committed."""
+        if self.report.before is None or self.facts.stop or self.child is None:
             return
-        if self.waits_since is None:
-            self.waits_since = time.monotonic()
+        if self.is_committed:
+            if not self.facts.began or self.report.asks_to_start:
+                self._permit_start(self.child)
+            return
+        if self.ready_since is None:
+            self.ready_since = time.monotonic()
         try:
-            refusal = self._begin(self.child, self.before)
-        except AWAY as error:
-            self._do_not_act(error)
+            refusal = self._begin_effect(self.child, self.report.before)
+        except DB_UNAVAILABLE as error:
+            self._abort_before_effect(error)
             return
         if refusal is None:
-            self.known.began = True
-            self.grace = self.job.action.grace.total_seconds()
-            self.announcer.say("changed")
-            self.child.permit()
-        elif not refusal.for_now or time.monotonic() - self.waits_since > TIMES.reaper_fresh:
-            self._stop(Why.REFUSED, refusal.why)
+            self.is_committed = True
+            self.announcer.announce("changed")
+            self._permit_start(self.child)
+        elif not refusal.temporary or time.monotonic() - self.ready_since > TIMES.reaper_fresh:
+            self._request_stop(StopReason.REFUSED, refusal.reason)
         else:
             time.sleep(0.5)
 
-    def _begin(self, child: Child, before: dict[str, Any]) -> Refusal | None:
+    def _begin_effect(self, child: ChildProcess, before: dict[str, Any]) -> EffectRefusal | None:
         owner = {**self.attempt.owner, "action": identity(child.pid)}
         return begin_effect(self.attempt, before=before, owner=owner)
 
-    def _do_not_act(self, error: Exception) -> None:
-        """Nobody knows whether the beginning is committed: so nothing is done, and that is said."""
+    def _permit_start(self, child: ChildProcess) -> None:
+        """Lets the action, or the program that it asks for, start: not after a rollback was ordered."""
+        self.grace = self.job.action.grace.total_seconds()
+        try:
+            permitted = permit_start(self.attempt, child, self.report)
+        except DB_UNAVAILABLE:
+            connection.close()  # if it still waits, the next round asks again
+            return
+        if not permitted:
+            self.lease.poll_at_once()
+            self._renew_and_flush()  # says who cancelled it
+            self._request_stop(StopReason.CANCELLED, "A rollback was ordered before its next start.")
+            child.refuse()
+
+    def _abort_before_effect(self, error: Exception) -> None:
+        """Nobody knows whether the beginning is committed, so nothing is done, and the outcome says that."""
         connection.close()
-        self.known.problem = {
+        self.facts.problem = {
             "what": "The panel's database broke off just when the effect was to begin "
             f"({type(error).__name__}).",
             "means": "Its effect did not begin; nothing was done.",
             "next": "Start it again when the database is well.",
         }
-        self._stop(Why.REFUSED, "The database broke off.")
+        self._request_stop(StopReason.REFUSED, "The database broke off.")
 
     # ── stopping ─────────────────────────────────────────────────────────────
-    def _stop(self, why: Why, words: str) -> None:
-        """The first reason counts. Signal handlers come here, too: no more than this is safe in them."""
-        if self.known.stop is None:
-            self.known.stop = Stop(why, words)
+    def _request_stop(self, reason: StopReason, sentence: str) -> None:
+        """Notes that the action has to stop; the first reason counts.
+
+        Signal handlers call this too, so it must not do more: they interrupt any line of this process.
+        """
+        if self.facts.stop is None:
+            self.facts.stop = Stop(reason, sentence)
 
     def _log_stop(self) -> None:
-        """Says in the log why it stops, so that nobody wonders where the lines end."""
-        if self.known.stop and not self.stop_is_logged:
+        """Writes into the log why it stops, or readers would wonder why the lines end."""
+        if self.facts.stop and not self.stop_is_logged:
             self.stop_is_logged = True
-            self.log.add(f"── {self.known.stop.words} The action is asked to stop.")
+            self.report.log.add(f"── {self.facts.stop.sentence} The action is asked to stop.")
 
-    def _press(self) -> None:
+    def _enforce_stop(self) -> None:
         """Asks the action to stop, and kills everything when its grace is over."""
-        if self.known.stop is None or self.child is None:
+        if self.facts.stop is None or self.child is None:
             return
-        if self.told_at is None:
-            overdue = self.known.stop.why == Why.DEADLINE
+        if self.stop_sent_at is None:
+            overdue = self.facts.stop.reason == StopReason.DEADLINE
             self.child.signal(signal.SIGUSR1 if overdue else signal.SIGTERM)
-            self.told_at = time.monotonic()
-        elif time.monotonic() - self.told_at > self.grace:
-            tree.kill_below()
+            self.stop_sent_at = time.monotonic()
+        elif time.monotonic() - self.stop_sent_at > self.grace:
+            tree.kill_descendants()
 
-    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop(Why.CANCEL, "The panel was stopped by whoever runs it.")
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        self._request_stop(StopReason.CANCELLED, "Cancelled because its worker was stopped.")
 
-    def _watch_lease(self, number: int, frame: FrameType | None) -> None:
-        """Rings each second, also while a statement hangs: no renewal, no action."""
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        """Each second: stops the action before its lease runs out.
+
+        It is a signal handler because the main loop may hang in a statement that gets no answer. The
+        action must be dead before the reaper may call the attempt lost, or it could run twice.
+        """
         if self.child is None or self.lease.age < TIMES.ask_to_stop:
             return
-        self._stop(
-            Why.CUT_OFF,
+        self._request_stop(
+            StopReason.LEASE_EXPIRING,
             f"The panel's database did not answer for {TIMES.ask_to_stop:g} s, so it was stopped.",
         )
-        self._press()
+        self._enforce_stop()
         if self.lease.age > TIMES.kill:
-            tree.kill_below()
+            tree.kill_descendants()
 
-    # ── ending ───────────────────────────────────────────────────────────────
-    def _end(self) -> None:
-        known = replace(self.known)  # what comes while we look does not change how it came to its end
-        finding = self._look() if needs_a_look(known, self.attempt.effect) else None
-        ending = ending_of(known, self.attempt, finding)
-        if ending.status in ("UNKNOWN", "ERRORED") and (reason := ending.unknown_reason or ending.summary):
-            self.log.add(f"── {reason}")
-        self._insist(lambda: self.log.ship(everything=True))
-        if self.known.began:
-            self._insist(lambda: self.progress.ship(everything=True))
-            self._insist(self.measuring.ship)
-            self._insist(lambda: self.comparing.ship(everything=True))
-        facts = self.redactor.value(self.known.evidence)
-        self._insist(lambda: conclude(self.attempt, ending, facts=facts, finding=finding))
-        self.announcer.say("changed")
+    # ── finishing ────────────────────────────────────────────────────────────
+    def _finish(self) -> None:
+        # A copy: a cancel that comes while we probe does not change how the attempt ended.
+        facts = replace(self.facts)
+        finding = self._run_probe() if needs_probe(facts, self.attempt.effect) else None
+        outcome = decide_outcome(facts, self.attempt, finding)
+        reason = outcome.unknown_reason or outcome.summary
+        if reason and outcome.status in (AttemptStatus.UNKNOWN, AttemptStatus.ERRORED):
+            self.report.log.add(f"── {reason}")
+        report = self.report
+        self._retry_until_written(lambda: report.log.flush(everything=True))
+        if facts.began:
+            self._retry_until_written(lambda: report.progress.flush(everything=True))
+            self._retry_until_written(report.measurements.flush)
+            self._retry_until_written(lambda: report.comparison.flush(everything=True))
+        evidence = self.redactor.mask_value(self.facts.evidence)
+        self._retry_until_written(
+            lambda: finish_attempt(self.attempt, outcome, facts=evidence, finding=finding)
+        )
+        self.announcer.announce("changed")
 
-    def _look(self) -> dict[str, Any]:
-        """The probe's answer, asked in a child while the lease is kept: a probe may hang, too."""
-        self.log.add("── Looking at what it did …")
-        child = self.child = Child(partial(acting.look, self.job, self.before or {}))
+    def _run_probe(self) -> dict[str, Any]:
+        """The probe's finding. It runs in a child while we keep the lease, because a probe may hang, too."""
+        self.report.log.add("── Probing what it did …")
+        probe = partial(action_process.run_probe, self.job, self.report.before or {})
+        child = self.child = self._fork(probe)
         answer: dict[str, Any] = {"seen": "", "saw": "The probe gave no answer.", "facts": {}}
-        self.grace, self.told_at, until = 0.0, None, time.monotonic() + TIMES.probe
+        self.grace, self.stop_sent_at, until = 0.0, None, time.monotonic() + TIMES.probe
         messages: list[Message] = []
-        while child.code is None:
-            self._pulse()
+        while child.exit_code is None:
+            self._renew_and_flush()
             messages += child.read(0.1)
             if time.monotonic() > until:
                 child.signal(signal.SIGKILL)
         self.child = None
-        answer.update(*[m["finding"] for m in [*messages, *child.rest()] if "finding" in m][-1:])
+        answer.update(*[m["finding"] for m in [*messages, *child.read_rest()] if "finding" in m][-1:])
         child.close()
-        dead = "" if self.known.alive else "Its own guard ended every process of it, and saw them gone."
-        return {**self.redactor.value(answer), "dead": dead, "at": self._now()}
+        dead = "" if self.facts.survivors else "Its own guard ended every process of it, and saw them gone."
+        return {**self.redactor.mask_value(answer), "dead": dead, "at": self._database_time()}
 
-    def _now(self) -> str:
+    def _database_time(self) -> str:
         moment: list[str] = []
-        self._insist(lambda: moment.append(database_now().isoformat()))
+        self._retry_until_written(lambda: moment.append(database_now().isoformat()))
         return moment[-1]
 
-    def _insist(self, write: Any) -> None:
-        """Writes until it is written, for as long as the attempt is ours; `Fenced` ends it."""
+    def _retry_until_written(self, write: Callable[[], object]) -> None:
+        """Retries for as long as the attempt is ours. `Fenced` ends it.
+
+        The action is over by now and its outcome known only here, so giving up would turn a known outcome
+        into UNKNOWN. The lease is renewed between tries; once it is lost, the reaper has decided.
+        """
         while True:
             try:
-                self.lease.tend()
+                self.lease.renew_and_poll()
                 write()
                 return
-            except AWAY as error:
+            except DB_UNAVAILABLE as error:
                 log.warning("attempt %s: the database is away (%s)", self.attempt.pk, type(error).__name__)
                 connection.close()
                 time.sleep(min(1.0, TIMES.poll))

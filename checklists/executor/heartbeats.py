@@ -1,4 +1,4 @@
-"""Signs of life of the panel's own long-running processes."""
+"""Heartbeats of the panel's own long-running processes: dispatcher, reaper, workers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ import socket
 
 from django.db import connection
 
-BEAT = """
+RECORD = """
     INSERT INTO checklists_servicebeat (name, instance, at) VALUES (%s, %s, clock_timestamp())
     ON CONFLICT (name, instance) DO UPDATE SET at = excluded.at
 """
+DELETE_OLD = "DELETE FROM checklists_servicebeat WHERE at < clock_timestamp() - interval '1 hour'"
 
 
-def instance() -> str:
-    """The name of this process among those of its kind: its host and pid."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def beat(name: str) -> None:
-    """Says that this dispatcher, reaper or worker is at work now."""
+def record_heartbeat(name: str, instance: str = "") -> None:
+    """Records that this process of the service ``name`` is alive now; by default named by host and pid."""
     with connection.cursor() as cursor:
-        cursor.execute(BEAT, [name, instance()])
+        cursor.execute(RECORD, [name, instance or f"{socket.gethostname()}:{os.getpid()}"])
 
 
-def forget_old_beats() -> None:
-    """Processes that were last seen an hour ago are no news any more."""
+def delete_old_heartbeats() -> None:
+    """Deletes the rows of processes that were last alive an hour ago."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM checklists_servicebeat WHERE at < clock_timestamp() - interval '1 hour'")
+        cursor.execute(DELETE_OLD)

@@ -1,37 +1,34 @@
-"""What a process needs to know to carry out or look at one attempt, without touching the database."""
+"""What a process needs to run or probe one attempt, so that it does not touch the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
-from django.conf import settings
 
-from checklists.history import history_of
+from checklists.action_context import build_context
+from checklists.earlier_parameters import built_in_for
+from checklists.history import read_history
 from checklists.models import Attempt
-from checklists.surroundings import context_of
-from integrations.actions import registry
-from integrations.actions.base import Action, Context, Values
+from checklists.redaction import list_secrets, refuse_short_secrets
+from integrations.actions import ActionParams, AnyAction, Context, registry
 from integrations.errors import Problem
-from integrations.systems import SECRET_SETTINGS
 
 
 @dataclass(frozen=True)
-class Job:
-    """An action, its raw parameters and its surroundings."""
+class AttemptJob:
+    """An attempt's action, its parameters as stored and completed, and its context."""
 
     attempt: str
-    action: Action
+    action: AnyAction
     raw: dict[str, Any]
     resource: str | None
     context: Context
 
     @classmethod
-    def of(cls, attempt: Attempt) -> Job:
-        """Reads what is needed. Raises `Problem` when this worker does not know the action."""
+    def load(cls, attempt: Attempt) -> AttemptJob:
+        """Reads all of it from the database. Raises `Problem` when this worker does not know the action."""
         action = registry().get(attempt.action)
         if action is None:
             raise Problem(
@@ -39,17 +36,19 @@ class Job:
                 means="The web process that queued it runs another version of the panel.",
                 next="Install the same version everywhere, then start it again.",
             )
-        history = history_of(attempt.cutover) if action.reads_history else None
-        context = context_of(attempt.cutover, str(attempt.pk), history)
-        return cls(str(attempt.pk), action, attempt.params, attempt.resource, context)
+        history = read_history(attempt.cutover) if action.reads_history else None
+        context = build_context(attempt.cutover, str(attempt.pk), history, deadline=attempt.deadline)
+        raw = built_in_for(attempt.cutover).complete_params(attempt.item.key, attempt.params)
+        return cls(str(attempt.pk), action, raw, attempt.resource, context)
 
-    def bind(self) -> Values:
-        """The parameters, validated again here: our environment may not be that of the web process.
+    def bind(self) -> ActionParams:
+        """The validated parameters. They were validated in the web process, but its environment may differ.
 
-        Raises `Problem` in words when they do not fit, or name another target than was shown.
+        Raises `Problem` when they do not fit, or name another target than the person was shown.
         """
+        refuse_short_secrets(self.context, self.action, self.raw)
         try:
-            values = self.action.bind(self.raw, self.context)
+            values: ActionParams = self.action.bind(self.raw, self.context)
         except forms.ValidationError as error:
             raise Problem(
                 f"The parameters do not fit: {'; '.join(error.messages)}",
@@ -66,22 +65,6 @@ class Job:
             )
         return values
 
-    def secrets(self) -> Iterator[str]:
-        """Everything secret among the addresses of the cutover's systems, and the panel's own."""
-        for system in self.context.systems.values():
-            for name in system.settings:
-                try:
-                    value = system[name]
-                except Problem:
-                    continue  # a variable that is not set is no secret
-                if name in SECRET_SETTINGS or _has_password(value):
-                    yield value
-        yield from filter(None, (settings.DATABASES["default"].get("PASSWORD"), settings.SECRET_KEY))
-
-
-def _has_password(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return "://" in value and bool(parts.password or "password" in parts.query.lower())
-    except ValueError:
-        return True  # unreadable: better masked
+    def secrets(self) -> list[str]:
+        """Every secret of the cutover's systems, of the parameters and of the panel itself."""
+        return list_secrets(self.context, self.action, self.raw)

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from checklists.executor.times import TIMES
+from checklists.executor.fence import IS_OURS, Fenced
+from checklists.executor.timings import TIMES
 
-RENEW = """
+MAX_LATENCY = 1.0  # seconds; a slower answer does not tell the database's time well enough
+#: The lease counts from when the guard sent the statement. A database that stands still executes it much
+#: later, perhaps for a guard that was killed meanwhile, and would give a dead guard a whole new lease.
+RENEW = f"""
     UPDATE checklists_attempt
-    SET heartbeat_at = clock_timestamp(),
-        lease_expires_at = clock_timestamp() + make_interval(secs => %(lease)s)
-    WHERE id = %(id)s AND fence = %(fence)s AND status IN ('CLAIMED', 'RUNNING')
+    SET heartbeat_at = least(clock_timestamp(), %(sent)s::timestamptz),
+        lease_expires_at =
+            least(clock_timestamp(), %(sent)s::timestamptz) + make_interval(secs => %(lease)s)
+    WHERE {IS_OURS}
+    RETURNING clock_timestamp()
 """
-ASK = """
-    SELECT attempt.cancel_requested_at IS NOT NULL, coalesce(person.username, ''),
+READ_STOP_REQUEST = f"""
+    SELECT cancel_requested_at IS NOT NULL,
+           coalesce((SELECT username FROM auth_user person WHERE person.id = cancel_requested_by_id), ''),
            clock_timestamp() > coalesce(effect_started_at, claimed_at) + deadline
-    FROM checklists_attempt attempt LEFT JOIN auth_user person ON person.id = cancel_requested_by_id
-    WHERE attempt.id = %(id)s AND fence = %(fence)s AND status IN ('CLAIMED', 'RUNNING')
+    FROM checklists_attempt WHERE {IS_OURS}
 """
-
-
-class Fenced(Exception):
-    """The attempt is not ours any more: whatever we know or do, we write nothing."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the row asks of its executor."""
+class StopRequest:
+    """What the attempt's row says about stopping: cancelled by a person, or past its deadline."""
 
     cancelled: bool = False
     cancelled_by: str = ""
@@ -39,38 +42,61 @@ class Wishes:
 
 
 class Lease:
-    """Renews and asks when it is time. ``renewed`` is our own clock at the last renewal that counted:
-    it is taken *before* the statement is sent, so that it is never later than what the row says."""
+    """Renews the lease of one attempt and reads its stop request, each when it is due."""
 
     def __init__(self, attempt_id: UUID, fence: int) -> None:
         self.keys: dict[str, Any] = {"id": attempt_id, "fence": fence, "lease": TIMES.lease}
-        self.renewed = self._tried = time.monotonic()
-        self._asked = 0.0
+        #: Our monotonic clock at the last renewal that succeeded. It is read before the statement is
+        #: sent, so we always believe that the lease ends earlier than the row says.
+        self.renewed_at = self._tried_at = time.monotonic()
+        self._polled_at = 0.0
+        self._clocks: tuple[datetime, float] | None = None  # the database's clock and ours, at one moment
 
     @property
     def age(self) -> float:
         """Seconds since the last renewal."""
-        return time.monotonic() - self.renewed
+        return time.monotonic() - self.renewed_at
 
-    def tend(self) -> Wishes | None:
-        """Does what is due; what the row asks, or None when it was not asked. Raises `Fenced`."""
+    def renew_and_poll(self) -> StopRequest | None:
+        """Renews the lease and reads the stop request, where due; None when it was not read.
+
+        Raises `Fenced`.
+        """
         now = time.monotonic()
-        if now - self._tried >= (TIMES.heartbeat if self.renewed == self._tried else TIMES.poll):
+        # After a renewal that failed we do not wait for the next heartbeat: the lease is running out.
+        due_after = TIMES.heartbeat if self.renewed_at == self._tried_at else TIMES.poll
+        if now - self._tried_at >= due_after:
             self._renew(now)
-        if now - self._asked < TIMES.poll:
+        if now - self._polled_at < TIMES.poll:
             return None
-        self._asked = now
+        self._polled_at = now
         with connection.cursor() as cursor:
-            cursor.execute(ASK, self.keys)
+            cursor.execute(READ_STOP_REQUEST, self.keys)
             row = cursor.fetchone()
         if row is None:
             raise Fenced
-        return Wishes(*row)
+        return StopRequest(*row)
+
+    def poll_at_once(self) -> None:
+        """Has the stop request read by the next call, however short ago the last one was."""
+        self._polled_at = 0.0
 
     def _renew(self, now: float) -> None:
-        self._tried = now
+        """Renews it; ``now`` is our monotonic clock just before the statement is sent."""
+        self._tried_at = now
         with connection.cursor() as cursor:
-            cursor.execute(RENEW, self.keys)
-            if cursor.rowcount != 1:
-                raise Fenced
-        self.renewed = now
+            cursor.execute(RENEW, {**self.keys, "sent": self._database_time(now)})
+            row = cursor.fetchone()
+        if row is None:
+            raise Fenced
+        self.renewed_at = now
+        answered = time.monotonic()
+        if answered - now < MAX_LATENCY or self._clocks is None:
+            self._clocks = (row[0], answered)
+
+    def _database_time(self, now: float) -> datetime | None:
+        """What the database's clock says at that moment of ours; None before it was first asked."""
+        if self._clocks is None:
+            return None
+        theirs, ours = self._clocks
+        return theirs + timedelta(seconds=now - ours)

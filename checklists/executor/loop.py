@@ -1,10 +1,11 @@
-"""Does something again and again until SIGTERM, whatever the database does meanwhile."""
+"""The loop of a long-running process: works until SIGTERM, also while the database is away."""
 
 from __future__ import annotations
 
 import logging
+import os
+import select
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -13,21 +14,23 @@ from django.db import InterfaceError, OperationalError, connection
 log = logging.getLogger(__name__)
 
 
-def until_told_to_stop(name: str, every: float, work: Callable[[], object]) -> None:
-    """Works once in ``every`` seconds; SIGTERM and Ctrl-C end it after the round under way."""
-    stop = threading.Event()
+def run_until_stopped(name: str, every: float, work: Callable[[], object]) -> None:
+    """Calls ``work`` once in ``every`` seconds. SIGTERM and Ctrl-C end the loop after the round under way."""
+    reader, writer = os.pipe()
 
-    def told(number: int, frame: FrameType | None) -> None:
-        stop.set()
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # No threading.Event: `set` takes a lock that the interrupted `wait` of the same thread may hold.
+        os.write(writer, b"x")
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
-    log.info("%s is at work", name)
-    while not stop.is_set():
+        signal.signal(number, on_signal)
+    log.info("%s started", name)
+    stopped = False
+    while not stopped:
         try:
             work()
         except (OperationalError, InterfaceError) as error:
             log.warning("%s: the database is away: %s", name, str(error).strip().partition("\n")[0])
             connection.close()
-        stop.wait(every)
+        stopped = bool(select.select([reader], [], [], every)[0])
     log.info("%s stopped", name)

@@ -1,4 +1,4 @@
-"""From what is known of how an attempt came to its end to its status: the only place that decides that."""
+"""Decides the final status of an attempt from what its guard knows. No other module decides that."""
 
 from __future__ import annotations
 
@@ -6,49 +6,47 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from checklists.gates.words import duration
+from checklists.durations import format_duration
 from checklists.models import Attempt
 from checklists.states import AttemptStatus
-from integrations.actions.base import Effect, Seen
+from integrations.actions import Effect, ProbeStatus
+
+UNKNOWN_SUMMARY = "We do not know what it did. Probe it, then decide."
 
 
-class Why(Enum):
+class StopReason(Enum):
     """Why a guard stopped its action."""
 
-    CANCEL = "cancel"  # a person, a rollback or a stopping panel asked for it
+    CANCELLED = "cancelled"  # by a person, by a rollback, or because the panel stops
     DEADLINE = "deadline"
     REFUSED = "refused"  # the effect was not allowed to begin
-    CUT_OFF = "cut off"  # the panel's database was away longer than a lease may last
+    LEASE_EXPIRING = "lease expiring"  # the panel's database was away nearly as long as a lease lasts
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why, and in words for a person."""
+    """The reason, and a sentence for a person."""
 
-    why: Why
-    words: str
+    reason: StopReason
+    sentence: str
 
 
 @dataclass
-class Known:
-    """All that a guard knows when everything of its attempt is dead.
+class ExecutionFacts:
+    """All that a guard knows of an attempt once every process of it is dead."""
 
-    ``outcome`` and ``problem`` are the action's own words, ``began`` whether its effect was
-    permitted, ``code`` how its process left, ``alive`` what could not be killed.
-    """
-
-    began: bool = False
-    outcome: dict[str, Any] | None = None
-    problem: dict[str, str] | None = None
+    began: bool = False  # the beginning of the effect was committed
+    outcome: dict[str, Any] | None = None  # {"ok", "summary"} as the action returned it
+    problem: dict[str, str] | None = None  # {"what", "means", "next"}
     stop: Stop | None = None
-    code: int | None = None
-    alive: list[int] = field(default_factory=list)
+    exit_code: int | None = None  # negative for a signal
+    survivors: list[int] = field(default_factory=list)  # pids that could not be killed
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A status and the words that go with it."""
+class AttemptOutcome:
+    """A final status (or UNKNOWN) and the sentences that go with it."""
 
     status: AttemptStatus
     summary: str
@@ -56,64 +54,67 @@ class Ending:
     unknown_reason: str = ""
 
 
-def needs_a_look(known: Known, effect: str) -> bool:
-    """Does only a probe tell what the effect came to? A cancel must not claim that nothing remains,
-    and nobody may be invited to repeat what may run once."""
-    if not known.began or known.outcome or effect == Effect.PURE:
+def needs_probe(facts: ExecutionFacts, effect: str) -> bool:
+    """Can only a probe tell what the effect came to?
+
+    A cancelled attempt must not claim that nothing remains of it, and nobody may be invited to repeat
+    an action that may run at most once.
+    """
+    if not facts.began or facts.outcome or effect == Effect.PURE:
         return False
-    cancelled = known.stop is not None and known.stop.why == Why.CANCEL
-    return effect == Effect.AT_MOST_ONCE or (cancelled and known.problem is None)
+    cancelled = facts.stop is not None and facts.stop.reason == StopReason.CANCELLED
+    return effect == Effect.AT_MOST_ONCE or (cancelled and facts.problem is None)
 
 
-def ending_of(known: Known, attempt: Attempt, finding: dict[str, Any] | None) -> Ending:
-    """The ending. ``finding`` is the probe's answer where `needs_a_look` asked for one."""
-    if known.began and known.alive:
-        return _unknown(f"Processes {known.alive} of it could not be killed.")
-    if known.began and known.outcome:
-        status = AttemptStatus.SUCCEEDED if known.outcome["ok"] else AttemptStatus.FAILED
-        return Ending(status, known.outcome["summary"])
-    plain = _plain(known, attempt)
-    if not needs_a_look(known, attempt.effect):
-        return plain
+def decide_outcome(facts: ExecutionFacts, attempt: Attempt, finding: dict[str, Any] | None) -> AttemptOutcome:
+    """The outcome. ``finding`` is the probe's answer where `needs_probe` asked for one."""
+    if facts.began and facts.survivors:
+        return _unknown(f"Processes {facts.survivors} of it could not be killed.")
+    if facts.began and facts.outcome:
+        status = AttemptStatus.SUCCEEDED if facts.outcome["ok"] else AttemptStatus.FAILED
+        return AttemptOutcome(status, facts.outcome["summary"])
+    clean = _outcome_if_nothing_remains(facts, attempt)
+    if not needs_probe(facts, attempt.effect):
+        return clean
     saw = (finding or {}).get("saw") or "The probe gave no answer."
-    if (finding or {}).get("seen") == Seen.NOT_DONE:
-        return replace(plain, summary=f"{plain.summary} {saw}")
-    return _unknown(f"{plain.summary} What it had begun may be there. {saw}")
+    if (finding or {}).get("seen") == ProbeStatus.NOT_DONE:
+        return replace(clean, summary=f"{clean.summary} {saw}")
+    return _unknown(f"{clean.summary} What it had begun may be there. {saw}")
 
 
-def _plain(known: Known, attempt: Attempt) -> Ending:
-    """The ending as it would be if nothing of the effect remained."""
-    stop = known.stop
-    if known.problem is None and stop is not None:
-        if stop.why in (Why.CANCEL, Why.REFUSED):
-            return Ending(AttemptStatus.CANCELLED, stop.words)
-        if stop.why == Why.DEADLINE and known.began:
-            return Ending(AttemptStatus.TIMED_OUT, stop.words)
-    problem = known.problem or _died(known, attempt)
-    return Ending(AttemptStatus.ERRORED, problem["what"], problem=problem)
+def _outcome_if_nothing_remains(facts: ExecutionFacts, attempt: Attempt) -> AttemptOutcome:
+    stop = facts.stop
+    if facts.problem is None and stop is not None:
+        if stop.reason in (StopReason.CANCELLED, StopReason.REFUSED):
+            return AttemptOutcome(AttemptStatus.CANCELLED, stop.sentence)
+        if stop.reason == StopReason.DEADLINE and facts.began:
+            return AttemptOutcome(AttemptStatus.TIMED_OUT, stop.sentence)
+    problem = facts.problem or _problem_of_ended_process(facts, attempt)
+    return AttemptOutcome(AttemptStatus.ERRORED, problem["what"], problem=problem)
 
 
-def _died(known: Known, attempt: Attempt) -> dict[str, str]:
-    if known.stop is not None and known.stop.why == Why.DEADLINE:
+def _problem_of_ended_process(facts: ExecutionFacts, attempt: Attempt) -> dict[str, str]:
+    """The problem of an action whose process ended without reporting one."""
+    if facts.stop is not None and facts.stop.reason == StopReason.DEADLINE:
         return {
-            "what": f"Preparing it took longer than its deadline of {duration(attempt.deadline)}.",
+            "what": f"Preparing it took longer than its deadline of {format_duration(attempt.deadline)}.",
             "means": "Its effect had not begun; nothing was done.",
-            "next": "Check that the systems it looks at answer, then start it again.",
+            "next": "Check that the systems it reads answer, then start it again.",
         }
-    if known.stop is not None:
-        return {"what": known.stop.words, "means": _remains(known), "next": "Start it again."}
-    how = f"by signal {-known.code}" if known.code and known.code < 0 else f"with exit code {known.code}"
+    if facts.stop is not None:
+        return {"what": facts.stop.sentence, "means": _what_may_remain(facts), "next": "Start it again."}
+    code = facts.exit_code
+    how = f"by signal {-code}" if code and code < 0 else f"with exit code {code}"
     return {
-        "what": f"Its process ended {how}, without a word.",
-        "means": f"Somebody killed it, or the host ran out of memory. {_remains(known)}",
+        "what": f"Its process ended {how}, without reporting why.",
+        "means": f"Somebody killed it, or the host ran out of memory. {_what_may_remain(facts)}",
         "next": "Read the log's last lines and the host's own log, then start it again.",
     }
 
 
-def _remains(known: Known) -> str:
-    return "Part of its effect may be there." if known.began else "Its effect had not begun."
+def _what_may_remain(facts: ExecutionFacts) -> str:
+    return "Part of its effect may be there." if facts.began else "Its effect had not begun."
 
 
-def _unknown(why: str) -> Ending:
-    summary = "We do not know what it did. Look at it, then decide."
-    return Ending(AttemptStatus.UNKNOWN, summary, unknown_reason=why)
+def _unknown(reason: str) -> AttemptOutcome:
+    return AttemptOutcome(AttemptStatus.UNKNOWN, UNKNOWN_SUMMARY, unknown_reason=reason)

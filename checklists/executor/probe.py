@@ -1,4 +1,4 @@
-"""Looks at what an UNKNOWN attempt did, and settles it where a machine may."""
+"""Finds out what an UNKNOWN attempt did, and reconciles it where the panel may decide without a person."""
 
 from __future__ import annotations
 
@@ -10,31 +10,42 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from checklists.announcements import announce_on_commit
-from checklists.executor import acting
-from checklists.executor.child import answer
-from checklists.executor.job import Job
-from checklists.executor.locks import again_after_deadlock, share_item
-from checklists.executor.projection import keep_evidence
-from checklists.executor.proof import proof_of_death
-from checklists.executor.times import TIMES
+from checklists.executor.fence import held_in, status_in
+from checklists.executor.job import AttemptJob
+from checklists.executor.locks import lock_item_for_share, retry_after_deadlock
+from checklists.executor.process import action_process
+from checklists.executor.process.child import run_in_child
+from checklists.executor.process.proof_of_death import prove_death
+from checklists.executor.timings import TIMES
+from checklists.executor.writers.evidence import store_evidence
+from checklists.executor.writers.spool import append_lost_lines
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
+from checklists.recorded_attempts import evidence_as_recorded
 from checklists.states import AttemptStatus, Reconciliation
-from integrations.actions.base import Effect
+from integrations.actions import Effect
 from integrations.errors import Problem
 from integrations.redact import Redactor
 
-FOUND = """
+#: A probe that began before the death was proven does not replace one that began after it.
+STORE_FINDING = f"""
     UPDATE checklists_attempt SET finding = %(finding)s
-    WHERE id = %(id)s AND fence = %(fence)s AND status = 'UNKNOWN'
+    WHERE {held_in([AttemptStatus.UNKNOWN])} AND (%(dead)s <> '' OR coalesce(finding->>'dead', '') = '')
+"""
+#: No probe has given an answer on which anybody can decide, and the last one is a while ago.
+IS_UNANSWERED = f"""
+    {status_in([AttemptStatus.UNKNOWN])} AND (finding = '{{}}' OR (
+        (coalesce(finding->>'dead', '') = '' OR coalesce(finding->>'seen', '') IN ('', 'STILL_RUNNING'))
+        AND (finding->>'at')::timestamptz < clock_timestamp() - make_interval(secs => %s)))
 """
 
 
-def look(attempt_id: str) -> dict[str, Any] | None:
-    """Proves the old executor dead, asks the action's probe, keeps the finding; None when nothing is unknown.
+def probe_attempt(attempt_id: str) -> dict[str, Any] | None:
+    """Proves the old executor dead, runs the action's probe and stores the finding.
 
-    The finding is ``{"seen", "saw", "facts", "at", "dead"}``; ``seen`` is empty when the probe could
-    not look, ``dead`` when there is no proof of death. Changes nothing but the panel's own rows.
+    The finding is ``{"seen", "saw", "facts", "at", "dead"}``. ``seen`` is empty when the probe could not
+    look, ``dead`` when there is no proof of death. None when no such attempt is UNKNOWN. Changes nothing
+    but the panel's own rows.
     """
     try:
         key = UUID(str(attempt_id))
@@ -44,59 +55,67 @@ def look(attempt_id: str) -> dict[str, Any] | None:
     attempt = rows.first()
     if attempt is None:
         return None
-    dead = proof_of_death(attempt) or attempt.finding.get("dead", "")
-    finding = {**_ask(attempt), "dead": dead}
-    _keep(attempt, finding)
+    # Death first: while the old executor may live, what the probe sees now can still change.
+    dead = prove_death(attempt) or attempt.finding.get("dead", "")
+    if dead:
+        append_lost_lines(attempt)
+    finding = {**_run_probe(attempt), "dead": dead}
+    _store_finding(attempt, finding)
     return finding
 
 
-def _ask(attempt: Attempt) -> dict[str, Any]:
+def _run_probe(attempt: Attempt) -> dict[str, Any]:
     nothing = {"seen": "", "facts": {}}
     redactor = Redactor()
     try:
-        job = Job.of(attempt)
+        job = AttemptJob.load(attempt)
         redactor.add(*job.secrets())
     except Problem as problem:
-        return {**nothing, "saw": f"The probe could not look: {problem}"}
-    messages, _ = answer(partial(acting.look, job, attempt.before), TIMES.probe)
-    found = [message["finding"] for message in messages if "finding" in message]
-    if not found:
+        return {**nothing, "saw": f"The probe failed: {problem}"}
+    messages, _ = run_in_child(partial(action_process.run_probe, job, attempt.before), TIMES.probe)
+    findings = [message["finding"] for message in messages if "finding" in message]
+    if not findings:
         return {**nothing, "saw": f"The probe gave no answer within {TIMES.probe:g} s, or its process died."}
-    return dict(redactor.value(found[-1]))
+    return dict(redactor.mask_value(findings[-1]))
 
 
-@again_after_deadlock
+@retry_after_deadlock
 @transaction.atomic
-def _keep(attempt: Attempt, finding: dict[str, Any]) -> None:
-    share_item(attempt.cutover_id, attempt.item_id)
-    now = database_now()
-    finding["at"] = now.isoformat()
+def _store_finding(attempt: Attempt, finding: dict[str, Any]) -> None:
+    lock_item_for_share(attempt.cutover_id, attempt.item_id)
+    finding["at"] = database_now().isoformat()
     with connection.cursor() as cursor:
         values: dict[str, Any] = {"id": attempt.pk, "fence": attempt.fence, "finding": Jsonb(finding)}
-        cursor.execute(FOUND, values)
+        cursor.execute(STORE_FINDING, {**values, "dead": finding["dead"]})
         if cursor.rowcount != 1:
-            return  # settled by somebody meanwhile
+            return  # a person or another probe reconciled it while this probe ran
     item = attempt.item
     about = {"item": item.key, "title": item.title, "attempt": attempt.pk, "number": attempt.number}
-    settled = _may_be_settled_by_a_machine(attempt, finding)
-    if settled:
-        _settle(attempt, Reconciliation(finding["seen"]), finding)
+    reconciles = _needs_no_person(attempt, finding)
+    if reconciles:
+        _reconcile(attempt, Reconciliation(finding["seen"]), finding)
     announce_on_commit(attempt.cutover_id)
-    kind = "attempt.reconciled" if settled else "attempt.probed"
-    AuditEntry.objects.append(attempt.cutover, kind, by=None, **about, note=finding["saw"], finding=finding)
+    kept = evidence_as_recorded(attempt) if reconciles else {}
+    kind = "attempt.reconciled" if reconciles else "attempt.probed"
+    AuditEntry.objects.append(
+        attempt.cutover, kind, by=None, **about, note=finding["saw"], finding=finding, **kept
+    )
 
 
-def _may_be_settled_by_a_machine(attempt: Attempt, finding: dict[str, Any]) -> bool:
-    """Only what is certain, and harmless: what merely looks, and what may be repeated in a rehearsal."""
+def _needs_no_person(attempt: Attempt, finding: dict[str, Any]) -> bool:
+    """May the panel reconcile it? Only a certain finding about a harmless action.
+
+    Harmless are actions that only read, and in a rehearsal also those that may be repeated.
+    """
     harmless = attempt.effect == Effect.PURE or (
         attempt.effect == Effect.IDEMPOTENT and attempt.cutover.is_rehearsal
     )
     return harmless and bool(finding["dead"]) and finding["seen"] in Reconciliation.values
 
 
-def _settle(attempt: Attempt, found: Reconciliation, finding: dict[str, Any]) -> None:
+def _reconcile(attempt: Attempt, found: Reconciliation, finding: dict[str, Any]) -> None:
     now = database_now()
-    Attempt.objects.filter(pk=attempt.pk).move(
+    Attempt.objects.filter(pk=attempt.pk).transition(
         AttemptStatus.RECONCILED,
         reconciliation=found,
         reconciled_at=now,
@@ -104,4 +123,4 @@ def _settle(attempt: Attempt, found: Reconciliation, finding: dict[str, Any]) ->
         summary=f"{found.label}, as its probe found: {finding['saw']}",
     )
     if found == Reconciliation.DONE:
-        keep_evidence(attempt, ok=True, facts=finding["facts"], at=now)
+        store_evidence(attempt, ok=True, facts=finding["facts"], at=now)

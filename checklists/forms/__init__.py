@@ -1,1 +1,1 @@
-"""What people type: validated before a service sees it."""
+"""Forms: they validate what people type before a service receives it."""

@@ -1,28 +1,40 @@
-"""Forms about attempts: starting one, deciding what a lost one did."""
+"""Forms about attempts: start one, decide what a lost one did."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 
-from checklists.forms.words import SpokenForm
-from checklists.gates import ItemView
+from checklists.board import ItemView
+from checklists.forms.error_summary import ErrorSummaryForm
+from checklists.forms.password import PasswordForm
 from checklists.models import Cutover
 from checklists.states import Reconciliation
+from integrations.actions import Effect, registry
 
-BROKEN = "The page did not arrive whole. Reload it, and start from there."
+INCOMPLETE_PAGE = "The page arrived incomplete. Reload it, and start from there."
 
 
-class StartForm(SpokenForm):
-    """Starts an action. ``after`` makes a double click do one thing; in production the target is typed."""
+class StartForm(PasswordForm, ErrorSummaryForm):
+    """Starts an action.
+
+    ``after`` is the number of attempts that the page showed: a second click finds another number and starts
+    nothing. In production, the person types the name of the target where the runbook asks for it, and proves
+    who they are before an action that cannot be carried out twice.
+    """
 
     after = forms.IntegerField(
         widget=forms.HiddenInput,
         required=False,
         min_value=0,
         max_value=2**31,
-        error_messages={"invalid": BROKEN, "min_value": BROKEN, "max_value": BROKEN},
+        error_messages={
+            "invalid": INCOMPLETE_PAGE,
+            "min_value": INCOMPLETE_PAGE,
+            "max_value": INCOMPLETE_PAGE,
+        },
     )
     typed_target = forms.CharField(
         label="Type the name of the target",
@@ -31,18 +43,29 @@ class StartForm(SpokenForm):
             "required": "Type it by hand: this is production.",
             "max_length": "That is longer than any target.",
         },
-        help_text="This is production and cannot simply be undone. The preview shows the name.",
+        help_text="This is production and cannot simply be undone. “What a start would do” shows the name.",
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, data: Any = None, *, view: ItemView, cutover: Cutover) -> None:
-        super().__init__(data, initial={"after": view.attempts})
-        if cutover.is_rehearsal or not view.item.type_target:
+    field_order = ["after", "typed_target", "password", "credential"]
+
+    def __init__(self, data: Any = None, *, request: HttpRequest, view: ItemView, cutover: Cutover) -> None:
+        self.asks_for_proof = not cutover.is_rehearsal and _runs_at_most_once(view)
+        super().__init__(data, request=request, initial={"after": view.attempts})
+        if cutover.is_rehearsal or not (view.item.type_target or view.item.irreversible):
             del self.fields["typed_target"]
 
 
-class ReconcileForm(SpokenForm):
-    """Says what an attempt of unknown ending has done, and what the person looked at."""
+def _runs_at_most_once(view: ItemView) -> bool:
+    """Also for an action that is not known here: what nobody can look up is taken for the worst."""
+    action = registry().get(view.item.action)
+    return action is None or action.effect_of(view.item.params) == Effect.AT_MOST_ONCE
+
+
+class ReconcileForm(PasswordForm, ErrorSummaryForm):
+    """Decides what an attempt of unknown outcome did; the note says how the person knows."""
+
+    field_order = ["found", "note", "password", "credential"]
 
     found = forms.ChoiceField(
         label="What happened",
@@ -50,12 +73,12 @@ class ReconcileForm(SpokenForm):
         error_messages={"required": "choose one.", "invalid_choice": "choose one of these."},
     )
     note = forms.CharField(
-        label="What you looked at",
+        label="What you checked",
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2, "class": "form-control"}),
         error_messages={"required": "say it in a sentence; it goes into the record."},
     )
 
     def clean_found(self) -> Reconciliation:
-        """As the status it is."""
+        """The choice as a `Reconciliation`."""
         return Reconciliation(self.cleaned_data["found"])

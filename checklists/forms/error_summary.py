@@ -1,15 +1,15 @@
-"""How the mistakes of a form are said in one sentence, for pages that show a refusal as a message."""
+"""The mistakes of a form as one text, for pages that show them in one place."""
 
 from __future__ import annotations
 
 from django import forms
 
 
-class SpokenForm(forms.Form):
-    """A form whose mistakes can be read out."""
+class ErrorSummaryForm(forms.Form):
+    """A form that can list its mistakes in one text."""
 
-    def problem(self) -> str:
-        """Every mistake, each with the label of its field."""
+    def error_summary(self) -> str:
+        """Every mistake, each after the label of its field."""
         parts = []
         for name, errors in self.errors.items():
             field = self.fields.get(name)

@@ -1,4 +1,4 @@
-"""What people say with a tick, a skip, a note, a rollback or a closing."""
+"""Forms with a reason or a remark: untick, skip, note, rollback, close."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from checklists.states import CutoverStatus
 
 
 class ReasonForm(forms.Form):
-    """Why something is taken back or left out."""
+    """The reason for an untick or a skip."""
 
     reason = forms.CharField(
         max_length=2000, error_messages={"required": "Say why; it goes into the record."}
@@ -17,13 +17,13 @@ class ReasonForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    """A remark for everybody."""
+    """A note on an item, for everybody."""
 
     text = forms.CharField(max_length=4000, error_messages={"required": "The note is empty."})
 
 
 class RollbackForm(PasswordForm):
-    """Ordering the rollback: why, and who you are."""
+    """Orders the rollback: the reason and the password."""
 
     reason = forms.CharField(
         label="Why we go back",
@@ -35,7 +35,7 @@ class RollbackForm(PasswordForm):
 
 
 class CloseForm(PasswordForm):
-    """Declaring a cutover finished, one way or another."""
+    """Closes a cutover: how it ended, a remark and the password."""
 
     status = forms.ChoiceField(
         label="How it ended",

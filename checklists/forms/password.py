@@ -1,75 +1,105 @@
-"""Proof that the person at the keyboard is the one who signed in: asked before what is hard to take back."""
+"""Asks who it is again, before commands that are hard to take back."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
-from allauth.core import ratelimit
+from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
-from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+PROVEN_AT = "identity_proven_at"  # in the session; cutover/accounts/oidc.py writes it
+NOTHING_GIVEN = "give it again; it proves that it is you."
+
 
 class PasswordForm(forms.Form):
-    """A form that asks for the password again, or for a code of the person's authenticator.
+    """A form that asks for the password again, for a code of the person's authenticator, or for a passkey.
 
-    Ten wrong ones a minute are refused unread. Who has neither here (they come through an identity
-    provider) must have signed in during the last five minutes instead.
+    The proof belongs to this one command: the next one asks again. The account adapter checks it and counts
+    what was wrong (`cutover.accounts.adapters`). A person who has none of these (they sign in through an
+    identity provider) must have signed in during the last five minutes instead.
     """
 
     password = forms.CharField(
         label="Your password, or a code of your authenticator",
+        required=False,
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "current-password"}),
-        error_messages={"required": "give it again; it proves that it is you."},
+        error_messages={"required": NOTHING_GIVEN},
     )
+    credential = forms.CharField(
+        required=False, max_length=20_000, widget=forms.HiddenInput(attrs={"data-passkey-answer": ""})
+    )
+    asks_for_proof = True  # a form that asks only sometimes turns this off
+    has_password = has_passkey = False  # or a code: what this person can prove it with
 
     def __init__(self, data: Any = None, *, request: HttpRequest, **options: Any) -> None:
         super().__init__(data, **options)
         assert isinstance(request.user, User)
-        self.request, self.person = request, request.user
-        self.has_proof = self.person.has_usable_password() or _authenticator_of(self.person) is not None
-        if not self.has_proof:
-            del self.fields["password"]
+        self.request, self.user = request, request.user
+        if not self.asks_for_proof:
+            self._remove_proof("password", "credential")
+            return
+        factors = {str(kind) for kind in _factors_of(self.user)}
+        self.has_passkey = Authenticator.Type.WEBAUTHN in factors
+        self.has_password = self.user.has_usable_password() or Authenticator.Type.TOTP in factors
+        if not self.has_passkey:
+            self._remove_proof("credential")
+        if self.has_password:
+            self.fields["password"].required = not self.has_passkey
+        else:
+            self._remove_proof("password")
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Is a fresh sign-in at the identity provider the only proof that this person has?"""
+        return self.asks_for_proof and not self.has_password and not self.has_passkey
+
+    def _remove_proof(self, *names: str) -> None:
+        for name in names:
+            self.fields.pop(name, None)
 
     def clean(self) -> dict[str, Any]:
-        """The cleaned data; the last thing checked is a second proof where there is no password."""
+        """Checks the proof, and empties the fields, so that the secret is neither kept nor logged.
+
+        Only when the rest is right: a code counts once, and a passkey signs one challenge.
+        """
         cleaned = super().clean() or self.cleaned_data
-        if not self.has_proof and not self._signed_in_just_now():
-            raise forms.ValidationError(
-                "Your sign-in is older than five minutes. Sign out, sign in again, and come back here."
-            )
+        given, credential = cleaned.pop("password", ""), cleaned.pop("credential", "")
+        if self.asks_for_proof and not self.errors:
+            self._check_proof(given, credential)
         return cleaned
 
-    def clean_password(self) -> str:
-        """Refuses a wrong one, and too many tries; never says whether password or code was meant.
-
-        What was given is not kept and not logged.
-        """
-        given = self.cleaned_data["password"]
-        if not ratelimit.consume(self.request, action="reauthenticate", user=self.person):
-            raise forms.ValidationError("too many tries. Wait a minute, then try again.")
-        # not person.check_password(): that renews an old hash, which would end the session under the pen
-        if not (check_password(given, self.person.password) or _is_code_of(self.person, given)):
-            raise forms.ValidationError("that is not right. Nothing was done.")
-        return ""
-
-    def _signed_in_just_now(self) -> bool:
-        records = self.request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
-        latest = max((record.get("at", 0) for record in records), default=0)
-        return bool(time.time() - latest < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+    def _check_proof(self, given: str, credential: str) -> None:
+        adapter = get_adapter(self.request)
+        if credential:
+            refused = adapter.refuse_passkey(self.request, credential)
+        elif given:
+            refused = adapter.refuse_proof(self.request, given)
+        elif self.has_password or self.has_passkey:
+            refused = NOTHING_GIVEN
+        elif not is_proven_by_provider(self.request):
+            refused = "Your sign-in is older than five minutes. Sign in again, and come back here."
+        else:
+            return
+        if refused:
+            self.add_error("password" if "password" in self.fields else None, refused)
 
 
-def _authenticator_of(person: User) -> Authenticator | None:
-    return Authenticator.objects.filter(user=person, type=Authenticator.Type.TOTP).first()
+def _factors_of(person: User) -> list[str]:
+    return list(Authenticator.objects.filter(user=person).values_list("type", flat=True))
 
 
-def _is_code_of(person: User, given: str) -> bool:
-    totp, code = _authenticator_of(person), given.strip()
-    return bool(totp and code.isdecimal() and totp.wrap().validate_code(code))
+def is_proven_by_provider(request: HttpRequest) -> bool:
+    """Has the identity provider itself asked who it is in the last five minutes?
+
+    That somebody signed in here just now is no proof: the provider may have remembered an earlier sign-in.
+    """
+    person, proven_at = request.session.get(PROVEN_AT, (None, 0))
+    is_fresh = time.time() - proven_at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    return bool(person == request.user.pk and is_fresh)

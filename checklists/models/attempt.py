@@ -1,4 +1,4 @@
-"""One try of an action: who asked, who holds it, how far it is, how it ended."""
+"""One try of an action: who started it, who runs it, how far it is and how it ended."""
 
 from __future__ import annotations
 
@@ -10,40 +10,70 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from checklists.models.attempt_triggers import (
+    is_started_with_its_entry,
+    leaves_its_entry,
+    legal_transitions,
+    moves_under_a_lease,
+    reconciled_on_a_finding,
+)
+from checklists.models.confirmation_triggers import (
+    irreversible_work_is_named,
+    production_keeps_to_its_window,
+    production_runs_confirmed_texts,
+)
 from checklists.models.cutover import Cutover
+from checklists.models.definition_rules import begins_queued, written_once
 from checklists.models.item import Item
-from checklists.models.rules import legal_moves, never_deleted
-from checklists.states import HOLDING, LEASED, LIVE, MOVES, AttemptStatus, Direction, Reconciliation
+from checklists.models.triggers import never_deleted
+from checklists.states import (
+    EFFECT_BEGUN,
+    HOLDING,
+    LEASED,
+    LIVE,
+    TRANSITIONS,
+    AttemptStatus,
+    Direction,
+    Reconciliation,
+)
 
 PERSON = settings.AUTH_USER_MODEL
+#: The columns that say what was requested, by whom and when.
+REQUESTED = (
+    *("cutover_id", "item_id", "number", "action", "effect", "params", "resource", "epoch", "direction"),
+    *("requested_by_id", "deadline", "queued_at"),
+)
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
-    """Questions about many attempts, and the one way to move them."""
+    """Queries over attempts, and the one way to change their status."""
 
     def live(self) -> AttemptQuerySet:
-        """Those that keep their item from being started again."""
+        """Attempts that keep their item from being started again."""
         return self.filter(status__in=LIVE)
 
     def holding(self) -> AttemptQuerySet:
-        """Those that hold their resource."""
+        """Attempts that hold their resource."""
         return self.filter(status__in=HOLDING)
 
     def leased(self) -> AttemptQuerySet:
-        """Those an executor has in hand."""
+        """Attempts that an executor owns."""
         return self.filter(status__in=LEASED)
 
-    def move(self, to: AttemptStatus, **changes: object) -> int:
-        """Moves those that may legally move to ``to``; returns how many did (a conditional UPDATE)."""
-        allowed = [old for old, targets in MOVES.items() if to in targets]
+    def transition(self, to: AttemptStatus, **changes: object) -> int:
+        """Changes the status of those that may legally change to ``to``; gives their number.
+
+        One conditional UPDATE: an attempt that has moved on since it was read is left alone.
+        """
+        allowed = [old for old, targets in TRANSITIONS.items() if to in targets]
         return self.filter(status__in=allowed).update(status=to, **changes)
 
 
 class Attempt(models.Model):
-    """A row that an executor claims, fences, begins and ends. All times are the database's clock.
+    """The row that an executor claims and finishes. All times come from the database's clock.
 
-    ``fence`` is the number that the holder carries in each write; 0 means never claimed.
-    ``owner`` names the executing process: host, boot id, pid and its start time.
+    ``fence`` is the number that the executor carries in each write; 0 means that it was never claimed.
+    ``owner`` identifies the executing process: host, boot id, pid and its start time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -61,9 +91,9 @@ class Attempt(models.Model):
     deadline = models.DurationField(default=timedelta(minutes=30))
 
     fence = models.BigIntegerField(default=0)
-    owner = models.JSONField(default=dict)  # {"host", "boot", "pid", "started", "worker"}
+    owner = models.JSONField(default=dict)  # see `executor.launch`
     queued_at = models.DateTimeField()
-    woken_at = models.DateTimeField(null=True)  # the dispatcher's last message about it
+    woken_at = models.DateTimeField(null=True)  # last asked for: a run or, once unknown, a probe
     claimed_at = models.DateTimeField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -73,12 +103,12 @@ class Attempt(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
 
-    before = models.JSONField(default=dict)  # what the action saw just before its effect, for a probe
+    before = models.JSONField(default=dict)  # what the action observed just before its effect, for the probe
     progress_done = models.FloatField(default=0)
     progress_total = models.FloatField(default=0)
     progress_what = models.CharField(max_length=300, blank=True)
     progress_at = models.DateTimeField(null=True)
-    log_next = models.PositiveBigIntegerField(default=1)  # number that the next log line must carry
+    log_next = models.PositiveBigIntegerField(default=1)  # the number of the next log line
 
     summary = models.TextField(blank=True)  # one line for people
     problem = models.JSONField(default=dict)  # {"what", "means", "next"} when it errored
@@ -92,7 +122,19 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ["item", "number"]
-        triggers = [legal_moves(), never_deleted()]
+        triggers = [
+            legal_transitions(),
+            moves_under_a_lease(),
+            reconciled_on_a_finding(),
+            leaves_its_entry(),
+            is_started_with_its_entry(),
+            never_deleted(),
+            production_keeps_to_its_window(),
+            production_runs_confirmed_texts(),
+            irreversible_work_is_named(),
+            begins_queued(),
+            written_once(*REQUESTED),
+        ]
         indexes = [models.Index(fields=["cutover", "status"])]
         constraints = [
             models.UniqueConstraint(fields=["item", "number"], name="attempt_number_once"),
@@ -105,12 +147,12 @@ class Attempt(models.Model):
                 name="one_holder_a_resource",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "UNKNOWN"])
-                | Q(effect_started_at__isnull=False),
+                condition=~Q(status__in=EFFECT_BEGUN) | Q(effect_started_at__isnull=False),
                 name="no_ending_without_a_beginning",
             ),
             models.CheckConstraint(
-                condition=Q(status="RECONCILED") ^ Q(reconciliation=""), name="reconciled_says_what_was_found"
+                condition=Q(status=AttemptStatus.RECONCILED) ^ Q(reconciliation=""),
+                name="reconciled_says_what_was_found",
             ),
         ]
 
@@ -128,12 +170,12 @@ class Attempt(models.Model):
 
     @property
     def succeeded(self) -> bool:
-        """Is its effect there: by its own word, or as reconciliation found?"""
+        """Did the action succeed, or was it reconciled as done?"""
         return self.status == AttemptStatus.SUCCEEDED or self.reconciliation == Reconciliation.DONE
 
     @property
     def took(self) -> timedelta | None:
-        """From the beginning of the effect to the end."""
+        """The time from the beginning of the effect to the end; None while it is not over."""
         if self.effect_started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.effect_started_at

@@ -1,4 +1,4 @@
-"""The record: one hash chain per cutover, appended in the transaction of what it records."""
+"""The audit record: one hash chain per cutover, appended to in the transaction that it records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, models
 
 from checklists.models.cutover import Cutover
-from checklists.models.rules import append_only, never_deleted
+from checklists.models.definition_rules import follows_the_head, head_is_the_last_link
+from checklists.models.triggers import append_only, never_deleted
 
 GENESIS = "0" * 64
 
@@ -27,7 +28,7 @@ def link_hash(
 
 
 class AuditHead(models.Model):
-    """The last link of a chain: the row that whoever appends must lock, as the last lock they take."""
+    """The last link of a chain. An append locks this row, as the last lock of its transaction."""
 
     cutover = models.OneToOneField(
         Cutover, primary_key=True, on_delete=models.PROTECT, related_name="audit_head"
@@ -36,7 +37,7 @@ class AuditHead(models.Model):
     hash = models.CharField(max_length=64, default=GENESIS)
 
     class Meta:
-        triggers = [never_deleted()]
+        triggers = [never_deleted(), *head_is_the_last_link()]
 
     def __str__(self) -> str:
         return f"{self.cutover_id}: {self.seq}"
@@ -52,7 +53,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
         ``by`` is the person, or None for the panel itself. ``payload`` is JSON without secrets.
         """
-        # Numbers with a fraction become texts: jsonb writes some of them otherwise than they were hashed.
+        # Numbers with a fraction become texts: jsonb gives some of them back in another form than was hashed.
         payload = json.loads(json.dumps(payload, default=str), parse_float=str)
         AuditHead.objects.get_or_create(cutover=cutover)
         head = AuditHead.objects.select_for_update().get(cutover=cutover)
@@ -76,7 +77,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One link: who gave which command, when, about what."""
+    """One link of the chain: who did what, when."""
 
     cutover = models.ForeignKey(Cutover, on_delete=models.PROTECT, related_name="record")
     seq = models.PositiveBigIntegerField()
@@ -91,7 +92,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["cutover", "seq"]
-        triggers = append_only()
+        triggers = [*append_only(), follows_the_head()]
         constraints = [models.UniqueConstraint(fields=["cutover", "seq"], name="a_link_once")]
 
     def __str__(self) -> str:
@@ -99,7 +100,7 @@ class AuditEntry(models.Model):
 
 
 def database_now() -> datetime:
-    """The database's clock at this moment (not of the transaction's beginning)."""
+    """The database's clock now. (``now()`` in SQL would give the beginning of the transaction.)"""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]

@@ -1,38 +1,63 @@
-"""One going-through of a runbook, and the people in it."""
+"""One execution of a runbook, and its people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from checklists.states import CutoverStatus, Direction, Kind, Part
+from checklists.models.confirmation_triggers import two_people_move_the_window
+from checklists.models.definition_rules import (
+    begins_open,
+    has_its_change,
+    leaves_with_its_change,
+    only_forward,
+    written_once,
+)
+from checklists.models.triggers import never_deleted
+from checklists.states import CutoverKind, CutoverStatus, Direction, MemberPart
 
 
 class CutoverQuerySet(models.QuerySet["Cutover"]):
-    """Questions about many cutovers."""
+    """Queries over cutovers."""
 
     def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> CutoverQuerySet:
-        """Those in which the person has a part; a superuser sees all."""
+        """The cutovers in which the person has a part; a superuser sees all."""
         if getattr(person, "is_superuser", False):
             return self
         return self.filter(members__person_id=person.pk).distinct()
 
+    def seen_by(self, people: Iterable[User]) -> set[tuple[int, int]]:
+        """Who of these people sees which of the cutovers, by the rule of `visible_to`: (cutover, person)."""
+        people = list(people)
+        pairs = set(self.filter(members__person__in=people).values_list("pk", "members__person_id"))
+        admins = [person.pk for person in people if person.is_superuser]
+        return pairs | {(pk, admin) for admin in admins for pk in self.values_list("pk", flat=True)}
+
+    def logs_seen_by(self, people: Iterable[User]) -> set[tuple[int, int]]:
+        """Who of these people may read logs in which of the cutovers. People who only watch may where the
+        runbook says so: programs print what they like."""
+        people = list(people)
+        work = Member.objects.filter(cutover__in=self, person__in=people).exclude(part=MemberPart.STAKEHOLDER)
+        told = self.filter(logs_for_stakeholders=True).seen_by(people)
+        return told | set(work.values_list("cutover_id", "person_id"))
+
 
 class Cutover(models.Model):
-    """A rehearsal, or the production one.
+    """A rehearsal or the production cutover.
 
-    ``epoch`` rises when a rollback is ordered: an attempt queued before it can no longer begin.
+    ``epoch`` rises when a rollback is ordered: an attempt that was queued before can no longer begin.
     """
 
     slug = models.SlugField(max_length=100, unique=True)
     title = models.CharField(max_length=200)
-    kind = models.CharField(max_length=12, choices=Kind)
+    kind = models.CharField(max_length=12, choices=CutoverKind)
     runbook = models.ForeignKey("checklists.Runbook", on_delete=models.PROTECT, related_name="cutovers")
     status = models.CharField(max_length=12, choices=CutoverStatus, default=CutoverStatus.OPEN)
     direction = models.CharField(max_length=8, choices=Direction, default=Direction.FORWARD)
@@ -44,6 +69,9 @@ class Cutover(models.Model):
         default=dict, help_text="The runbook's systems: as written; secrets stay in the environment."
     )
     seat_titles = models.JSONField(default=dict)  # seat key → title (jsonb keeps no order)
+    logs_for_stakeholders = models.BooleanField(
+        default=False, help_text="The runbook lets people who only watch see the logs of attempts."
+    )
     rehearsal_quorum = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Signatures a gate asks for in this rehearsal, if not the runbook's."
     )
@@ -57,9 +85,16 @@ class Cutover(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        triggers = [
+            two_people_move_the_window(),
+            written_once("slug", "kind", "rehearsal_quorum"),
+            begins_open(),
+            only_forward(),
+            never_deleted(),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(rehearsal_quorum=None) | Q(kind=Kind.REHEARSAL),
+                condition=Q(rehearsal_quorum=None) | Q(kind=CutoverKind.REHEARSAL),
                 name="only_rehearsals_lower_quorum",
             ),
             models.CheckConstraint(
@@ -80,17 +115,21 @@ class Cutover(models.Model):
 
     @property
     def is_rehearsal(self) -> bool:
-        """Is it practice?"""
-        return self.kind == Kind.REHEARSAL
+        """Is it a rehearsal?"""
+        return self.kind == CutoverKind.REHEARSAL
 
     @property
     def is_open(self) -> bool:
-        """May things still be done in it?"""
+        """Can its items still be done?"""
         return self.status == CutoverStatus.OPEN
+
+    def seat_title(self, seat: str) -> str:
+        """The title of a seat as the runbook has it."""
+        return str(self.seat_titles.get(seat, seat.capitalize()))
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone in which people of this cutover read the clock."""
+        """The time zone in which its pages show times."""
         return ZoneInfo(self.timezone)
 
 
@@ -99,16 +138,17 @@ class Member(models.Model):
 
     cutover = models.ForeignKey(Cutover, on_delete=models.CASCADE, related_name="members")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
-    part = models.CharField(max_length=12, choices=Part)
+    part = models.CharField(max_length=12, choices=MemberPart)
     seats = ArrayField(models.SlugField(max_length=40), default=list, blank=True)
     roles = ArrayField(models.SlugField(max_length=40), default=list, blank=True)
 
     class Meta:
         ordering = ["cutover", "person"]
+        triggers = [has_its_change(), leaves_with_its_change()]
         constraints = [
             models.UniqueConstraint(fields=["cutover", "person"], name="one_part_a_person"),
             models.CheckConstraint(
-                condition=Q(part=Part.APPROVER) | Q(seats=[]) | Q(part=Part.LEAD),
+                condition=Q(part=MemberPart.APPROVER) | Q(seats=[]) | Q(part=MemberPart.LEAD),
                 name="stakeholders_fill_no_seat",
             ),
         ]
@@ -119,7 +159,7 @@ class Member(models.Model):
     @property
     def may_act(self) -> bool:
         """May this person tick, start, cancel and reconcile?"""
-        return self.part == Part.LEAD
+        return self.part == MemberPart.LEAD
 
     @property
     def may_sign(self) -> bool:

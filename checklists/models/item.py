@@ -1,4 +1,4 @@
-"""What must be done: phases, items, what a gate is decided on, and what people noted."""
+"""What must be done: phases, items, the evidence that gates ask for, and notes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from checklists.models.confirmation_triggers import irreversible_ticks_are_named
 from checklists.models.cutover import Cutover
-from checklists.states import Direction, ItemKind
+from checklists.models.definition_rules import settled_by_a_lead, written_once
+from checklists.models.triggers import append_only, never_deleted, tick_has_what_the_item_requires
+from checklists.states import Direction, ItemKind, Requirement
 
 PERSON = settings.AUTH_USER_MODEL
+#: The columns that come from the runbook. An amendment moves an item (`position`) and renames its owner.
+DEFINITION = (
+    *("cutover_id", "phase_id", "key", "number", "title", "how", "original", "kind", "owner", "needs"),
+    *("planned", "optional", "action", "params", "fresh_for", "deadline", "undo", "irreversible"),
+    *("goes_with", "type_target", "requires", "seats", "quorum", "opens", "runbook_sha256"),
+)
 
 
 class Phase(models.Model):
-    """One part of a cutover's runbook, with a note where the customer's text was corrected."""
+    """One part of a cutover. ``note`` says where ``original``, the customer's text, was corrected."""
 
     cutover = models.ForeignKey(Cutover, on_delete=models.CASCADE, related_name="phases")
     position = models.PositiveSmallIntegerField()
@@ -23,22 +32,34 @@ class Phase(models.Model):
     key = models.SlugField(max_length=60)
     title = models.CharField(max_length=200)
     direction = models.CharField(max_length=8, choices=Direction, default=Direction.FORWARD)
+    # production may start its items before the window; no part of cutovers opened before migration 0015
+    before_window = models.BooleanField(default=False)
     note = models.TextField(blank=True)
     original = models.TextField(blank=True)
 
     class Meta:
         ordering = ["cutover", "position"]
+        triggers = [written_once("cutover_id", "number", "key", "direction"), never_deleted()]
         constraints = [models.UniqueConstraint(fields=["cutover", "key"], name="phase_key_once")]
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"
 
 
-class Item(models.Model):
-    """One thing to do in one cutover: a tick, an action or a gate.
+class ItemQuerySet(models.QuerySet["Item"]):
+    """Queries over definitions of items."""
 
-    What the runbook says of it stays as it was read; only the tick, the skip and the claim move.
-    How it stands is worked out (`checklists.gates`), never stored.
+    def current(self) -> ItemQuerySet:
+        """The definitions that hold now; those that an amendment replaced or removed stay behind."""
+        return self.filter(superseded_at=None)
+
+
+class Item(models.Model):
+    """One item of a cutover: manual, an action or a gate.
+
+    What comes from the runbook never changes; only tick, skip and claim do. Its state is computed by
+    `checklists.board` and never stored. An amendment of the runbook writes a new row for a changed item:
+    attempts and signatures keep pointing to the definition under which they were made.
     """
 
     cutover = models.ForeignKey(Cutover, on_delete=models.CASCADE, related_name="items")
@@ -54,7 +75,7 @@ class Item(models.Model):
     owner_title = models.CharField(max_length=100, blank=True)
     needs = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     planned = models.DurationField(null=True)
-    optional = models.BooleanField(default=False)
+    optional = models.BooleanField(default=False)  # may stay open when the cutover is completed
     # actions
     action = models.CharField(max_length=60, blank=True)
     params = models.JSONField(default=dict, blank=True)
@@ -64,9 +85,16 @@ class Item(models.Model):
     irreversible = models.TextField(blank=True)
     goes_with = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     type_target = models.BooleanField(default=False)
+    # manual items: what has to be handed in (`Requirement`); earlier cutovers ask for nothing
+    requires = ArrayField(models.CharField(max_length=16, choices=Requirement), default=list, blank=True)
     # gates
     seats = ArrayField(models.SlugField(max_length=40), default=list, blank=True)
     quorum = models.PositiveSmallIntegerField(default=0)
+    # what a pass allows; cutovers opened before migration 0006 have none
+    opens = models.TextField(blank=True, default="")
+    # which definition this is
+    runbook_sha256 = models.CharField(max_length=64, help_text="The text of the runbook that defined it.")
+    superseded_at = models.DateTimeField(null=True)  # when an amendment replaced or removed it
     # what people did with it
     claimed_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
     done_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
@@ -75,10 +103,21 @@ class Item(models.Model):
     skipped_at = models.DateTimeField(null=True)
     skip_reason = models.TextField(blank=True)
 
+    objects = ItemQuerySet.as_manager()
+
     class Meta:
         ordering = ["cutover", "phase__position", "position"]
+        triggers = [
+            tick_has_what_the_item_requires(),
+            irreversible_ticks_are_named(),
+            written_once(*DEFINITION),
+            settled_by_a_lead(),
+            never_deleted(),
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["cutover", "key"], name="item_key_once"),
+            models.UniqueConstraint(
+                fields=["cutover", "key"], condition=Q(superseded_at=None), name="item_key_once"
+            ),
             models.CheckConstraint(
                 condition=Q(done_at=None, done_by=None) | Q(done_at__isnull=False, done_by__isnull=False),
                 name="tick_has_person_and_time",
@@ -107,9 +146,14 @@ class Item(models.Model):
         view = "gate" if self.kind == ItemKind.GATE else "item"
         return reverse(view, args=[self.cutover.slug, self.key])
 
+    @property
+    def requirements(self) -> list[str]:
+        """What has to be handed in with a tick, in words."""
+        return [Requirement(word).label for word in self.requires]
+
 
 class GateEvidence(models.Model):
-    """One fact that a gate is decided on: the latest success of an item, not older than ``fresh_for``."""
+    """An item whose latest success a gate asks for, not older than ``fresh_for``."""
 
     gate = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="gate_evidence")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="asked_by")
@@ -118,6 +162,7 @@ class GateEvidence(models.Model):
 
     class Meta:
         ordering = ["gate", "position"]
+        triggers = append_only()
         constraints = [models.UniqueConstraint(fields=["gate", "item"], name="evidence_asked_once")]
 
     def __str__(self) -> str:
@@ -134,6 +179,7 @@ class Note(models.Model):
 
     class Meta:
         ordering = ["item", "at"]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return self.text[:60]

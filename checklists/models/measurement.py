@@ -1,15 +1,15 @@
-"""What an attempt measured while it ran: one point of its curves."""
+"""The measurements of an attempt while it ran, as points of curves."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from checklists.models.attempt import Attempt
-from checklists.models.rules import append_only
+from checklists.models.triggers import append_only
 
 
 class Measurement(models.Model):
-    """Several values of one moment: name (the unit is its last word) → number."""
+    """The values of one moment: name (whose last word is the unit) → number."""
 
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="measurements")
     number = models.PositiveIntegerField()

@@ -1,15 +1,15 @@
-"""One table's comparison between two sides."""
+"""The result of comparing one table."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from checklists.models.attempt import Attempt
-from checklists.models.rules import append_only
+from checklists.models.triggers import append_only
 
 
 class ParityResult(models.Model):
-    """What the comparison of one table found; ``examples`` hold both versions of some rows that differ."""
+    """The comparison of one table. ``examples`` hold both versions of some rows that differ."""
 
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="parity_results")
     table = models.CharField(max_length=200)
@@ -19,7 +19,7 @@ class ParityResult(models.Model):
     differing = models.BigIntegerField(default=0)
     declared = models.BigIntegerField(default=0)
     examples = models.JSONField(default=list)
-    facts = models.JSONField(default=dict)  # everything else the engine said of this table
+    facts = models.JSONField(default=dict)  # all other facts of the table
     digest = models.CharField(max_length=64, blank=True)
     seconds = models.FloatField(default=0)
 

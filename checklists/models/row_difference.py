@@ -6,16 +6,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from checklists.models.attempt import Attempt
-from checklists.models.rules import append_only
+from checklists.models.triggers import append_only
 
 
 class RowDifference(models.Model):
-    """Both versions of a row, as texts, numbered within its attempt in the order in which they were found.
+    """Both versions of a row, as texts, numbered within the attempt in the order in which they were found.
 
-    ``key`` is a list of [column, value], ``columns`` of [column, before, after], in the table's order (None
-    is NULL, or no row there); ``paths`` is column → paths of its JSON that differ, ``personal`` the columns
-    whose values only those see who work on the cutover. What is searched lies in ``text``, and what of it is
-    personal apart in ``personal_text``.
+    ``key`` is a list of [column, value], ``columns`` of [column, before, after] in the table's order; None
+    is NULL, or that there is no row. ``paths`` is column → paths in its JSON that differ. ``personal`` are
+    the columns whose values stakeholders do not see. ``text`` and ``personal_text`` are what a search reads.
     """
 
     KINDS = (("changed", "changed"), ("missing", "missing after"), ("extra", "only after"))
@@ -28,8 +27,10 @@ class RowDifference(models.Model):
     columns = models.JSONField(default=list)
     paths = models.JSONField(default=dict)
     personal = ArrayField(models.TextField(), default=list)
-    names = ArrayField(models.TextField(), default=list)  # the columns that changed; [] of missing and extra
-    left_out = models.PositiveIntegerField(default=0)  # columns that were too many to keep
+    names = ArrayField(
+        models.TextField(), default=list
+    )  # the columns that changed; [] for missing and extra rows
+    left_out = models.PositiveIntegerField(default=0)  # columns beyond the limit, which are not kept
     text = models.TextField(default="", blank=True)
     personal_text = models.TextField(default="", blank=True)
 

@@ -1,13 +1,15 @@
-"""The text that a cutover follows, kept as it was read."""
+"""The runbook file that a cutover follows, stored as it was read."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 
+from checklists.models.triggers import append_only
+
 
 class Runbook(models.Model):
-    """One version of a runbook file, known by the SHA-256 of its text."""
+    """One version of a runbook file, identified by the SHA-256 of its text."""
 
     name = models.SlugField(max_length=100, help_text="What the file calls itself; versions share it.")
     title = models.CharField(max_length=200)
@@ -20,6 +22,7 @@ class Runbook(models.Model):
 
     class Meta:
         ordering = ["name", "-loaded_at"]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return f"{self.title} ({self.sha256[:8]})"

@@ -1,4 +1,4 @@
-"""Signs of life of the panel's own processes."""
+"""Heartbeats of the panel's own long-running processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ServiceBeat(models.Model):
-    """When a dispatcher, reaper or worker was last seen at work; no reaper, no new effects."""
+    """The last heartbeat of a dispatcher, reaper or worker. Without a reaper no effect begins."""
 
     name = models.CharField(max_length=40)  # dispatcher · reaper · worker
     instance = models.CharField(max_length=200)

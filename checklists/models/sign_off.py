@@ -1,4 +1,4 @@
-"""Who agreed to what, on which evidence."""
+"""Who decided what at a gate, on which evidence."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from checklists.models.definition_rules import written_now
+from checklists.models.gate_triggers import (
+    four_eyes,
+    pass_rests_on_the_evidence,
+    quorum,
+    sign_off_rests_on_the_evidence,
+)
 from checklists.models.item import Item
-from checklists.models.rules import append_only, four_eyes, never_deleted, only_use_is_written, quorum
+from checklists.models.triggers import append_only, never_deleted, only_use_is_written
 from checklists.states import Decision
+
+#: Version 1 bound a sign-off to the numbers of attempts, version 2 binds it to the content of the evidence.
+DIGEST_VERSION = 2
 
 
 class SignOff(models.Model):
     """One person's go or no-go in one seat of a gate, bound to the digest of what the screen showed.
 
-    Never edited: who changes their mind signs again, and each person's latest word counts.
-    ``evidence`` is the list of facts as shown; ``nonce`` makes a repeated submit harmless.
+    Never edited: a person who changes their mind signs again, and the latest decision counts.
+    ``evidence`` is the list of facts as shown; ``nonce`` makes a form that is sent twice harmless.
+    ``accepted_gaps`` holds the keys of the items without evidence of their own (skipped, or reconciled by a
+    person) that the signer accepted by name. A no-go stands until a `NoGoAnswer` ends it.
     """
 
     gate = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="sign_offs")
@@ -27,6 +39,10 @@ class SignOff(models.Model):
     decision = models.CharField(max_length=6, choices=Decision)
     reason = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
+    digest_version = models.PositiveSmallIntegerField(default=DIGEST_VERSION)
+    accepted_gaps = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
+    # keys of the irreversible items behind the gate that the signer named; none before migration 0021
+    accepted_irreversible = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     evidence = models.JSONField(default=list)
     attempts = ArrayField(models.UUIDField(), default=list)
     nonce = models.UUIDField(unique=True, default=uuid.uuid4)
@@ -34,7 +50,7 @@ class SignOff(models.Model):
 
     class Meta:
         ordering = ["gate", "id"]
-        triggers = [*append_only(), four_eyes()]
+        triggers = [*append_only(), four_eyes(), sign_off_rests_on_the_evidence(), written_now()]
         constraints = [
             models.CheckConstraint(
                 condition=Q(decision=Decision.GO) | ~Q(reason=""), name="a_no_go_has_a_reason"
@@ -46,14 +62,15 @@ class SignOff(models.Model):
 
 
 class GatePass(models.Model):
-    """The moment a gate opened on one digest of evidence. The database refuses one without quorum.
+    """The moment at which a gate passed on one digest of evidence. The database refuses it without quorum.
 
-    ``used_at`` is set when the first item behind the gate begins: from then on ageing evidence
-    no longer closes the gate, changed evidence still does.
+    ``used_at`` is set when the first item behind the gate begins. From then on evidence that grows old
+    no longer closes the gate; evidence that changes still does.
     """
 
     gate = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="passes")
     digest = models.CharField(max_length=64)
+    digest_version = models.PositiveSmallIntegerField(default=DIGEST_VERSION)
     at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
@@ -61,8 +78,10 @@ class GatePass(models.Model):
         ordering = ["gate", "at"]
         triggers = [
             quorum(),
+            pass_rests_on_the_evidence(),
             never_deleted(),
             only_use_is_written(),
+            written_now(),
         ]
         constraints = [
             models.UniqueConstraint(fields=["gate", "digest"], name="a_gate_opens_once_on_evidence")

@@ -1,33 +1,59 @@
-"""Reads a runbook file, and says all that is wrong with it, with line numbers.
+"""Reads a runbook file and reports all its errors with line numbers.
 
-Pure: text in, frozen dataclasses out; no models, no database. `read` is the door::
+Pure: text in, frozen dataclasses out; no models, no database::
 
-    reading = read(Path("covenant-connect.yaml").read_bytes(), environ=os.environ)
-    for mistake in reading.mistakes: print(mistake.line, mistake.what, mistake.remedy)
-    reading.document  # None while a mistake stops it
+    reading = read(Path("runbook.yaml").read_bytes(), environ=os.environ)
+    for error in reading.errors: print(error.line, error.what, error.remedy)
+    reading.document  # None while an error is_fatal it
 """
 
+from checklists.runbook.comparison import (
+    Change,
+    FieldChange,
+    ItemChange,
+    RunbookChanges,
+    compare_documents,
+    dependent_gates,
+)
+from checklists.runbook.contents import (
+    list_commands,
+    list_early_phases,
+    list_irreversible,
+    list_systems,
+    list_variables,
+)
 from checklists.runbook.document import (
     Document,
     EvidenceSpec,
     ItemSpec,
-    Mistake,
     PhaseSpec,
-    Reading,
+    ReadResult,
+    RunbookError,
 )
-from checklists.runbook.durations import duration_text, parse_duration
-from checklists.runbook.reader import read
-from checklists.runbook.schema import json_schema
+from checklists.runbook.json_schema import json_schema
+from checklists.runbook.numbering import keep_numbers
+from checklists.runbook.reader import read, read_definitions
 
 __all__ = [
+    "Change",
     "Document",
     "EvidenceSpec",
+    "FieldChange",
+    "ItemChange",
     "ItemSpec",
-    "Mistake",
     "PhaseSpec",
-    "Reading",
-    "duration_text",
+    "ReadResult",
+    "RunbookChanges",
+    "RunbookError",
+    "compare_documents",
+    "dependent_gates",
     "json_schema",
-    "parse_duration",
+    "keep_numbers",
+    "list_commands",
+    "list_early_phases",
+    "list_irreversible",
+    "list_systems",
+    "list_variables",
     "read",
+    "read_definitions",
 ]

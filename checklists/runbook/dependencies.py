@@ -1,4 +1,4 @@
-"""Questions about the order of items: what comes before one, and who waits in a circle."""
+"""Dependencies between items: all that one needs, and cycles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from checklists.runbook.document import ItemSpec
 
 
-def all_needs(key: str, items: Mapping[str, ItemSpec]) -> set[str]:
+def transitive_needs(key: str, items: Mapping[str, ItemSpec]) -> set[str]:
     """Keys of everything that must be done before this item, directly or through others."""
     found: set[str] = set()
     waiting = [key]
@@ -19,10 +19,10 @@ def all_needs(key: str, items: Mapping[str, ItemSpec]) -> set[str]:
     return found
 
 
-def cycles(needs: Mapping[str, tuple[str, ...]]) -> list[list[str]]:
-    """Each circle of needs once, as the path around it: [a, b, a].
+def find_cycles(needs: Mapping[str, tuple[str, ...]]) -> list[list[str]]:
+    """Each cycle of needs once, as the path around it: [a, b, a].
 
-    Walks with a stack of its own: a chain of a thousand items must not meet Python's recursion limit.
+    Uses an explicit stack: a chain of a thousand items would exceed Python's recursion limit.
     """
     found: list[list[str]] = []
     done: set[str] = set()
@@ -46,8 +46,8 @@ def cycles(needs: Mapping[str, tuple[str, ...]]) -> list[list[str]]:
 def _walk(start: str, needs: Mapping[str, tuple[str, ...]], done: set[str]) -> Iterator[tuple[str, bool]]:
     """Depth first from ``start``: (key, True) when a key is entered, (key, False) when left.
 
-    A key that is on the path already is entered once more, which is how a circle shows, and
-    never left for that visit.
+    A key that is on the path already is entered a second time, which shows a cycle, and is not left for
+    that visit.
     """
     if start in done:
         return

@@ -1,26 +1,26 @@
-"""What a runbook file says, as frozen dataclasses; `line` is where the file says it."""
+"""The contents of a runbook file as frozen dataclasses; `line` is the line in the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One thing wrong with a file: where, what, and what to do about it.
+class RunbookError:
+    """One error in a file: where, what, and the remedy.
 
-    ``stops`` is False for what is wrong with the surroundings and not with the file (a variable
-    that is not set): the runbook can be loaded, but not every item of it can run.
+    ``is_fatal`` is False when the environment is incomplete and not the file (a variable is not set):
+    the runbook can be loaded, but not all of its items can run.
     """
 
     line: int
     where: str  # “item freeze-writes”
     what: str
     remedy: str
-    stops: bool = True
+    is_fatal: bool = True
 
     def __str__(self) -> str:
         return " ".join(part for part in (f"{self.where}: {self.what}", self.remedy) if part)
@@ -28,7 +28,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class EvidenceSpec:
-    """An item whose evidence a gate rests on, and how old that may be (None: as the item says)."""
+    """An item whose evidence a gate needs, and its greatest age (None: the item's own)."""
 
     item: str
     fresh_for: timedelta | None = None
@@ -50,11 +50,12 @@ class ItemSpec:
     action: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)  # as the file has them: JSON values
     fresh_for: timedelta | None = None  # how long its evidence counts
-    undo: str = ""  # key of the item that takes it back
+    undo: str = ""  # key of the item that reverts it
     irreversible: str = ""  # why there is none
-    goes_with: tuple[str, ...] = ()  # on the way back: items that make this one needed
-    optional: bool = False  # may be skipped without an approver
+    goes_with: tuple[str, ...] = ()  # in a rollback: items that make this one necessary
+    optional: bool = False  # the cutover can be completed, and rolled back, while this is still open
     original: str = ""  # the customer's sentence, where the item differs from it
+    requires: tuple[str, ...] = ()  # manual items: note · file · second_person
     deadline: timedelta | None = None  # instead of the action's own
     type_target: bool = False  # in production the target's name is typed by hand
     seats: tuple[str, ...] = ()
@@ -74,28 +75,39 @@ class PhaseSpec:
     note: str = ""  # where the customer's text was corrected, and why
     original: str = ""  # the customer's own text of this part
     direction: str = "forward"  # forward · rollback
+    before_window: bool = False  # production may start its items before the window
     items: tuple[ItemSpec, ...] = ()
     line: int = 0
 
 
 @dataclass(frozen=True)
 class Document:
-    """A whole runbook that was found free of mistakes that stop it."""
+    """A whole runbook without fatal errors."""
 
     name: str
     title: str
     timezone: str
     text: str
     sha256: str  # of the file's bytes
-    systems: Mapping[str, Mapping[str, str]]  # name → settings, `kind` among them
+    systems: Mapping[str, Mapping[str, Any]]  # name → settings, `kind` among them
     roles: Mapping[str, str]  # key → title
     seats: Mapping[str, str]
     phases: tuple[PhaseSpec, ...]
+    logs_for_stakeholders: bool = False  # people who only watch see the logs, too
 
     @property
     def items(self) -> Iterator[ItemSpec]:
         """Every item, in the order of the file."""
         return (item for phase in self.phases for item in phase.items)
+
+    def with_params(self, added: Mapping[str, Mapping[str, Any]]) -> Document:
+        """The same with further parameters (item's key → parameters) where an item does not name them."""
+
+        def complete(item: ItemSpec) -> ItemSpec:
+            return replace(item, params={**added.get(item.key, {}), **item.params})
+
+        phases = (replace(phase, items=tuple(map(complete, phase.items))) for phase in self.phases)
+        return replace(self, phases=tuple(phases))
 
     def item(self, key: str) -> ItemSpec:
         """The item of that key; KeyError when there is none."""
@@ -106,8 +118,8 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What came of reading a file: the document (None when a mistake stops it) and all mistakes."""
+class ReadResult:
+    """What came of reading a file: the document (None when an error is_fatal it) and all errors."""
 
     document: Document | None
-    mistakes: list[Mistake]
+    errors: list[RunbookError]

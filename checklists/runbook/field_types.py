@@ -1,7 +1,8 @@
-"""How each sort of value in a runbook file is read, and what an editor is told about it."""
+"""The types of values in a runbook file: how each is read, and its JSON Schema."""
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -9,17 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from checklists.durations import PATTERN, parse_duration
 from checklists.runbook.document import EvidenceSpec
-from checklists.runbook.durations import PATTERN, parse_duration
-from checklists.runbook.source import Node
+from checklists.runbook.yaml_source import Node
 
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_LINE, MAX_TEXT, MAX_KEY = 200, 20_000, 60
 MAX_NAME, MAX_NAME_KEY = 100, 40  # of roles, seats and systems
 
 
-class Wrong(Exception):
-    """A value cannot be read: what is wrong with it, the remedy, and its line if it is deeper down."""
+class InvalidValue(Exception):
+    """A value cannot be read: the reason, the remedy, and the line if the value is inside another one."""
 
     def __init__(self, what: str, remedy: str, line: int | None = None) -> None:
         super().__init__(what)
@@ -27,51 +28,55 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A sort of value: how it is read (raising `Wrong`) and its JSON Schema."""
+class FieldType:
+    """A type of value: the function that reads it (raises `InvalidValue`) and its JSON Schema."""
 
     read: Callable[[Node], Any]
     schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Field:
-    """One key of a section: the sort of its value, what it is for, and the value when left out."""
+class FieldSpec:
+    """One field of a section: its type, its purpose, and the value when it is left out."""
 
-    kind: Kind
+    type: FieldType
     help: str
     default: Any = None
     required: bool = False
-    only: frozenset[str] = frozenset({"manual", "action", "gate"})  # kinds of item that have it
+    only: frozenset[str] = frozenset({"manual", "action", "gate"})  # kinds of item that may have it
 
 
-def _described(node: Node) -> str:
+def describe_value(node: Node) -> str:
+    """What stands at a place, for a sentence about what belongs there."""
     names = {list: "a list", dict: "a mapping", bool: "true or false", type(None): "nothing"}
-    return names.get(type(node.value), f"“{node.value}”")
+    text = str(node.value)
+    return names.get(type(node.value), f"“{text[:60]}{'…' if len(text) > 60 else ''}”")
 
 
 def _text(node: Node) -> str:
     if isinstance(node.value, bool) or not isinstance(node.value, str | int | float):
-        raise Wrong(f"a text belongs here, not {_described(node)}.", "Put it in quotes if it is one.")
+        raise InvalidValue(
+            f"a text belongs here, not {describe_value(node)}.", "Put it in quotes if it is one."
+        )
     text = str(node.value).strip()
     if not text:
-        raise Wrong("the text is empty.", "Write it, or take the key out.")
+        raise InvalidValue("the text is empty.", "Write it, or take the key out.")
     if len(text) > MAX_TEXT:
-        raise Wrong(f"the text is longer than {MAX_TEXT} characters.", "Link to a page instead.")
+        raise InvalidValue(f"the text is longer than {MAX_TEXT} characters.", "Link to a page instead.")
     return text
 
 
 def _line(node: Node, longest: int = MAX_LINE) -> str:
     text = _text(node)
     if "\n" in text or len(text) > longest:
-        raise Wrong(f"one line of at most {longest} characters belongs here.", "Shorten it.")
+        raise InvalidValue(f"one line of at most {longest} characters belongs here.", "Shorten it.")
     return text
 
 
 def _key(node: Node, longest: int = MAX_KEY) -> str:
     text = _line(node)
     if not KEY.fullmatch(text) or len(text) > longest:
-        raise Wrong(
+        raise InvalidValue(
             f"“{text}” is no key.",
             f"Use up to {longest} small letters, digits and single hyphens: take-backup.",
         )
@@ -80,13 +85,15 @@ def _key(node: Node, longest: int = MAX_KEY) -> str:
 
 def _flag(node: Node) -> bool:
     if not isinstance(node.value, bool):
-        raise Wrong(f"true or false belongs here, not {_described(node)}.", "Write true or false.")
+        raise InvalidValue(f"true or false belongs here, not {describe_value(node)}.", "Write true or false.")
     return node.value
 
 
 def _count(node: Node) -> int:
     if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 1:
-        raise Wrong(f"a whole number from 1 belongs here, not {_described(node)}.", "Write a number.")
+        raise InvalidValue(
+            f"a whole number from 1 belongs here, not {describe_value(node)}.", "Write a number."
+        )
     return node.value
 
 
@@ -94,46 +101,54 @@ def _duration(node: Node) -> timedelta:
     try:
         return parse_duration(node.value if isinstance(node.value, str) else "")
     except ValueError:
-        raise Wrong(
-            f"{_described(node)} is no duration.", "Write it like 20s, 5m, 1h30m or 2d (at most 365d)."
+        raise InvalidValue(
+            f"{describe_value(node)} is no duration.", "Write it like 20s, 5m, 1h30m or 2d (at most 365d)."
         )
+
+
+@functools.cache
+def _timezones() -> frozenset[str]:
+    """The host's names of time zones. To list them opens over a thousand files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _timezone(node: Node) -> str:
     name = _line(node)
-    if name not in zoneinfo.available_timezones():
-        raise Wrong(f"“{name}” is no time zone.", "Write it like Europe/Berlin, or UTC.")
+    if name not in _timezones():
+        raise InvalidValue(f"“{name}” is no time zone.", "Write it like Europe/Berlin, or UTC.")
     return name
 
 
 def _mapping(node: Node) -> dict[str, Node]:
     if not isinstance(node.value, dict):
-        raise Wrong(f"a mapping (key: value) belongs here, not {_described(node)}.", "Indent its keys.")
+        raise InvalidValue(
+            f"a mapping (key: value) belongs here, not {describe_value(node)}.", "Indent its keys."
+        )
     return node.value
 
 
 def _list(node: Node) -> list[Node]:
     if not isinstance(node.value, list):
-        raise Wrong(f"a list belongs here, not {_described(node)}.", "Write it like [one, two].")
+        raise InvalidValue(f"a list belongs here, not {describe_value(node)}.", "Write it like [one, two].")
     return node.value
 
 
 def _keys(node: Node) -> tuple[str, ...]:
     found: list[str] = []
     for child in _list(node):
-        key = _inside(child, _key)
+        key = _read_inner(child, _key)
         if key in found:
-            raise Wrong(f"“{key}” is listed twice.", "Take one out.", child.line)
+            raise InvalidValue(f"“{key}” is listed twice.", "Take one out.", child.line)
         found.append(key)
     return tuple(found)
 
 
 def _evidence(node: Node) -> tuple[EvidenceSpec, ...]:
-    found = [_inside(child, _one_evidence) for child in _list(node)]
+    found = [_read_inner(child, _one_evidence) for child in _list(node)]
     names = [spec.item for spec in found]
     for spec in found:
         if names.count(spec.item) > 1:
-            raise Wrong(f"“{spec.item}” is listed twice.", "Take one out.", spec.line)
+            raise InvalidValue(f"“{spec.item}” is listed twice.", "Take one out.", spec.line)
     return tuple(found)
 
 
@@ -141,48 +156,64 @@ def _one_evidence(node: Node) -> EvidenceSpec:
     if not isinstance(node.value, dict):
         return EvidenceSpec(_key(node), line=node.line)
     if "item" not in node.value or set(node.value) - {"item", "fresh_for"}:
-        raise Wrong("a piece of evidence has item: and fresh_for:.", "Write the item's key, or both.")
+        raise InvalidValue("a piece of evidence has item: and fresh_for:.", "Write the item's key, or both.")
     fresh = node.value.get("fresh_for")
     return EvidenceSpec(
-        _inside(node.value["item"], _key), _inside(fresh, _duration) if fresh else None, node.line
+        _read_inner(node.value["item"], _key), _read_inner(fresh, _duration) if fresh else None, node.line
     )
 
 
-def _inside(node: Node, read: Callable[[Node], Any]) -> Any:
-    """Reads a deeper value, so that what is wrong with it is told with its own line."""
+def _read_inner(node: Node, read: Callable[[Node], Any]) -> Any:
+    """Reads a value inside another one, and reports an error with its own line."""
     try:
         return read(node)
-    except Wrong as wrong:
-        raise Wrong(wrong.what, wrong.remedy, wrong.line or node.line)
+    except InvalidValue as invalid:
+        raise InvalidValue(invalid.what, invalid.remedy, invalid.line or node.line)
 
 
-def one_of(*words: str) -> Kind:
-    """A choice of these words."""
+def one_of(*words: str) -> FieldType:
+    """A choice among these words."""
 
     def read(node: Node) -> str:
         if node.value not in words:
-            raise Wrong(f"{_described(node)} is none of {', '.join(words)}.", "Choose one of them.")
+            raise InvalidValue(
+                f"{describe_value(node)} is none of {', '.join(words)}.", "Choose one of them."
+            )
         return str(node.value)
 
-    return Kind(read, {"enum": list(words)})
+    return FieldType(read, {"enum": list(words)})
+
+
+def some_of(*words: str) -> FieldType:
+    """A list of these words, each at most once."""
+
+    def read(node: Node) -> tuple[str, ...]:
+        found = [_read_inner(child, one_of(*words).read) for child in _list(node)]
+        if len(set(found)) < len(found):
+            raise InvalidValue("a word is listed twice.", "Take one out.")
+        return tuple(found)
+
+    return FieldType(
+        read, {"type": "array", "items": {"enum": list(words)}, "minItems": 1, "uniqueItems": True}
+    )
 
 
 _KEY_SCHEMA = {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": MAX_KEY}
 _DURATION_SCHEMA = {"type": "string", "pattern": f"^{PATTERN}$"}
 
-TEXT = Kind(_text, {"type": "string", "maxLength": MAX_TEXT})
-LINE = Kind(_line, {"type": "string", "maxLength": MAX_LINE})
-SLUG = Kind(_key, _KEY_SCHEMA)
-NAME = Kind(lambda node: _line(node, MAX_NAME), {"type": "string", "maxLength": MAX_NAME})
-NAME_KEY = Kind(lambda node: _key(node, MAX_NAME_KEY), {**_KEY_SCHEMA, "maxLength": MAX_NAME_KEY})
-FLAG = Kind(_flag, {"type": "boolean"})
-COUNT = Kind(_count, {"type": "integer", "minimum": 1})
-DURATION = Kind(_duration, _DURATION_SCHEMA)
-TIMEZONE = Kind(_timezone, {"type": "string"})
-MAPPING = Kind(_mapping, {"type": "object"})
-LIST = Kind(_list, {"type": "array"})
-KEYS = Kind(_keys, {"type": "array", "items": _KEY_SCHEMA, "uniqueItems": True})
-EVIDENCE = Kind(
+TEXT = FieldType(_text, {"type": "string", "maxLength": MAX_TEXT})
+LINE = FieldType(_line, {"type": "string", "maxLength": MAX_LINE})
+SLUG = FieldType(_key, _KEY_SCHEMA)
+NAME = FieldType(lambda node: _line(node, MAX_NAME), {"type": "string", "maxLength": MAX_NAME})
+NAME_KEY = FieldType(lambda node: _key(node, MAX_NAME_KEY), {**_KEY_SCHEMA, "maxLength": MAX_NAME_KEY})
+FLAG = FieldType(_flag, {"type": "boolean"})
+COUNT = FieldType(_count, {"type": "integer", "minimum": 1})
+DURATION = FieldType(_duration, _DURATION_SCHEMA)
+TIMEZONE = FieldType(_timezone, {"type": "string"})
+MAPPING = FieldType(_mapping, {"type": "object"})
+LIST = FieldType(_list, {"type": "array"})
+KEYS = FieldType(_keys, {"type": "array", "items": _KEY_SCHEMA, "uniqueItems": True})
+EVIDENCE = FieldType(
     _evidence,
     {
         "type": "array",

@@ -7,11 +7,19 @@ from typing import Any
 
 from django import forms
 
-from checklists.runbook.kinds import KEY, NAME, NAME_KEY, Field
+from checklists.runbook.field_types import KEY, NAME, NAME_KEY, FieldSpec
 from checklists.runbook.sections import ITEM, NEEDED, PHASE, RUNBOOK
 from integrations import actions
-from integrations.actions.base import Action, EvidenceField, JSONValueField, SystemField
-from integrations.systems import KINDS
+from integrations.actions import (
+    AnyAction,
+    EvidenceField,
+    ItemsField,
+    JSONValueField,
+    ScalarField,
+    SystemField,
+    SystemsField,
+)
+from integrations.system_kinds import STRUCTURED_SETTINGS, system_kinds
 
 #: form field → JSON Schema; the first class that fits counts, so that subclasses stand first
 _FORM_FIELDS: tuple[tuple[type[forms.Field], dict[str, Any]], ...] = (
@@ -22,11 +30,12 @@ _FORM_FIELDS: tuple[tuple[type[forms.Field], dict[str, Any]], ...] = (
     (forms.DurationField, {"type": ["string", "integer"]}),
     (forms.MultipleChoiceField, {"type": "array"}),
     (SystemField, {"type": "string"}),
+    (ScalarField, {"type": ["string", "number", "boolean"]}),
     (EvidenceField, {"type": "string", "pattern": f"^{KEY.pattern}$"}),
 )
 
 
-def json_schema(registry: Mapping[str, Action] | None = None) -> dict[str, Any]:
+def json_schema(registry: Mapping[str, AnyAction] | None = None) -> dict[str, Any]:
     """The schema as JSON-ready data, with the parameters of every registered action."""
     known = actions.registry() if registry is None else registry
     schema = _section(RUNBOOK)
@@ -45,8 +54,8 @@ def json_schema(registry: Mapping[str, Action] | None = None) -> dict[str, Any]:
     }
 
 
-def _section(fields: Mapping[str, Field]) -> dict[str, Any]:
-    properties = {name: {"description": each.help, **each.kind.schema} for name, each in fields.items()}
+def _section(fields: Mapping[str, FieldSpec]) -> dict[str, Any]:
+    properties = {name: {"description": each.help, **each.type.schema} for name, each in fields.items()}
     return {
         "type": "object",
         "properties": properties,
@@ -60,15 +69,21 @@ def _systems() -> list[dict[str, Any]]:
     return [
         {
             "type": "object",
-            "properties": {"kind": {"const": kind}, **dict.fromkeys(sorted(must | may), text)},
-            "required": ["kind", *sorted(must)],
+            "properties": {
+                "kind": {"const": kind},
+                **{
+                    name: {"type": ["string", "object"]} if name in STRUCTURED_SETTINGS else text
+                    for name in sorted(of_kind.settings)
+                },
+            },
+            "required": ["kind", *sorted(of_kind.required)],
             "additionalProperties": False,
         }
-        for kind, (must, may) in sorted(KINDS.items())
+        for kind, of_kind in sorted(system_kinds().items())
     ]
 
 
-def _item(registry: Mapping[str, Action]) -> dict[str, Any]:
+def _item(registry: Mapping[str, AnyAction]) -> dict[str, Any]:
     schema = _section(ITEM)
     schema["properties"]["action"]["enum"] = list(registry)
     by_kind = [
@@ -91,7 +106,7 @@ def _item(registry: Mapping[str, Action]) -> dict[str, Any]:
     return {**schema, "allOf": by_kind + by_action}
 
 
-def _with_params(action: Action) -> dict[str, Any]:
+def _with_params(action: AnyAction) -> dict[str, Any]:
     fields = action.Params.base_fields
     required = [name for name, each in fields.items() if each.required]
     params = {
@@ -121,4 +136,6 @@ def _param(each: forms.Field) -> dict[str, Any]:
 def _plain(each: forms.Field) -> dict[str, Any]:
     if isinstance(each, JSONValueField):
         return {"type": "array" if each.kind is list else "object"}
+    if isinstance(each, SystemsField | ItemsField):
+        return {"type": "array", "items": {"type": "string"}}
     return {"type": "string"}

@@ -1,4 +1,4 @@
-"""Turns the bytes of a file into a tree with line numbers, and refuses what no honest runbook has.
+"""Turns the bytes of a file into a tree with line numbers, and refuses YAML that a runbook does not need.
 
 YAML is a big language; a runbook needs little of it. Anchors, tags, several documents, duplicate keys
 and sizes without measure are refused while the parser streams, before a tree is built. Plain
@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from checklists.runbook.yaml_mistakes import explain_mistake
+
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 20_000
@@ -25,12 +27,12 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where the w
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
-# Characters that make a text look other than it is: they have no business in a runbook.
+# Characters that change the direction of text, so that it looks different from what it is.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class Refused(Exception):
-    """The file is no runbook at all: ``line`` (1 is the first), what, and the remedy."""
+class UnreadableRunbook(Exception):
+    """The file is not a runbook: ``line`` (from 1), the reason, and the remedy."""
 
     def __init__(self, line: int, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -57,9 +59,9 @@ class Node:
 
 
 def decode(content: bytes) -> str:
-    """The text of the file; Refused for what is too big, no UTF-8, or not meant to be seen."""
+    """The text of the file. Raises `UnreadableRunbook` if too large, not UTF-8, or with hidden characters."""
     if len(content) > MAX_BYTES:
-        raise Refused(
+        raise UnreadableRunbook(
             1,
             f"The file is larger than {MAX_BYTES // 1024} KB.",
             "A runbook is read by people: split it, or move long texts to pages that it links to.",
@@ -67,7 +69,7 @@ def decode(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refused(
+        raise UnreadableRunbook(
             content[: error.start].count(b"\n") + 1,
             f"Byte {error.start + 1} is no UTF-8.",
             "Save the file as UTF-8.",
@@ -79,32 +81,26 @@ def decode(content: bytes) -> str:
 
 def _refuse_hidden_characters(line: str, number: int) -> None:
     if "\t" in line:
-        raise Refused(number, "The line holds a tab.", "Indent with spaces.")
+        raise UnreadableRunbook(number, "The line holds a tab.", "Indent with spaces.")
     for character in line:
         # Cc: control, Zl and Zp: line ends that editors show but line counts do not
         if character in _DIRECTION_MARKS or unicodedata.category(character) in ("Cc", "Zl", "Zp"):
-            raise Refused(
+            raise UnreadableRunbook(
                 number, f"The line holds the hidden character U+{ord(character):04X}.", "Take it out."
             )
 
 
 def parse(text: str) -> Node:
-    """The tree of the file's one document; Refused when it is no YAML, or YAML of the wrong kind."""
+    """The tree of the file's only document. Raises `UnreadableRunbook`."""
     try:
-        _guard(yaml.parse(text, Loader=_LOADER))
+        _check_events(yaml.parse(text, Loader=_LOADER))
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Refused(
-            mark.line + 1 if mark else 1,
-            f"This is no YAML: {error.problem or error.context}.",
-            "Look at the indentation and the quotes of this line and the one above; a text with "
-            "“: ” or “#” in it belongs in quotes.",
-        )
+        raise UnreadableRunbook(*explain_mistake(error, text, _LOADER)) from None
     except yaml.YAMLError as error:
-        raise Refused(1, f"This is no YAML: {error}.", "Save it as plain UTF-8 text.")
+        raise UnreadableRunbook(1, f"This is no YAML: {error}.", "Save it as plain UTF-8 text.")
     if root is None:
-        raise Refused(1, "The file is empty.", "Begin with name:, title:, timezone: and phases:.")
+        raise UnreadableRunbook(1, "The file is empty.", "Begin with name:, title:, timezone: and phases:.")
     return _tree(root, _line(root))
 
 
@@ -112,36 +108,38 @@ def _line(of: yaml.Event | yaml.Node) -> int:
     return of.start_mark.line + 1 if of.start_mark else 1
 
 
-def _guard(events: Iterator[yaml.Event]) -> None:
-    """Goes through the parser's events, holding nothing, and refuses at the first one over a limit."""
+def _check_events(events: Iterator[yaml.Event]) -> None:
+    """Reads the parser's events as a stream and refuses at the first one over a limit."""
     depth = nodes = documents = 0
     for event in events:
         line = _line(event)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise Refused(line, "The file holds a second document.", "Keep one runbook a file.")
+                raise UnreadableRunbook(line, "The file holds a second document.", "Keep one runbook a file.")
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
-            _guard_node(event, nodes, line)
+            _check_node(event, nodes, line)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise Refused(line, f"More than {MAX_DEPTH} levels are nested here.", "Make it flatter.")
+            raise UnreadableRunbook(
+                line, f"More than {MAX_DEPTH} levels are nested here.", "Make it flatter."
+            )
 
 
-def _guard_node(event: yaml.NodeEvent, nodes: int, line: int) -> None:
+def _check_node(event: yaml.NodeEvent, nodes: int, line: int) -> None:
     if nodes > MAX_NODES:
-        raise Refused(line, f"The file has more than {MAX_NODES} values.", "Split the runbook.")
+        raise UnreadableRunbook(line, f"The file has more than {MAX_NODES} values.", "Split the runbook.")
     if event.anchor is not None:
-        raise Refused(
+        raise UnreadableRunbook(
             line, f"“{event.anchor}” is an anchor or alias.", "Write the value out where it is needed."
         )
     tag = getattr(event, "tag", None)
     if tag is not None:
-        raise Refused(line, f"“{tag}” is a tag.", "Take it out: a runbook holds plain values only.")
+        raise UnreadableRunbook(line, f"“{tag}” is a tag.", "Take it out: a runbook holds plain values only.")
 
 
 def _tree(node: yaml.Node, line: int) -> Node:
@@ -158,10 +156,12 @@ def _mapping(node: yaml.MappingNode) -> dict[str, Node]:
     for key_node, value_node in node.value:
         line = _line(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
-            raise Refused(line, "A list or mapping stands where a key belongs.", "Use a plain word.")
+            raise UnreadableRunbook(
+                line, "A list or mapping stands where a key belongs.", "Use a plain word."
+            )
         key = key_node.value
         if key in entries:
-            raise Refused(
+            raise UnreadableRunbook(
                 line,
                 f"“{key}” stands here a second time, first in line {entries[key].line}.",
                 "Keep one of the two: a reader could not know which of them counts.",

@@ -1,4 +1,4 @@
-"""Starting, cancelling, looking at and reconciling attempts of actions."""
+"""Commands on attempts: start, cancel, probe, reconcile."""
 
 from __future__ import annotations
 
@@ -9,36 +9,50 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists import executor, tasks
-from checklists.gates import Board, ItemView
-from checklists.history import history_of
+from checklists.action_context import build_context
+from checklists.board import Board, ItemView
+from checklists.earlier_parameters import built_in_for
+from checklists.history import read_history
 from checklists.models import Attempt, Item
 from checklists.models.audit import database_now
-from checklists.services.permission import locked, permitted, record
-from checklists.services.refused import Refused
+from checklists.recorded_attempts import evidence_as_recorded
+from checklists.redaction import list_secrets, mask_problem, refuse_short_secrets
+from checklists.services.permission import append_entry, authorize, lock_cutover
+from checklists.services.previews import get_previewed_target
+from checklists.services.refusal import CommandRefused
 from checklists.states import AttemptStatus, Reconciliation
-from checklists.surroundings import context_of
-from integrations.actions import registry
-from integrations.actions.base import Action, Effect, Preview, Seen, Values
+from integrations.actions import ActionParams, AnyAction, Effect, ProbeStatus, registry
 from integrations.errors import Problem
+from integrations.redact import Redactor
 
 
-def bound(item: Item, attempt: str = "") -> tuple[Action, Values]:
-    """The item's action with its parameters filled in from our environment, or a refusal naming the field."""
+def bind_action(item: Item, attempt: str = "") -> tuple[AnyAction, ActionParams]:
+    """The item's action and its parameters. Raises `CommandRefused` with the wrong field or variable."""
     action = registry().get(item.action)
     if action is None:
-        raise Refused(
+        raise CommandRefused(
             f"The action {item.action} is not installed here.",
             means="The runbook was loaded by a panel that knows more actions.",
             next="Install the same version of the panel everywhere.",
         )
+    history = read_history(item.cutover) if action.reads_history else None
+    deadline = item.deadline or action.deadline
+    context = build_context(item.cutover, attempt, history, deadline=deadline)
+    params = built_in_for(item.cutover).complete_params(item.key, item.params)
     try:
-        history = history_of(item.cutover) if action.reads_history else None
-        return action, action.bind(item.params, context_of(item.cutover, attempt, history))
+        list_secrets(context, action, params)  # this process may log an error that quotes one
+        refuse_short_secrets(context, action, params)
+        return action, action.bind(params, context)
     except forms.ValidationError as error:
-        raise Refused(
-            f"The parameters of {item.number} {item.title} do not fit: {'; '.join(_messages(error))}",
-            next="Correct the runbook, load it again and open a new cutover.",
+        redactor = Redactor(list_secrets(context, action, item.params))
+        raise CommandRefused(
+            f"The parameters of {item.number} {item.title} do not fit: "
+            f"{redactor.mask_text('; '.join(_messages(error)))}",
+            next="Amend the runbook (“Amend the runbook…” below the list of items).",
         ) from error
+    except Problem as problem:  # a variable that a parameter takes its value from is not set
+        shown = mask_problem(problem, Redactor(list_secrets(context, action, params)))
+        raise CommandRefused(shown.what, means=shown.means, next=shown.next) from problem
 
 
 def _messages(error: forms.ValidationError) -> list[str]:
@@ -47,27 +61,18 @@ def _messages(error: forms.ValidationError) -> list[str]:
     return error.messages
 
 
-def preview_item(*, item: Item) -> Preview:
-    """Exactly what starting would do, secrets masked; changes nothing. Raises `Refused`."""
-    action, params = bound(item)
-    try:
-        return action.preview(params)
-    except Problem as problem:
-        raise Refused(problem.what, means=problem.means, next=problem.next) from problem
-
-
 def start_attempt(*, item: Item, by: User, typed_target: str = "", after: int | None = None) -> Attempt:
-    """Queues a new attempt and wakes a worker once that is committed.
+    """Queues a new attempt and wakes a worker once it is committed.
 
-    ``after`` is the number of the latest attempt on the person's screen (0 for none): when another
-    has begun since, that one is given back and nothing is started, so a double click does one thing.
-    In production an item with ``type_target`` asks for the target's name typed by hand.
+    ``after`` is the number of the latest attempt on the person's screen (0 for none). When there is a newer
+    one, it is returned and nothing is started, so that a double click starts one attempt. In production an
+    item with ``type_target``, and one that nothing takes back, needs the name of the target, typed by hand.
     """
     with transaction.atomic():
-        latest = _latest(item)
+        latest = _lock_and_read_latest(item)
         if latest and (latest.is_live or (after is not None and latest.number > after)):
             return latest
-        board, view = permitted(item, "start", by=by)
+        board, view = authorize(item, "start", by=by)
         action, resource = _resource_of(view.item)
         _check_typed_target(view, board, typed_target)
         attempt = Attempt.objects.create(
@@ -75,16 +80,16 @@ def start_attempt(*, item: Item, by: User, typed_target: str = "", after: int | 
             item=view.item,
             number=(latest.number if latest else 0) + 1,
             action=action.key,
-            effect=action.effect,
+            effect=action.effect_of(view.item.params),
             params=view.item.params,
             resource=resource,
             epoch=board.cutover.epoch,
-            direction=view.item.phase.direction,
+            direction=board.cutover.direction,  # an item of the rollback may run before it is ordered
             requested_by=by,
             deadline=view.item.deadline or action.deadline,
             queued_at=database_now(),
         )
-        record(
+        append_entry(
             board.cutover,
             "attempt.started",
             by=by,
@@ -95,31 +100,33 @@ def start_attempt(*, item: Item, by: User, typed_target: str = "", after: int | 
             action=action.key,
             resource=attempt.resource,
         )
-        transaction.on_commit(partial(tasks.wake, str(attempt.pk)))
+        transaction.on_commit(partial(tasks.wake_worker, str(attempt.pk)))
         return attempt
 
 
-def _latest(item: Item) -> Attempt | None:
-    """The latest attempt, with cutover and item locked so that two clicks come one after the other."""
-    locked(item.cutover_id)
+def _lock_and_read_latest(item: Item) -> Attempt | None:
+    """The latest attempt, read under the locks: a second click waits, and then sees the first."""
+    lock_cutover(item.cutover_id)
     Item.objects.select_for_update().get(pk=item.pk)
-    return Attempt.objects.filter(item=item).order_by("-number").first()
+    of_item = Attempt.objects.filter(cutover=item.cutover_id, item__key=item.key)
+    return of_item.order_by("-number").first()
 
 
-def _resource_of(item: Item) -> tuple[Action, str | None]:
-    action, params = bound(item)
+def _resource_of(item: Item) -> tuple[AnyAction, str | None]:
+    action, params = bind_action(item)
     try:
         return action, action.resource(params)
     except Problem as problem:
-        raise Refused(problem.what, means=problem.means, next=problem.next) from problem
+        shown = mask_problem(problem, Redactor(list_secrets(params.context, action, item.params)))
+        raise CommandRefused(shown.what, means=shown.means, next=shown.next) from problem
 
 
 def _check_typed_target(view: ItemView, board: Board, typed: str) -> None:
-    if board.cutover.is_rehearsal or not view.item.type_target:
+    if board.cutover.is_rehearsal or not (view.item.type_target or view.item.irreversible):
         return
-    target = preview_item(item=view.item).where
+    target = get_previewed_target(view.item)
     if typed.strip() != target:
-        raise Refused(
+        raise CommandRefused(
             f"The name of the target was not typed as it is: “{typed.strip()}” is not “{target}”.",
             means="This is production, and it cannot simply be undone.",
             next=f"Type {target} by hand, if that is where it should go.",
@@ -128,10 +135,10 @@ def _check_typed_target(view: ItemView, board: Board, typed: str) -> None:
 
 @transaction.atomic
 def cancel_attempt(*, attempt: Attempt, by: User) -> Attempt:
-    """Asks an attempt to stop. A queued one stops at once; a running one within its grace."""
-    board, _ = permitted(attempt.item, "cancel", by=by)
+    """Asks an attempt to stop. A queued one is cancelled at once, a running one stops within its grace."""
+    board, _ = authorize(attempt.item, "cancel", by=by)
     queued = Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.QUEUED)
-    stopped = queued.move(
+    stopped = queued.transition(
         AttemptStatus.CANCELLED,
         cancel_requested_at=board.now,
         cancel_requested_by=by,
@@ -142,7 +149,7 @@ def cancel_attempt(*, attempt: Attempt, by: User) -> Attempt:
         Attempt.objects.filter(pk=attempt.pk, cancel_requested_at=None).leased().update(
             cancel_requested_at=board.now, cancel_requested_by=by
         )
-    record(
+    append_entry(
         board.cutover,
         "attempt.cancelled",
         by=by,
@@ -155,27 +162,28 @@ def cancel_attempt(*, attempt: Attempt, by: User) -> Attempt:
 
 @transaction.atomic
 def ask_probe(*, attempt: Attempt, by: User) -> Attempt:
-    """Has a worker look, without changing anything, at what an UNKNOWN attempt did."""
-    board, _ = permitted(attempt.item, "probe", by=by)
-    record(board.cutover, "attempt.probe_asked", by=by, item=attempt.item.key, attempt=attempt.pk)
-    transaction.on_commit(partial(tasks.wake_probe, str(attempt.pk)))
+    """Asks a worker to probe what an UNKNOWN attempt did; the probe changes nothing."""
+    board, _ = authorize(attempt.item, "probe", by=by)
+    Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.UNKNOWN).update(woken_at=board.now)
+    append_entry(board.cutover, "attempt.probe_asked", by=by, item=attempt.item.key, attempt=attempt.pk)
+    transaction.on_commit(partial(tasks.wake_prober, str(attempt.pk)))
     return attempt
 
 
 @transaction.atomic
 def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note: str) -> Attempt:
-    """Decides what an UNKNOWN attempt has done, on a probe's finding.
+    """Decides what an UNKNOWN attempt did, on the finding of a probe.
 
-    Needs a finding made after proof that the old executor is dead. In production, what may run at
-    most once is decided by somebody else than who started it.
+    Needs a finding that was made after proof that the old executor is dead. In production the person who
+    started an action that may run at most once does not decide about it.
     """
     note = note.strip()
     if not note:
-        raise Refused("Say what you looked at.", next="The note goes into the record.")
-    board, _ = permitted(attempt.item, "reconcile", by=by)
+        raise CommandRefused("Say what you checked.", next="The note goes into the record.")
+    board, _ = authorize(attempt.item, "reconcile", by=by)
     fresh = Attempt.objects.select_for_update().get(pk=attempt.pk)
-    _may_decide(fresh, board, by)
-    moved = Attempt.objects.filter(pk=fresh.pk).move(
+    _check_decision(fresh, board, by)
+    moved = Attempt.objects.filter(pk=fresh.pk).transition(
         AttemptStatus.RECONCILED,
         reconciliation=Reconciliation(found),
         reconciled_by=by,
@@ -184,12 +192,12 @@ def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note
         summary=f"{Reconciliation(found).label}, as {by} decided: {note}",
     )
     if not moved:
-        raise Refused(
-            f"This attempt is {fresh.get_status_display().lower()} meanwhile.", next="Reload the page."
+        raise CommandRefused(
+            f"This attempt is {fresh.get_status_display().lower()} by now.", next="Reload the page."
         )
     if found == Reconciliation.DONE:
-        executor.keep_evidence(fresh, ok=True, facts=fresh.finding.get("facts", {}), at=board.now)
-    record(
+        _store_finding_as_evidence(fresh, board)
+    append_entry(
         board.cutover,
         "attempt.reconciled",
         by=by,
@@ -198,21 +206,35 @@ def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note
         found=found,
         note=note,
         finding=fresh.finding,
+        **evidence_as_recorded(fresh),
     )
     return Attempt.objects.get(pk=attempt.pk)
 
 
-def _may_decide(attempt: Attempt, board: Board, by: User) -> None:
+def _store_finding_as_evidence(attempt: Attempt, board: Board) -> None:
+    try:
+        executor.store_evidence(attempt, ok=True, facts=attempt.finding.get("facts", {}), at=board.now)
+    except Problem as problem:
+        raise CommandRefused(
+            problem.what,
+            means="Nothing was decided: what the probe found cannot be kept as this item's evidence.",
+            next="Probe again; if that does not help, tell the action's author.",
+        ) from problem
+
+
+def _check_decision(attempt: Attempt, board: Board, by: User) -> None:
     if not attempt.finding.get("dead"):
-        raise Refused(
+        raise CommandRefused(
             "Nobody has proven yet that the old executor is dead.",
             means="It might still be working, so nothing may be decided.",
-            next="Press Look; it takes a few seconds and changes nothing.",
+            next="Press Probe; it takes a few seconds and changes nothing.",
         )
-    if attempt.finding.get("seen") == Seen.STILL_RUNNING:
-        raise Refused(
-            "The probe saw it still running.", next="Wait for it to end, or stop it, then look again."
+    if attempt.finding.get("seen") == ProbeStatus.STILL_RUNNING:
+        raise CommandRefused(
+            "The probe saw it still running.", next="Wait for it to end, or stop it, then probe again."
         )
     once = attempt.effect == Effect.AT_MOST_ONCE
     if once and not board.cutover.is_rehearsal and attempt.requested_by_id == by.pk:
-        raise Refused("You started this, so in production somebody else decides what it did (four eyes).")
+        raise CommandRefused(
+            "You started this, so in production somebody else decides what it did (four eyes)."
+        )

@@ -1,103 +1,129 @@
-"""What people do with items: tick, untick, skip, claim, note."""
+"""Commands on items: tick, untick, skip, unskip, claim, release, note."""
 
 from __future__ import annotations
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from checklists.models import Item, Note
-from checklists.services.permission import locked, permitted, record
-from checklists.services.refused import Refused
-from checklists.states import ItemState
+from checklists.models import Cutover, Item, Note, Tick
+from checklists.services.changes import request_change
+from checklists.services.permission import append_entry, authorize, lock_cutover
+from checklists.services.refusal import CommandRefused
+from checklists.services.ticks import HandedIn, check_handed_in, describe_tick, keep_tick, mark_done
+from checklists.states import ChangeKind, ItemState, Requirement
 
 
-def _with_reason(reason: str, verb: str) -> str:
+def _require_reason(reason: str, verb: str) -> str:
     reason = reason.strip()
     if not reason:
-        raise Refused(f"Say why you {verb} it.", next="The reason goes into the record.")
+        raise CommandRefused(f"Say why you {verb} it.", next="The reason goes into the record.")
     return reason
 
 
-def _already(item: Item, state: ItemState) -> bool:
-    """Did an earlier click of the same kind do it already? Then there is nothing left to do."""
-    locked(item.cutover_id)
+def _is_already(item: Item, state: ItemState) -> bool:
+    """Has an earlier click done it already? Reads under the locks, so that of two clicks one does it."""
+    lock_cutover(item.cutover_id)
     fresh = Item.objects.select_for_update().get(pk=item.pk)
     return bool(fresh.done_at) if state == ItemState.DONE else bool(fresh.skipped_at)
 
 
 @transaction.atomic
-def tick_item(*, item: Item, by: User) -> Item:
-    """Says that a manual item is done. Ticking what is ticked changes nothing and is no error."""
-    if _already(item, ItemState.DONE):
+def tick_item(*, item: Item, by: User, given: HandedIn | None = None) -> Item:
+    """Marks a manual item as done; where the item asks for a second person, requests that instead.
+
+    ``given`` is what the person hands in. Ticking it again changes nothing and is no error.
+    """
+    given = given or HandedIn()
+    # A request locks the cutover exclusively. Taking the weaker lock before could end in a deadlock.
+    cutover = lock_cutover(item.cutover_id, exclusively=Requirement.SECOND_PERSON in item.requires)
+    if _is_already(item, ItemState.DONE):
         return Item.objects.get(pk=item.pk)
-    board, view = permitted(item, "tick", by=by)
-    _write(view.item, done_by=by, done_at=board.now)
-    record(board.cutover, "item.ticked", by=by, item=item.key, title=item.title)
-    return view.item
+    board, view = authorize(item, "tick", by=by)
+    check_handed_in(view.item, given)
+    tick = keep_tick(view.item, given, by)
+    if Requirement.SECOND_PERSON in view.item.requires:
+        _request_second_person(cutover, tick)
+    else:
+        mark_done(board, view, by=by)
+        about = {"item": item.key, "title": item.title, **describe_tick(tick)}
+        append_entry(board.cutover, "item.ticked", by=by, **about)
+    return Item.objects.get(pk=item.pk)
+
+
+def _request_second_person(cutover: Cutover, tick: Tick) -> None:
+    request_change(
+        cutover=cutover,
+        kind=ChangeKind.TICK,
+        summary=str(tick.item),
+        payload={"tick": tick.pk},
+        reason=tick.note or "It is done.",
+        by=tick.by,
+        tick=tick,
+    )
 
 
 @transaction.atomic
 def untick_item(*, item: Item, by: User, reason: str) -> Item:
-    """Takes a tick back; asks why."""
-    reason = _with_reason(reason, "untick")
-    board, view = permitted(item, "untick", by=by)
+    """Takes a tick back, with a reason."""
+    reason = _require_reason(reason, "untick")
+    board, view = authorize(item, "untick", by=by)
     _write(view.item, done_by=None, done_at=None)
-    record(board.cutover, "item.unticked", by=by, item=item.key, title=item.title, reason=reason)
+    append_entry(board.cutover, "item.unticked", by=by, item=item.key, title=item.title, reason=reason)
     return view.item
 
 
 @transaction.atomic
 def skip_item(*, item: Item, by: User, reason: str) -> Item:
-    """Leaves an item out; asks why. What needs it may then go on, and gates show the skip as evidence."""
-    reason = _with_reason(reason, "skip")
-    if _already(item, ItemState.SKIPPED):
+    """Skips an item, with a reason. Items that need it can then be done, and gates show the skip."""
+    reason = _require_reason(reason, "skip")
+    if _is_already(item, ItemState.SKIPPED):
         return Item.objects.get(pk=item.pk)
-    board, view = permitted(item, "skip", by=by)
+    board, view = authorize(item, "skip", by=by)
     _write(view.item, skipped_by=by, skipped_at=board.now, skip_reason=reason)
-    record(board.cutover, "item.skipped", by=by, item=item.key, title=item.title, reason=reason)
+    append_entry(board.cutover, "item.skipped", by=by, item=item.key, title=item.title, reason=reason)
     return view.item
 
 
 @transaction.atomic
 def unskip_item(*, item: Item, by: User, reason: str) -> Item:
-    """Takes a skip back; asks why."""
-    reason = _with_reason(reason, "take the skip back from")
-    board, view = permitted(item, "unskip", by=by)
+    """Takes a skip back, with a reason."""
+    reason = _require_reason(reason, "take the skip back from")
+    board, view = authorize(item, "unskip", by=by)
     _write(view.item, skipped_by=None, skipped_at=None, skip_reason="")
-    record(board.cutover, "item.unskipped", by=by, item=item.key, title=item.title, reason=reason)
+    append_entry(board.cutover, "item.unskipped", by=by, item=item.key, title=item.title, reason=reason)
     return view.item
 
 
 @transaction.atomic
 def claim_item(*, item: Item, by: User) -> Item:
-    """Says who takes care of an item, so that two people do not."""
-    board, view = permitted(item, "claim", by=by)
+    """Marks an item as taken by this person, so that no two people do it."""
+    board, view = authorize(item, "claim", by=by)
     _write(view.item, claimed_by=by)
-    record(board.cutover, "item.claimed", by=by, item=item.key, title=item.title)
+    append_entry(board.cutover, "item.claimed", by=by, item=item.key, title=item.title)
     return view.item
 
 
 @transaction.atomic
 def release_item(*, item: Item, by: User) -> Item:
-    """Gives an item back to everyone."""
-    board, view = permitted(item, "release", by=by)
+    """Marks an item as not taken by anybody."""
+    board, view = authorize(item, "release", by=by)
     was = view.item.claimed_by
     _write(view.item, claimed_by=None)
-    record(board.cutover, "item.released", by=by, item=item.key, title=item.title, was=str(was))
+    append_entry(board.cutover, "item.released", by=by, item=item.key, title=item.title, was=str(was))
     return view.item
 
 
 @transaction.atomic
 def add_note(*, item: Item, by: User, text: str) -> Note:
-    """Leaves a remark on an item, for everybody."""
+    """Adds a note to an item; everybody in the cutover can read it."""
     text = text.strip()
     if not text:
-        raise Refused("The note is empty.", next="Write something, or leave the page.")
+        raise CommandRefused("The note is empty.", next="Write something, or leave the page.")
     if "\x00" in text:
-        raise Refused("The note holds a NUL character.", next="Paste it as plain text.")
-    board, view = permitted(item, "note", by=by)
+        raise CommandRefused("The note holds a NUL character.", next="Paste it as plain text.")
+    board, view = authorize(item, "note", by=by)
     note = Note.objects.create(item=view.item, by=by, text=text[:4000])
-    record(board.cutover, "item.noted", by=by, item=item.key, title=item.title, text=note.text)
+    append_entry(board.cutover, "item.noted", by=by, item=item.key, title=item.title, text=note.text)
     return note
 
 

@@ -1,10 +1,10 @@
-"""A command that is not carried out, with the reason for a person."""
+"""The refusal of a command, with the reason for a person."""
 
 from __future__ import annotations
 
 
-class Refused(Exception):
-    """Nothing was changed. ``what`` stands in the way, what it ``means``, what to do ``next``."""
+class CommandRefused(Exception):
+    """Nothing was changed. Says ``what`` prevents it, what that ``means``, and what to do ``next``."""
 
     def __init__(self, what: str, *, means: str = "", next: str = "") -> None:
         super().__init__(what)

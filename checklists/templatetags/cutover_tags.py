@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -16,44 +16,37 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-from checklists import telling
-from checklists.gates.words import duration as in_words
+from checklists import audit_sentences
+from checklists.durations import format_duration
 from checklists.models import AuditEntry, Cutover
-from checklists.states import AttemptStatus, ItemState
-from checklists.templatetags import fact_words
-
-if TYPE_CHECKING:
-    from checklists.views.access import Visit
+from checklists.revision import Revision
+from checklists.states import AttemptStatus, ItemState, PreflightVerdict
+from checklists.templatetags import fact_format
+from integrations.sizes import format_bytes
 
 register = template.Library()
-for _words in (
-    fact_words.effect,
-    fact_words.fact_name,
-    fact_words.fact_value,
-    fact_words.row_key,
-    fact_words.timestamp,
-):
-    register.filter(_words.__name__, _words)
+for _format in (fact_format.effect_label, fact_format.fact_name, fact_format.row_key, fact_format.timestamp):
+    register.filter(_format.__name__, _format)
 
 #: How an action's log asks a person to do something in a browser.
-OPEN = "Open in your browser: "
-#: A thin space that does not break: 1 204 311.
-THIN = "\u202f"
-#: Symbol and colour of each state; the word is always beside them.
-LOOKS = {
+BROWSER_PROMPT = "Open in your browser: "
+THIN_SPACE = "\u202f"  # does not break
+#: Icon and CSS class of each state; the word is always shown with them.
+ITEM_STATE_STYLES = {
     ItemState.BLOCKED: ("lock", "blocked"),
     ItemState.READY: ("circle", "ready"),
     ItemState.QUEUED: ("clock", "queued"),
     ItemState.RUNNING: ("play", "running"),
     ItemState.DONE: ("check", "done"),
     ItemState.FAILED: ("x", "failed"),
+    ItemState.CONTRADICTED: ("x", "failed"),
     ItemState.UNKNOWN: ("circle-help", "unknown"),
     ItemState.SKIPPED: ("skip-forward", "skipped"),
     ItemState.UNDONE: ("undo-2", "skipped"),
     ItemState.NO_GO: ("octagon-x", "failed"),
     ItemState.NOT_NEEDED: ("circle-check", "skipped"),
 }
-ATTEMPT_LOOKS = {
+ATTEMPT_STATUS_STYLES = {
     AttemptStatus.QUEUED: ("clock", "queued"),
     AttemptStatus.CLAIMED: ("clock", "queued"),
     AttemptStatus.RUNNING: ("play", "running"),
@@ -64,6 +57,12 @@ ATTEMPT_LOOKS = {
     AttemptStatus.CANCELLED: ("ban", "skipped"),
     AttemptStatus.UNKNOWN: ("circle-help", "unknown"),
     AttemptStatus.RECONCILED: ("user-check", "done"),
+}
+PREFLIGHT_VERDICT_STYLES = {
+    PreflightVerdict.RED: ("x", "failed"),
+    PreflightVerdict.UNKNOWN: ("circle-help", "unknown"),
+    PreflightVerdict.AMBER: ("triangle-alert", "warned"),
+    PreflightVerdict.GREEN: ("check", "done"),
 }
 #: Markdown with HTML switched off: a runbook is text, never markup of its own.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
@@ -80,14 +79,14 @@ def clock(at: datetime | None, cutover: Cutover | None = None) -> str:
 
 
 @register.filter
-def seconds(at: datetime, zone: str) -> str:
-    """02:13:40 in that zone: the clock of a log line."""
+def clock_with_seconds(at: datetime, zone: str) -> str:
+    """02:13:40 in that zone, for a line of a log."""
     return at.astimezone(ZoneInfo(zone or "UTC")).strftime("%H:%M:%S")
 
 
 @register.filter
 def when(at: datetime | None, cutover: Cutover | None = None) -> str:
-    """“02:13, 4 min ago”; the age counts on in the browser."""
+    """“02:13, 4 min ago”; app.js keeps the age up to date."""
     if at is None:
         return "–"
     zone = cutover.timezone if cutover else "UTC"
@@ -109,143 +108,142 @@ def age(at: datetime | None) -> str:
 
 @register.simple_tag
 def now_clock(cutover: Cutover) -> str:
-    """02:14:03, the moment this page was made, in the cutover's zone."""
+    """02:14:03: when this page was rendered, in the cutover's zone."""
     return timezone.now().astimezone(cutover.zone).strftime("%H:%M:%S")
 
 
 @register.simple_tag(takes_context=True)
 def tab(context: template.Context, name: str, title: str) -> SafeString:
-    """One page of the cutover; the one that is open is marked as such."""
-    address = reverse(name, args=[context["visit"].cutover.slug])
-    here = context["request"].path == address
-    return format_html(
-        '<a href="{}"{}>{}</a>', address, mark_safe(' aria-current="page"') if here else "", title
-    )
+    """The link to one page of the cutover, marked when it is the current page."""
+    url = reverse(name, args=[context["visit"].cutover.slug])
+    current = mark_safe(' aria-current="page"') if context["request"].path == url else ""
+    return format_html('<a href="{}"{}>{}</a>', url, current, title)
 
 
 def ago(age: timedelta) -> str:
-    """“4 min ago”, “in 2 h”, “now”: one unit, as one says it on the phone."""
+    """“4 min ago”, “in 2 h”, “now”: one unit only."""
     seconds = int(age.total_seconds())
     if abs(seconds) < 5:
         return "now"
-    text = _one_unit(abs(seconds))
+    text = format_duration(abs(seconds), units=1)
     return f"{text} ago" if seconds > 0 else f"in {text}"
-
-
-def _one_unit(seconds: int) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 @register.filter
 def duration(length: timedelta | float | None) -> str:
     """“3 min 12 s”, from a timedelta or seconds."""
-    if length is None:
-        return "–"
-    exact = length.total_seconds() if isinstance(length, timedelta) else length
-    return f"{exact:.1f} s" if 0 < exact < 10 and exact % 1 else in_words(timedelta(seconds=exact))
+    return "–" if length is None else format_duration(length)
 
 
 @register.filter
 def count(number: int | None) -> str:
     """1 204 311, with thin spaces."""
-    return "–" if number is None else f"{number:,}".replace(",", THIN)
+    return "–" if number is None else f"{number:,}".replace(",", THIN_SPACE)
 
 
 @register.filter
 def size(number: float | None) -> str:
-    """Bytes as people say them: 1.2 GB."""
-    if number is None:
-        return "–"
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
+    """A number of bytes with a decimal unit, such as “1.2 GB”; a dash for none."""
+    return "–" if number is None else format_bytes(number)
 
 
 @register.filter
-def short(digest: str | None) -> str:
+def short_hash(digest: str | None) -> str:
     """The first four characters of a hash, enough to compare over the phone."""
     return f"{digest[:4]}…" if digest else "–"
 
 
 @register.filter
-def person(user: User | None) -> str:
-    """What people call them."""
+def display_name(user: User | None) -> str:
+    """The first name, or the login of a person without one."""
     return "nobody" if user is None else user.first_name or user.get_username()
 
 
 @register.filter
+def display_names(users: Iterable[User]) -> str:
+    """“Efua or Kofi”."""
+    return " or ".join(display_name(user) for user in users)
+
+
+@register.filter
 def markdown(text: str) -> SafeString:
-    """The runbook's Markdown; HTML in it is shown as text, and unsafe addresses are no links."""
+    """The runbook's Markdown as HTML. Markup in it is shown as text; unsafe addresses do not become links."""
     html: str = _MARKDOWN.render(text or "")
     return mark_safe(html)  # noqa: S308  # markdown-it with html off escapes
 
 
 @register.filter
-def linked(line: str) -> str:
-    """A log's line; where an action asks a person to open an address, that address is a link.
+def link_prompt(line: str) -> str:
+    """A line of a log, with a link where an action asks a person to open an address.
 
-    Others stay text: what a program prints is not ours, and must not be one click away.
+    Other addresses stay text: what a program prints is not trusted, so it must not be one click away.
     """
-    said, asked, address = line.partition(OPEN)
-    if not asked or not address.startswith(("https://", "http://")):
+    before, prompt, url = line.partition(BROWSER_PROMPT)
+    if not prompt or not url.startswith(("https://", "http://")):
         return line
     link = '{}{}<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
-    return format_html(link, said, asked, address.strip(), address.strip())
+    return format_html(link, before, prompt, url.strip(), url.strip())
 
 
 @register.filter
-def told(entry: AuditEntry) -> str:
-    """What an audit entry says, without its actor."""
-    return telling.told(entry)
+def audit_sentence(entry: AuditEntry) -> str:
+    """An audit entry as a sentence, without its actor."""
+    return audit_sentences.describe_entry(entry)
 
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """One symbol of the sprite; decoration, because the word stands beside it."""
-    address = static("vendor/lucide/sprite.svg")
+    """One icon of the sprite, hidden from screen readers: a word always stands beside it."""
+    sprite = static("vendor/lucide/sprite.svg")
     return format_html(
         '<svg class="icon icon-{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         name,
-        address,
+        sprite,
         name,
     )
 
 
-def _mark(looks: tuple[str, str], word: str) -> SafeString:
-    return format_html(
-        '<span class="state state-{}">{}<span>{}</span></span>', looks[1], icon(looks[0]), word
-    )
+@register.simple_tag
+def state_badge(value: str, warned: object = None) -> SafeString:
+    """The state of an item: icon, colour and word; amber where it is done and has warnings."""
+    state = ItemState(value)
+    if warned:
+        return _badge(("triangle-alert", "warned"), state.value, state.label)
+    return _badge(ITEM_STATE_STYLES[state], state.value, state.label)
 
 
 @register.simple_tag
-def state(value: str) -> SafeString:
-    """An item's state: shape, colour and word."""
-    one = ItemState(value)
-    return _mark(LOOKS[one], one.label)
+def status_badge(value: str) -> SafeString:
+    """The status of an attempt: icon, colour and word."""
+    status = AttemptStatus(value)
+    return _badge(ATTEMPT_STATUS_STYLES[status], status.value, status.label)
 
 
 @register.simple_tag
-def status(value: str) -> SafeString:
-    """An attempt's status: shape, colour and word."""
-    one = AttemptStatus(value)
-    return _mark(ATTEMPT_LOOKS[one], one.label)
+def verdict_badge(value: str) -> SafeString:
+    """The verdict of a result of the preflight: icon, colour and word."""
+    verdict = PreflightVerdict(value)
+    return _badge(PREFLIGHT_VERDICT_STYLES[verdict], verdict.value, verdict.label)
+
+
+def _badge(style: tuple[str, str], state: str, word: str) -> SafeString:
+    html = '<span class="state state-{}" data-state="{}">{}<span>{}</span></span>'
+    return format_html(html, style[1], state, icon(style[0]), word)
+
+
+@register.simple_tag
+def hash_code(value: str) -> SafeString:
+    """A hash, shortened by the stylesheet; one click selects the whole of it."""
+    return format_html('<code class="hash hash-short" title="{}">{}</code>', value, value)
 
 
 @register.simple_tag
 def hx_form() -> SafeString:
-    """For a form with ``method`` and ``action``: with JavaScript it updates ``#live`` in place (app.js)."""
+    """Attributes of a form with ``method`` and ``action``: htmx posts it and updates ``#live`` (app.js)."""
     return mark_safe('hx-post="" hx-target="#live" hx-swap="outerMorph" hx-disable="find button"')
 
 
 @register.simple_tag
-def stream_address(visit: Visit, log: object = "", after: int = 0) -> str:
-    """The page's stream, going on from what the page was made of; ``log`` is an attempt's id."""
-    query = {"since": str(visit.revision)}
-    if log:
-        query |= {"log": str(log), "after": str(after)}
-    return f"{reverse('stream', args=[visit.cutover.slug])}?{urlencode(query)}"
+def stream_url(cutover: Cutover, revision: Revision) -> str:
+    """The page's event stream; it continues from the revision that the page shows."""
+    return f"{reverse('stream', args=[cutover.slug])}?{urlencode({'since': str(revision)})}"

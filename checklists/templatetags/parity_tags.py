@@ -1,4 +1,4 @@
-"""How both versions of a value are laid out beside each other, and how fast a table is read."""
+"""How both versions of a value are marked, and how results of a comparison are worded."""
 
 from __future__ import annotations
 
@@ -7,41 +7,92 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from checklists.comparisons.marking import Marked, Part, marked, marked_quickly
-from checklists.comparisons.sight import Cell, State, Value
+from checklists.comparisons.masking import ShownCell, ShownValue, ValueState
+from checklists.comparisons.summary import ComparisonSummary, TableSummary
+from checklists.comparisons.text_diff import MarkedTexts, TextPart, mark_differences, mark_outline
 from checklists.templatetags.cutover_tags import size
 
 register = template.Library()
-#: Characters of a text that is looked at word by word also in a list of many rows.
-SHORT = 160
+#: Characters; in a list of many rows, longer texts are not compared word by word.
+MAX_TEXT_IN_LIST = 160
+#: What is shown where a side has no value to show.
+WITHOUT_VALUE = {ValueState.NO_ROW: "no row", ValueState.NULL: "NULL", ValueState.HIDDEN: "hidden"}
 
 
 @register.filter
-def versions(cell: Cell, how: str = "") -> Marked:
-    """Both versions in pieces. ``how`` is “words” for the page of one row, where each word is looked at
-    however long the text is."""
+def mark_versions(cell: ShownCell, how: str = "") -> MarkedTexts:
+    """Both versions in parts that differ or not.
+
+    ``how`` is “words” on the page of one row: texts of any length are compared word by word there.
+    """
     before, after = cell.before, cell.after
-    if before.state == after.state == State.VALUE:
-        short = max(len(before.text), len(after.text)) <= SHORT
-        return (marked if how == "words" or short else marked_quickly)(before.text, after.text)
-    alone = State.NO_ROW not in (cell.before.state, cell.after.state)  # against NULL it differs as a whole
-    return Marked(_whole(cell.before, differs=alone), _whole(cell.after, differs=alone))
+    if before.state == after.state == ValueState.VALUE:
+        short = max(len(before.text), len(after.text)) <= MAX_TEXT_IN_LIST
+        return (mark_differences if how == "words" or short else mark_outline)(before.text, after.text)
+    alone = ValueState.NO_ROW not in (
+        cell.before.state,
+        cell.after.state,
+    )  # a value differs from NULL as a whole
+    return MarkedTexts(_whole(cell.before, differs=alone), _whole(cell.after, differs=alone))
 
 
-def _whole(value: Value, *, differs: bool) -> list[Part]:
-    return [Part(value.text, differs)] if value.text else []
+def _whole(value: ShownValue, *, differs: bool) -> list[TextPart]:
+    return [TextPart(value.text, differs)] if value.text else []
+
+
+@register.simple_tag
+def version_html(value: ShownValue, parts: Sequence[TextPart], tag: str) -> SafeString:
+    """One version of a value; ``tag`` is “del” for the version before, “ins” for the version after.
+
+    It is a tag and not a template, because the cell keeps white space and a template would add some.
+    """
+    word = (
+        "empty text" if value.state == ValueState.VALUE and not value.text else WITHOUT_VALUE.get(value.state)
+    )
+    if word:
+        return format_html('<span class="null">{}</span>', word)
+    pieces = (format_html("<mark>{}</mark>", part.text) if part.differs else part.text for part in parts)
+    return format_html("<{0}>{1}</{0}>", tag, format_html_join("", "{}", ((piece,) for piece in pieces)))
 
 
 @register.filter
-def looks_alike(cell: Cell) -> bool:
-    """Are both there and written alike, so that what differs lies beyond what was kept of them?"""
-    both = cell.before.state == cell.after.state == State.VALUE
+def equal_as_kept(cell: ShownCell) -> bool:
+    """Are both kept versions equal, so that the difference lies after the part that was kept?"""
+    both = cell.before.state == cell.after.state == ValueState.VALUE
     return both and cell.before.text == cell.after.text
 
 
+@register.filter
+def comparison_state(comparison: ComparisonSummary) -> str:
+    """The state of a whole comparison, as one word that tests and stylesheets can rely on."""
+    if comparison.is_running:
+        return "running"
+    if not comparison.has_result:
+        return "stopped"
+    if comparison.equal:
+        return "equal"
+    if comparison.differing:
+        return "differing"
+    return "sampled" if comparison.is_sample else "incomplete"
+
+
+@register.filter
+def table_state(line: TableSummary) -> str:
+    """The state of one table: “waiting”, “reading”, “asking”, or its result."""
+    if not line.is_finished:
+        return line.state
+    if line.is_well_sampled:
+        return "sampled"
+    if line.equal:
+        return "equal"
+    return "differing" if line.differing else "incomplete"
+
+
 @dataclass(frozen=True)
-class Group:
+class StructureGroup:
     """One kind of structure that differs: indexes, constraints, triggers …"""
 
     name: str
@@ -54,10 +105,10 @@ class Group:
 
 
 @register.filter
-def structure(facts: Mapping[str, Any] | None) -> list[Group]:
-    """What of the structure differs, by kind; those with undeclared differences first."""
+def structure_groups(facts: Mapping[str, Any] | None) -> list[StructureGroup]:
+    """Differences of structure by kind; kinds with undeclared differences first."""
     kinds = [
-        Group(name, entries)
+        StructureGroup(name, entries)
         for name, entries in (facts or {}).items()
         if isinstance(entries, list) and entries and all(isinstance(one, Mapping) for one in entries)
     ]
@@ -65,8 +116,8 @@ def structure(facts: Mapping[str, Any] | None) -> list[Group]:
 
 
 @register.filter
-def answer(rows: Any) -> list[str]:
-    """What one side answered to a rule in SQL: a line for each row."""
+def answer_lines(rows: Any) -> list[str]:
+    """The rows that one side returned for a rule in SQL, one line each."""
     if rows is None:
         return ["no answer"]
     if not isinstance(rows, list):
@@ -80,6 +131,6 @@ def _row(row: Any) -> str:
 
 
 @register.filter
-def pace(rate: float | None) -> str:
+def read_rate(rate: float | None) -> str:
     """Bytes a second: “34.0 MB/s”."""
     return "" if rate is None else f"{size(rate)}/s"

@@ -1,4 +1,4 @@
-"""Who may see and touch which cutover: object and permission in one call, and how every page answers."""
+"""What every view needs: the cutover with the person's permission, and the ways to answer."""
 
 from __future__ import annotations
 
@@ -16,89 +16,122 @@ from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
 
 from checklists.models import Cutover, Item, Member
-from checklists.revision import Revision, revisions_of
-from checklists.services import Refused
-from checklists.states import Part
+from checklists.revision import Revision, read_revisions
+from checklists.services import CommandRefused
+from checklists.states import MemberPart
+from checklists.views.used_pages import has_backups, has_comparisons
 
 View = Callable[..., HttpResponseBase]
+LONGEST_ADDRESS = 1000  # characters; Django redirects to no address of more than 2048 once it is encoded
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One person at one cutover. ``revision`` was read before the page's data: the stream goes on from it."""
+    """One person's request to one cutover.
+
+    ``revision`` is read before the rest of the page's data. The page's event stream continues from it, so
+    that a change made while the page is rendered is announced once more rather than missed.
+    ``has_comparisons``, ``has_backups``: whether the pages of these have a use in this cutover.
+    """
 
     cutover: Cutover
     person: User
     member: Member | None
     revision: Revision
+    has_comparisons: bool
+    has_backups: bool
 
     @property
     def is_stakeholder(self) -> bool:
-        """Does this person only watch?"""
-        return self.member is not None and self.member.part == Part.STAKEHOLDER
+        """Does this person only follow the status?"""
+        return self.member is not None and self.member.part == MemberPart.STAKEHOLDER
 
     @property
-    def may_touch(self) -> bool:
-        """Is there anything at all this person may do here? What exactly, `checklists.gates.may` says."""
+    def may_give_commands(self) -> bool:
+        """May this person do anything here at all? `checklists.board.may` says what exactly."""
         return self.member is not None and not self.is_stakeholder
 
+    @property
+    def sees_logs(self) -> bool:
+        """May this person read the logs of attempts? Stakeholders may where the runbook says so."""
+        return self.may_give_commands or self.cutover.logs_for_stakeholders
 
-def signed_in(view: View) -> View:
-    """Sends people without a session to the login page, and back to where they were."""
+
+def require_sign_in(view: View) -> View:
+    """Sends people without a session to the sign-in page, and from there back to this address."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
-        if request.headers.get("HX-Request"):
+        if wants_fragment(request):
+            # htmx would put the sign-in page into a part of this one; HX-Redirect loads it as a page.
             return HttpResponse(status=204, headers={"HX-Redirect": resolve_url("account_login")})
         return redirect_to_login(request.get_full_path())
 
     return checked
 
 
-def person_of(request: HttpRequest) -> User:
-    """The signed-in person; views behind `signed_in` have one."""
+def wants_fragment(request: HttpRequest) -> bool:
+    """Does htmx ask for a part of the page? For an entry of the browser's history it wants the whole page."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def form_error_status(request: HttpRequest) -> int:
+    """The status of a form that is shown again: 422, or 200 for htmx, which shows no answer with an error."""
+    return 200 if wants_fragment(request) else 422
+
+
+def get_person(request: HttpRequest) -> User:
+    """The signed-in person; views behind `require_sign_in` have one."""
     assert isinstance(request.user, User)
     return request.user
 
 
-def enter(request: HttpRequest, slug: str) -> Visit:
-    """The cutover and the person's part in it; 404 when it is not theirs to see, as if it were not there."""
-    person = person_of(request)
-    cutover = Cutover.objects.visible_to(person).select_related("runbook").filter(slug=slug).first()
+def get_visit(request: HttpRequest, slug: str) -> Visit:
+    """The cutover and the person's part in it.
+
+    Raises Http404 when the person may not see the cutover, so that its existence is not disclosed.
+    """
+    person = get_person(request)
+    visible = Cutover.objects.visible_to(person).select_related("runbook").filter(slug=slug)
+    cutover: Any = visible.annotate(has_comparisons=has_comparisons(), has_backups=has_backups()).first()
     if cutover is None:
         raise Http404("There is no such cutover, or you have no part in it.")
     member = Member.objects.filter(cutover=cutover, person=person).first()
-    revision = revisions_of([cutover.pk]).get(cutover.pk, Revision())
-    return Visit(cutover, person, member, revision)
+    revision = read_revisions([cutover.pk]).get(cutover.pk, Revision())
+    return Visit(cutover, person, member, revision, cutover.has_comparisons, cutover.has_backups)
 
 
-def enter_to_act(request: HttpRequest, slug: str) -> Visit:
-    """As `enter`, for commands: 403 for stakeholders and for those who see without having a part."""
-    visit = enter(request, slug)
-    if not visit.may_touch:
-        raise PermissionDenied("You can see this cutover, and you cannot touch it.")
+def get_visit_for_command(request: HttpRequest, slug: str) -> Visit:
+    """As `get_visit`; raises PermissionDenied for stakeholders and for people without a part."""
+    visit = get_visit(request, slug)
+    if not visit.may_give_commands:
+        raise PermissionDenied("You can see this cutover, but you cannot change anything in it.")
     return visit
 
 
-def item_of(visit: Visit, key: str) -> Item:
-    """An item of this cutover, by its key; 404 otherwise."""
-    item = visit.cutover.items.select_related("phase").filter(key=key).first()
+def get_item(visit: Visit, key: str) -> Item:
+    """The item of this cutover that has this key; raises Http404 when there is none."""
+    item = visit.cutover.items.current().select_related("phase").filter(key=key).first()
+    if item is None and visit.cutover.items.filter(key=key).exists():
+        raise Http404("An amendment of the runbook removed this item. The record has what happened with it.")
     if item is None:
         raise Http404("This cutover has no such item.")
     item.cutover = visit.cutover
     return item
 
 
-def page(
+def render_page(
     request: HttpRequest, template: str, visit: Visit | None = None, /, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """The whole page, or, when htmx asks, its partial ``live`` with any notices; never from a cache."""
+    """Renders the whole page or, for htmx, the partial ``live`` and any notices; never cached."""
     full: Mapping[str, Any] = {"visit": visit, "live_url": request.get_full_path(), **context}
-    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
+    if wants_fragment(request):
         notices = render_to_string("_notices_update.html", full, request)
         response = HttpResponse(render_to_string(f"{template}#live", full, request) + notices, status=status)
     else:
@@ -108,28 +141,30 @@ def page(
     return response
 
 
-def carry_out(
+def run_command(
     request: HttpRequest, command: Callable[[], object], *, done: str, back_to: str
 ) -> HttpResponse:
-    """Gives one command. What is refused is said in words; then back to where the person was."""
+    """Runs one command, shows ``done`` or why it was refused, and returns to the page of the form."""
     try:
         command()
-    except Refused as refusal:
-        tell(request, refusal)
+    except CommandRefused as refusal:
+        show_refusal(request, refusal)
     else:
         messages.success(request, done)
-    return redirect(where_from(request, back_to))
+    return redirect(next_url(request, back_to))
 
 
-def tell(request: HttpRequest, refusal: Refused) -> None:
-    """Puts a refusal on the next page: what, what it means, what to do next."""
-    parts = [refusal.what, getattr(refusal, "means", ""), getattr(refusal, "next", "")]
-    messages.error(request, " ".join(part for part in parts if part))
+def show_refusal(request: HttpRequest, refusal: CommandRefused) -> None:
+    """Shows a refusal on the next page: what happened, what it means, what to do next."""
+    messages.error(request, str(refusal))
 
 
-def where_from(request: HttpRequest, otherwise: str) -> str:
-    """The page that the form was on, if it is one of ours."""
+def next_url(request: HttpRequest, default: str) -> str:
+    """The page that the form names in ``next``, if it is a page of this panel; else ``default``."""
     wanted = request.POST.get("next", "")
+    # A word without a slash is no address here: `redirect` would take it for the name of a view.
+    if not wanted.startswith("/") or len(wanted) > LONGEST_ADDRESS:
+        return default
     if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         return wanted
-    return otherwise
+    return default

@@ -1,7 +1,8 @@
-"""What people do to a running or lost attempt: stop it, look at it, decide what it did."""
+"""Commands about a running or lost attempt: cancel it, probe it, decide what it did."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,11 +14,18 @@ from django.views.decorators.http import require_http_methods
 from checklists import services
 from checklists.forms.attempts import ReconcileForm
 from checklists.models import Attempt
-from checklists.views.access import Visit, carry_out, enter_to_act, signed_in, tell, where_from
-from checklists.views.items import item_page
+from checklists.views.access import (
+    Visit,
+    get_visit_for_command,
+    next_url,
+    require_sign_in,
+    run_command,
+    show_refusal,
+)
+from checklists.views.items import render_item_page
 
 
-def _attempt(visit: Visit, attempt_id: UUID) -> Attempt:
+def _get_attempt(visit: Visit, attempt_id: UUID) -> Attempt:
     found = Attempt.objects.filter(cutover=visit.cutover, pk=attempt_id).select_related("item__phase").first()
     if found is None:
         raise Http404("This cutover has no such attempt.")
@@ -25,56 +33,62 @@ def _attempt(visit: Visit, attempt_id: UUID) -> Attempt:
     return found
 
 
-@signed_in
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponse:
     """Asks a queued or running attempt to stop."""
-    visit = enter_to_act(request, slug)
-    attempt = _attempt(visit, attempt_id)
-    if request.method != "POST":  # somebody signed in again on the way here
-        return redirect(attempt)
-    return carry_out(
-        request,
-        lambda: services.cancel_attempt(attempt=attempt, by=visit.person),
-        done=f"Asked {attempt.item.number} {attempt.item.title} to stop.",
-        back_to=attempt.item.get_absolute_url(),
+    return _run_attempt_command(
+        request, slug, attempt_id, services.cancel_attempt, done="Asked {item} to stop."
     )
 
 
-@signed_in
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def probe(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponse:
-    """Has a worker look at what an attempt of unknown ending did; changes nothing."""
-    visit = enter_to_act(request, slug)
-    attempt = _attempt(visit, attempt_id)
-    if request.method != "POST":  # somebody signed in again on the way here
-        return redirect(attempt)
-    return carry_out(
+    """Asks a worker to find out what an attempt of unknown outcome did; changes nothing."""
+    return _run_attempt_command(
         request,
-        lambda: services.ask_probe(attempt=attempt, by=visit.person),
-        done="Looking. What the probe sees appears here in a few seconds.",
+        slug,
+        attempt_id,
+        services.ask_probe,
+        done="Probing. What the probe finds appears here in a few seconds.",
+    )
+
+
+def _run_attempt_command(
+    request: HttpRequest, slug: str, attempt_id: UUID, service: Callable[..., object], *, done: str
+) -> HttpResponse:
+    visit = get_visit_for_command(request, slug)
+    attempt = _get_attempt(visit, attempt_id)
+    if request.method != "POST":
+        # The session had ended: after signing in, the browser comes back to this address with a GET.
+        return redirect(attempt)
+    return run_command(
+        request,
+        lambda: service(attempt=attempt, by=visit.person),
+        done=done.format(item=f"{attempt.item.number} {attempt.item.title}"),
         back_to=attempt.item.get_absolute_url(),
     )
 
 
-@signed_in
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def reconcile(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponse:
-    """Decides what an attempt of unknown ending has done."""
-    visit = enter_to_act(request, slug)
-    attempt = _attempt(visit, attempt_id)
+    """Records a person's decision on what an attempt of unknown outcome did."""
+    visit = get_visit_for_command(request, slug)
+    attempt = _get_attempt(visit, attempt_id)
     if request.method != "POST":
         return redirect(attempt)
-    form = ReconcileForm(request.POST)
+    form = ReconcileForm(request.POST, request=request)
     if not form.is_valid():
-        return item_page(request, visit, attempt.item, reconcile_form=form)
+        return render_item_page(request, visit, attempt.item, reconcile_form=form)
     try:
         services.reconcile_attempt(attempt=attempt, by=visit.person, **form.cleaned_data)
-    except services.Refused as refusal:
-        tell(request, refusal)
-        return item_page(request, visit, attempt.item, reconcile_form=form)
+    except services.CommandRefused as refusal:
+        show_refusal(request, refusal)
+        return render_item_page(request, visit, attempt.item, reconcile_form=form)
     messages.success(request, f"{attempt.item.number} {attempt.item.title} is reconciled.")
-    return redirect(where_from(request, attempt.item.get_absolute_url()))
+    return redirect(next_url(request, attempt.item.get_absolute_url()))
 
 
 urlpatterns = [

@@ -7,21 +7,23 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from checklists.models import Backup
-from checklists.views.access import enter, page, signed_in
+from checklists.views.access import get_visit, render_page, require_sign_in
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def backups(request: HttpRequest, slug: str) -> HttpResponse:
-    """Every backup, the newest first; only one that was restored and compared counts as verified."""
-    visit = enter(request, slug)
-    with_links = ("attempt__item", "attempt__requested_by", "verified_by__item")
-    taken = list(Backup.objects.filter(cutover=visit.cutover).select_related(*with_links))
-    for backup in taken:  # spares a query for each link
-        for attempt in (backup.attempt, backup.verified_by):
+    """Every backup, the newest first. It counts as verified while its latest verification says so."""
+    visit = get_visit(request, slug)
+    related = ("attempt__item", "attempt__requested_by", "verified_by__item")
+    found = Backup.objects.filter(cutover=visit.cutover).select_related(*related)
+    taken = list(found.prefetch_related("verifications__attempt__item"))
+    for backup in taken:  # without this, each link would query its cutover
+        failed_by = backup.failure.attempt if backup.failure else None
+        for attempt in (backup.attempt, backup.verified_by, failed_by):
             if attempt is not None:
                 attempt.cutover = attempt.item.cutover = visit.cutover
-    return page(
+    return render_page(
         request,
         "backups.html",
         visit,

@@ -1,4 +1,4 @@
-"""The cutovers, one cutover, what everybody may see of it, and turning it round or closing it."""
+"""The list of cutovers, one cutover's overview and status page, ordering its rollback, closing it."""
 
 from __future__ import annotations
 
@@ -10,71 +10,102 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from checklists import services, situation
-from checklists.forecast import forecast
+from checklists import headline, services
+from checklists.board import Board, PhaseView, PreflightCounts, WindowState, allowed_commands
+from checklists.forecast import Forecast, find_rollback_costs, make_forecast
 from checklists.forms.items import CloseForm, RollbackForm
-from checklists.gates import Board, PhaseView
-from checklists.models import Attempt, Cutover
-from checklists.services import Refused
-from checklists.states import Part
-from checklists.views.access import Visit, enter, enter_to_act, page, person_of, signed_in, tell
+from checklists.models import Attempt, Cutover, Item
+from checklists.pending_tasks import group_by_person, pending_tasks
+from checklists.services import CommandRefused
+from checklists.states import ChangeKind, ItemState, MemberPart
+from checklists.views.access import (
+    Visit,
+    get_person,
+    get_visit,
+    get_visit_for_command,
+    render_page,
+    require_sign_in,
+    show_refusal,
+)
 
-#: How many entries of the record a cutover's page shows.
-LATELY = 8
+RECENT_ENTRIES = 8  # of the record, on the overview
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def cutovers(request: HttpRequest) -> HttpResponse:
-    """The cutovers that the person may see; the open ones with where they are."""
-    person = person_of(request)
+    """The cutovers that the person may see; the open ones with headline and progress."""
+    person = get_person(request)
     seen = Cutover.objects.visible_to(person).order_by("-created_at")
-    boards = [Board.of(cutover) for cutover in seen.filter(closed_at=None).select_related("runbook")]
-    return page(
+    boards = [Board.load(cutover) for cutover in seen.filter(closed_at=None).select_related("runbook")]
+    return render_page(
         request,
         "cutover_list.html",
         open=[
-            {"cutover": b.cutover, "headline": situation.headline(b), "watches": _only_watches(b, request)}
-            | _done(situation.forward_phases(b))
+            {
+                "cutover": b.cutover,
+                "headline": headline.headline(b),
+                "only_watches": _is_stakeholder(b, request),
+                **_progress(headline.forward_phases(b)),
+            }
             for b in boards
         ],
         closed=seen.exclude(closed_at=None),
     )
 
 
-def _only_watches(board: Board, request: HttpRequest) -> bool:
+def _is_stakeholder(board: Board, request: HttpRequest) -> bool:
     member = board.member(request.user)
-    return member is not None and member.part == Part.STAKEHOLDER
+    return member is not None and member.part == MemberPart.STAKEHOLDER
 
 
-def _done(phases: list[PhaseView]) -> dict[str, int]:
+def _progress(phases: list[PhaseView]) -> dict[str, int]:
     return {"done": sum(phase.done for phase in phases), "total": sum(phase.total for phase in phases)}
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def cutover(request: HttpRequest, slug: str) -> HttpResponse:
-    """Where are we, what runs, what waits for whom, what do we know."""
-    visit = enter(request, slug)
-    board = Board.of(visit.cutover)
-    return page(
+    """The overview: where the cutover stands, what runs, who is waited for, what is known."""
+    visit = get_visit(request, slug)
+    board = Board.load(visit.cutover)
+    waiting = list(visit.cutover.change_requests.waiting())
+    return render_page(
         request,
         "cutover.html",
         visit,
         board=board,
-        headline=situation.headline(board),
-        phases=situation.shown_phases(board),
-        waits=situation.by_people(situation.waits(board), visit.person),
-        forecast=forecast(board),
+        headline=headline.headline(board),
+        phases=headline.ordered_phases(board),
+        people_waited_for=group_by_person(pending_tasks(board), visit.person),
+        forecast=make_forecast(board),
+        costs=find_rollback_costs(board),
         backup=visit.cutover.backups.select_related("attempt").first(),
         parity=_latest_parity(visit.cutover),
-        frozen_since=situation.frozen_since(board),
-        lately=visit.cutover.record.order_by("-seq")[:LATELY],
+        preflight=PreflightCounts.load(visit.cutover),
+        change_requests=waiting,
+        runbook_unconfirmed=_is_unconfirmed(board),
+        ask_for_confirmation=not any(one.kind == ChangeKind.RUNBOOK for one in waiting),
+        window=WindowState.at(visit.cutover, board.now),
+        frozen_since=headline.frozen_since(board),
+        recent=visit.cutover.record.order_by("-seq")[:RECENT_ENTRIES],
     )
 
 
+def _done_for_good(board: Board) -> list[Item]:
+    """What was done and nothing takes back: the old service may find it gone after a rollback."""
+    return [
+        view.item for view in board.items.values() if view.item.irreversible and view.state == ItemState.DONE
+    ]
+
+
+def _is_unconfirmed(board: Board) -> bool:
+    production = board.rows.production
+    return board.cutover.is_open and production is not None and not production.is_confirmed
+
+
 def _latest_parity(cutover: Cutover) -> Attempt | None:
-    """The latest attempt that compared tables, with how many there were and how many are equal."""
+    """The latest attempt that compared tables; ``tables`` and ``equal`` count them."""
     compared = Attempt.objects.filter(cutover=cutover, parity_results__isnull=False)
     counted = compared.annotate(
         tables=Count("parity_results"), equal=Count("parity_results", filter=Q(parity_results__equal=True))
@@ -82,54 +113,78 @@ def _latest_parity(cutover: Cutover) -> Attempt | None:
     return counted.order_by("-ended_at", "-queued_at").first()
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def status(request: HttpRequest, slug: str) -> HttpResponse:
-    """For everybody who watches: no jargon, no buttons."""
-    visit = enter(request, slug)
-    board = Board.of(visit.cutover)
-    return page(
+    """The status page for stakeholders: no jargon, no buttons."""
+    visit = get_visit(request, slug)
+    board = Board.load(visit.cutover)
+    expected = make_forecast(board)
+    return render_page(
         request,
-        "stakeholder.html",
+        "status.html",
         visit,
         board=board,
-        sentence=situation.plainly(board),
-        phases=situation.shown_phases(board),
-        now_in=situation.phase_now(board),
-        forecast=forecast(board),
-        service=situation.service(board),
-        frozen_since=situation.frozen_since(board),
+        plain_status=headline.plain_status(board),
+        phases=headline.ordered_phases(board),
+        current_phase=headline.current_phase(board),
+        forecast=expected,
+        on_time=_on_time(visit.cutover, expected),
+        service=headline.service_health(board),
+        frozen_since=headline.frozen_since(board),
     )
 
 
-@signed_in
+def _on_time(cutover: Cutover, expected: Forecast) -> str:
+    """Whether the cutover ends within its window: “ended”, “late”, “yes”, or “no window”."""
+    if not cutover.is_open:
+        return "ended"
+    if expected.late_by:
+        return "late"
+    return "yes" if cutover.window_end else "no window"
+
+
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def rollback(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ordering the rollback: what it does, why, and the password again."""
-    visit = enter_to_act(request, slug)
+    """Orders the rollback; the form asks for the reason and the password, the page says what it would do."""
+    visit = get_visit_for_command(request, slug)
     form = RollbackForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         try:
-            still = services.order_rollback(
+            still_held = services.order_rollback(
                 cutover=visit.cutover, by=visit.person, reason=form.cleaned_data["reason"]
             )
-        except Refused as refusal:
-            tell(request, refusal)
+        except CommandRefused as refusal:
+            show_refusal(request, refusal)
             return redirect("cutover", slug)
-        words = f" {len(still)} attempts still hold what they work on; wait for them." if still else ""
-        messages.success(request, f"The rollback is ordered. Nothing forward starts any more.{words}")
+        done = "The rollback is ordered. Nothing forward starts any more."
+        if still_held:
+            done += f" {len(still_held)} attempts still hold what they work on; wait for them."
+        messages.success(request, done)
         return redirect("cutover", slug)
-    board = Board.of(visit.cutover)
-    context = {"board": board, "form": form, "plan": board.plan_back(), "forecast": forecast(board)}
-    return page(request, "rollback.html", visit, status=422 if form.errors else 200, **context)
+    board = Board.load(visit.cutover)
+    costs = [
+        {"cost": cost, "may_start": "start" in allowed_commands(visit.member, cost.view, board)}
+        for cost in find_rollback_costs(board)
+    ]
+    context = {
+        "board": board,
+        "form": form,
+        "plan": board.rollback_steps(),
+        "stays": _done_for_good(board),
+        "forecast": make_forecast(board),
+        "costs": costs,
+    }
+    return render_page(request, "rollback.html", visit, status=422 if form.errors else 200, **context)
 
 
-@signed_in
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def close(request: HttpRequest, slug: str) -> HttpResponse:
-    """Declaring the cutover completed, rolled back or abandoned, with the password again."""
-    visit = enter_to_act(request, slug)
-    _only_leads(visit)
+    """Closes the cutover as completed, rolled back or abandoned; asks for the password."""
+    visit = get_visit_for_command(request, slug)
+    _require_lead(visit)
     form = CloseForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         try:
@@ -139,15 +194,15 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
                 by=visit.person,
                 reason=form.cleaned_data["reason"],
             )
-        except Refused as refusal:
-            tell(request, refusal)
+        except CommandRefused as refusal:
+            show_refusal(request, refusal)
             return redirect("cutover-close", slug)
         messages.success(request, "The cutover is closed.")
         return redirect("cutover", slug)
-    return page(request, "close.html", visit, status=422 if form.errors else 200, form=form)
+    return render_page(request, "close.html", visit, status=422 if form.errors else 200, form=form)
 
 
-def _only_leads(visit: Visit) -> None:
+def _require_lead(visit: Visit) -> None:
     if visit.member is None or not visit.member.may_act:
         raise PermissionDenied("Only a migration lead closes a cutover.")
 

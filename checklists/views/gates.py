@@ -1,99 +1,173 @@
-"""A gate: the evidence, what stands in the way, the seats, and the sign-off."""
+"""A gate: what a go allows, the evidence, the blockers, the seats and the sign-off."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import services
-from checklists.forms.gates import SignForm
-from checklists.gates import Board, Fact, ItemView, why_not_sign
+from checklists.board import (
+    Board,
+    Dissent,
+    Fact,
+    ItemView,
+    answering_seats,
+    checks_never_seen_red,
+    compare_with_signed,
+    items_decided_by,
+    why_not_sign,
+)
+from checklists.forms.gates import AnswerForm, SignForm, WithdrawForm
 from checklists.models import Evidence, Item, SignOff
+from checklists.pending_tasks import possible_signers
 from checklists.states import ItemKind
-from checklists.views.access import Visit, enter, enter_to_act, item_of, page, signed_in
+from checklists.views.access import (
+    Visit,
+    form_error_status,
+    get_item,
+    get_visit,
+    get_visit_for_command,
+    render_page,
+    require_sign_in,
+)
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def gate(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """The gate as it stands, with an empty form for whoever may sign."""
-    visit = enter(request, slug)
-    found = item_of(visit, key)
+    """The gate as it stands, with an empty form for a person who may sign."""
+    visit = get_visit(request, slug)
+    found = get_item(visit, key)
     if found.kind != ItemKind.GATE:
         return redirect(found.get_absolute_url())
-    board = Board.of(visit.cutover)
+    board = Board.load(visit.cutover)
     view = board.items[found.key]
-    return page(request, "gate.html", visit, **_shown(request, visit, board, view))
+    return render_page(request, "gate.html", visit, **_gate_context(request, visit, board, view))
 
 
-def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
+def _gate_context(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
     member = visit.member if board.cutover.is_open and visit.member and visit.member.may_sign else None
     why_not = why_not_sign(member, view) if member else ""
-    form = SignForm(request=request, view=view, member=member) if member and not why_not else None
+    form = (
+        SignForm(request=request, gate=view.item, member=member, view=view)
+        if member and not why_not
+        else None
+    )
     assert view.gate is not None
-    asked = {fact.item.pk for fact in view.gate.facts}
+    with_evidence = {fact.item.pk for fact in view.gate.facts}
     return {
         "board": board,
         "view": view,
         "item": view.item,
         "gate": view.gate,
-        "facts": _with_evidence(view),
-        "other_blockers": [b for b in view.gate.blockers if b.item is None or b.item.pk not in asked],
+        "facts": _facts_with_evidence(view),
+        "never_red": checks_never_seen_red(board.cutover),
+        "other_blockers": [b for b in view.gate.blockers if b.item is None or b.item.pk not in with_evidence],
+        "open_seats": [seat for seat in view.gate.seats if seat.sign_off is None],
+        "waits_for": possible_signers(view, board),
+        "my_signature": _my_signature(visit, view),
+        "irreversible": items_decided_by(view.item, board.items),
+        "other_gaps": [gap for gap in view.gate.gaps if gap.item.pk not in with_evidence],
+        "dissents": [_dissent_row(request, visit, board, view, one) for one in view.gate.dissents],
+        "voided": compare_with_signed(view.gate),
         "form": form,
         "why_not": why_not,
-        "behind": [v for v in board.items.values() if view.item.key in v.item.needs],
+        "opens_items": [v for v in board.items.values() if view.item.key in v.item.needs],
         "history": list(SignOff.objects.filter(gate=view.item).select_related("person").order_by("-id")),
         "live_url": view.item.get_absolute_url(),
     }
 
 
-def _with_evidence(view: ItemView) -> list[tuple[Fact, dict[str, Any]]]:
-    """Each fact with what its attempt left, read with one query however many there are."""
+def _my_signature(visit: Visit, view: ItemView) -> SignOff | None:
+    """The person's own sign-off, as far as it counts."""
     assert view.gate is not None
-    wanted = [fact.evidence.pk for fact in view.gate.facts if fact.evidence]
-    left = dict(Evidence.objects.filter(pk__in=wanted).values_list("pk", "facts"))
-    return [(fact, left.get(fact.evidence.pk, {}) if fact.evidence else {}) for fact in view.gate.facts]
+    counted = (seat.sign_off for seat in view.gate.seats if seat.sign_off)
+    return next((one for one in counted if one.person_id == visit.person.pk), None)
 
 
-@signed_in
+@dataclass(frozen=True)
+class DissentRow:
+    """A no-go with the form by which this person may end it, and who else may answer it."""
+
+    dissent: Dissent
+    form: AnswerForm | WithdrawForm | None
+    may_answer: list[User]
+
+
+def _dissent_row(
+    request: HttpRequest, visit: Visit, board: Board, view: ItemView, dissent: Dissent
+) -> DissentRow:
+    form: AnswerForm | WithdrawForm | None = None
+    if board.cutover.is_open and visit.member and dissent.stands:
+        auto_id = f"id_{dissent.no_go.pk}_%s"
+        if dissent.no_go.person_id == visit.person.pk:
+            form = WithdrawForm(request=request, auto_id=auto_id)
+        elif answering_seats(visit.member, view, dissent):
+            form = AnswerForm(request=request, auto_id=auto_id)
+    may_answer = [m.person for m in board.members if answering_seats(m, view, dissent)]
+    return DissentRow(dissent, form, may_answer)
+
+
+def _facts_with_evidence(view: ItemView) -> list[tuple[Fact, dict[str, Any]]]:
+    """Each fact with the evidence of its attempt, read with one query for all."""
+    assert view.gate is not None
+    ids = [fact.evidence.pk for fact in view.gate.facts if fact.evidence]
+    evidence = dict(Evidence.objects.filter(pk__in=ids).values_list("pk", "facts"))
+    return [
+        (fact, evidence.get(fact.evidence.pk, {}) if fact.evidence else fact.handed_in)
+        for fact in view.gate.facts
+    ]
+
+
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def sign(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """Signs in one seat, after the password was given again; what is refused keeps what was written."""
-    visit = enter_to_act(request, slug)
-    found = item_of(visit, key)
+    """Signs in one seat after checking the password; a refused form is shown again with what was typed."""
+    visit = get_visit_for_command(request, slug)
+    found = get_item(visit, key)
     if visit.member is None or found.kind != ItemKind.GATE:
         raise Http404("This is no gate.")
-    if request.method != "POST":  # somebody signed in again on the way here
+    if request.method != "POST":  # after signing in again, the browser comes back with a GET
         return redirect(found)
-    view = Board.of(visit.cutover).items[found.key]
-    form = SignForm(request.POST, request=request, view=view, member=visit.member)
+    form = SignForm(request.POST, request=request, gate=found, member=visit.member)
     if not form.is_valid():
-        return _again(request, visit, found, form)
+        return _show_form_again(request, visit, found, form)
     try:
-        services.sign_gate(gate=found, by=visit.person, **form.signed())
-    except services.Refused as refusal:
+        services.sign_gate(gate=found, by=visit.person, **form.sign_off_fields())
+    except services.CommandRefused as refusal:
         form.add_error(None, str(refusal))
-        return _again(request, visit, found, form)
+        return _show_form_again(request, visit, found, form)
     messages.success(request, "Signed.")
     return redirect(found)
 
 
-def _again(request: HttpRequest, visit: Visit, found: Item, form: SignForm) -> HttpResponse:
-    """The gate as it is now, with what was written; a signature counts for this evidence, not the former."""
-    board = Board.of(visit.cutover)
+def _show_form_again(request: HttpRequest, visit: Visit, found: Item, form: SignForm) -> HttpResponse:
+    """The gate as it is now, with the form as it was typed.
+
+    The form is bound to the evidence shown now: a signature must not count for evidence that nobody saw.
+    """
+    board = Board.load(visit.cutover)
     view = board.items[found.key]
-    shown = _shown(request, visit, board, view)
-    if shown["form"] is not None:
-        shown["form"] = form.on(view)
-    else:
-        shown["unsigned"] = form
-    status = 200 if request.headers.get("HX-Request") else 422
-    return page(request, "gate.html", visit, status=status, **shown)
+    context = _gate_context(request, visit, board, view)
+    if context["form"] is not None:
+        context["form"] = form.rebind(view)
+    else:  # meanwhile the person may not sign any more
+        context["refused_form"] = form
+    return render_page(request, "gate.html", visit, status=form_error_status(request), **context)
+
+
+def show_gate(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
+    """The gate as it is now, with a refused form of a no-go's ending."""
+    board = Board.load(visit.cutover)
+    context = _gate_context(request, visit, board, board.items[found.key])
+    return render_page(request, "gate.html", visit, status=form_error_status(request), **context | forms)
 
 
 urlpatterns = [

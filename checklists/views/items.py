@@ -1,180 +1,217 @@
-"""One item: what it is, whether it may start, what it would do, what it did."""
+"""One item: its state, its last preview, starting it, its attempts and their logs."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import services
-from checklists.curves import curves_of
+from checklists.board import (
+    Blocker,
+    Board,
+    ItemView,
+    allowed_commands,
+    checks_never_seen_red,
+    find_resource_holder,
+    waits_for_window,
+)
+from checklists.curves import read_curves
+from checklists.earlier_parameters import built_in_for
 from checklists.forms.attempts import ReconcileForm, StartForm
-from checklists.gates import Board, ItemView, may
-from checklists.models import Attempt, Evidence, Item
-from checklists.states import ItemKind
+from checklists.forms.ticks import TickForm
+from checklists.models import Attempt, Evidence, Item, ItemPreview, Note, Tick
+from checklists.states import ChangeKind, ItemKind, ItemState
 from checklists.views.access import (
     Visit,
-    enter,
-    enter_to_act,
-    item_of,
-    page,
-    signed_in,
-    tell,
-    where_from,
+    form_error_status,
+    get_item,
+    get_visit,
+    get_visit_for_command,
+    next_url,
+    render_page,
+    require_sign_in,
+    run_command,
+    show_refusal,
 )
+from checklists.views.logs import log_context
 from integrations.actions import registry
 
-logger = logging.getLogger(__name__)
-LINES_ON_PAGE = 500  # the page opens with the last ones; the whole log is one link away
-TRIES_ON_PAGE = 8  # older ones fold out
+ATTEMPTS_ON_PAGE = 8  # older ones fold out
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The page of a manual item or an action."""
-    visit = enter(request, slug)
-    found = item_of(visit, key)
+    visit = get_visit(request, slug)
+    found = get_item(visit, key)
     if found.kind == ItemKind.GATE:
         return redirect(found)
-    return item_page(request, visit, found)
+    return render_item_page(request, visit, found)
 
 
-def item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
-    """The item as it stands; ``forms`` has one that is shown again (``start_form``, ``reconcile_form``)."""
-    board = Board.of(visit.cutover)
-    context = _shown(request, visit, board, board.items[found.key])
-    if request.method == "POST":  # the page keeps itself up to date from its own address, not the form's
+def render_item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
+    """The item as it stands; ``forms`` may hold a refused one: ``start_form``, ``tick_form`` …"""
+    board = Board.load(visit.cutover)
+    context = _item_context(request, visit, board, board.items[found.key])
+    if request.method == "POST":  # the page must refresh itself from its own address, not the form's
         context["live_url"] = found.get_absolute_url()
-    # htmx shows no answer with an error's status
-    status = 422 if forms and not request.headers.get("HX-Request") else 200
-    return page(request, "item.html", visit, status=status, **context | forms)
+    status = form_error_status(request) if forms else 200
+    return render_page(request, "item.html", visit, status=status, **context | forms)
 
 
-def _shown(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
-    attempts = _attempts_of(view.item)
-    chosen = _chosen(request, attempts)
+def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
+    attempts = _list_attempts(view.item)
+    selected = _selected_attempt(request, attempts)
+    commands = allowed_commands(visit.member, view, board)
+    action = registry().get(view.item.action)
     return {
         "board": board,
         "view": view,
         "item": view.item,
-        "may": may(visit.member, view, board),
-        "action": registry().get(view.item.action),
+        "commands": commands,
+        "action": action,
+        "effect": action.effect_of(view.item.params) if action else None,
+        "built_in": built_in_for(visit.cutover).params_added(view.item.key, view.item.params),
         "needs": [board.items[key] for key in view.item.needs if key in board.items],
-        "other_blockers": [b for b in view.blockers if b.item is None or b.item.key not in view.item.needs],
+        "other_blockers": _blockers_beside_needs(view),
         "undo": board.items.get(view.item.undo),
-        "attempts": attempts[:TRIES_ON_PAGE],
-        "older_attempts": attempts[TRIES_ON_PAGE:],
-        "attempt": chosen,
+        **_window_context(visit, board, view),
+        "signed_gates": board.signed_gates_on(view),
+        "holder": find_resource_holder(attempts[0] if attempts else None),
+        "never_red": checks_never_seen_red(visit.cutover),
+        "attempts": attempts[:ATTEMPTS_ON_PAGE],
+        "older_attempts": attempts[ATTEMPTS_ON_PAGE:],
+        "attempt": selected,
         "latest": attempts[0] if attempts else None,
-        "curves": curves_of(chosen) if chosen else [],
-        "evidence": Evidence.objects.filter(attempt=chosen).first() if chosen else None,
-        "start_form": StartForm(view=view, cutover=visit.cutover),
-        "reconcile_form": ReconcileForm(),
-        "notes": list(view.item.notes.select_related("by")),
-        **_log_of(chosen),
+        "curves": read_curves(selected) if selected else [],
+        "evidence": Evidence.objects.filter(attempt=selected).first() if selected else None,
+        "start_form": _start_form(request, visit, view) if "start" in commands else None,
+        "reconcile_form": ReconcileForm(request=request) if "reconcile" in commands else None,
+        "notes": list(_notes_on(view.item)),
+        "ticks": list(_ticks_of(view.item)),
+        "tick_form": _tick_form(view.item),
+        **_preview_context(visit, view.item),
+        **log_context(selected),
     }
 
 
-def _attempts_of(item: Item) -> list[Attempt]:
+def _blockers_beside_needs(view: ItemView) -> list[Blocker]:
+    """Without those that the list of needs shows, and without the one that the line of the state quotes."""
+    is_quoted = view.state == ItemState.BLOCKED and not view.request
+    others = view.blockers[1:] if is_quoted else view.blockers
+    return [b for b in others if b.item is None or b.item.key not in view.item.needs]
+
+
+def _start_form(request: HttpRequest, visit: Visit, view: ItemView, data: Any = None) -> StartForm:
+    return StartForm(data, request=request, view=view, cutover=visit.cutover)
+
+
+def _preview_context(visit: Visit, item: Item) -> dict[str, Any]:
+    """The last answer, and the preview that people wait for. Stakeholders see neither."""
+    if item.kind != ItemKind.ACTION or not visit.may_give_commands:
+        return {}
+    of_item = ItemPreview.objects.filter(item=item).select_related("requested_by")
+    latest = of_item.order_by("-requested_at").first()
+    return {
+        "preview_state": latest.status if latest else "NONE",
+        "live_preview": latest if latest and latest.is_live else None,
+        "preview": of_item.ended().first() if latest and latest.is_live else latest,
+        "asks_previews": bool(visit.member and visit.member.may_act and visit.cutover.is_open),
+    }
+
+
+def _list_attempts(item: Item) -> list[Attempt]:
     people = ("requested_by", "cancel_requested_by", "reconciled_by")
-    attempts = list(item.attempts.select_related(*people).order_by("-number"))
+    attempts = list(_attempts_of(item).select_related(*people, "item").order_by("-number"))
     for attempt in attempts:
-        attempt.cutover, attempt.item = item.cutover, item  # spares a query for each link
+        attempt.cutover = attempt.item.cutover = item.cutover  # without this, each link would query it
     return attempts
 
 
-def _chosen(request: HttpRequest, attempts: list[Attempt]) -> Attempt | None:
-    """The attempt that the address names, else the latest."""
+def _window_context(visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
+    """Whether production waits for its window with this item, and the request to start it earlier."""
+    if not waits_for_window(view.item, visit.cutover, board.now, board.rows.production):
+        return {}
+    asked = visit.cutover.change_requests.waiting().filter(item=view.item, kind=ChangeKind.EARLY_START)
+    return {"waits_for_window": True, "early_request": asked.first()}
+
+
+def _attempts_of(item: Item) -> QuerySet[Attempt]:
+    """All attempts of the item, also those under definitions that were amended since."""
+    return Attempt.objects.filter(cutover=item.cutover_id, item__key=item.key)
+
+
+def _notes_on(item: Item) -> QuerySet[Note]:
+    noted = Note.objects.filter(item__cutover=item.cutover_id, item__key=item.key)
+    return noted.select_related("by").order_by("at")
+
+
+def _ticks_of(item: Item) -> QuerySet[Tick]:
+    """What was handed in, the latest first, also under definitions that were amended since."""
+    ticks = Tick.objects.filter(item__cutover=item.cutover_id, item__key=item.key)
+    return ticks.with_details().select_related("item__cutover").order_by("-id")
+
+
+def _tick_form(item: Item) -> TickForm | None:
+    if item.kind != ItemKind.MANUAL:
+        return None
+    return TickForm(item=item, members=services.members_who_act(item.cutover))
+
+
+def _selected_attempt(request: HttpRequest, attempts: list[Attempt]) -> Attempt | None:
+    """The attempt that ``?attempt=`` names, else the latest."""
     number = request.GET.get("attempt", "")
     named = [a for a in attempts if str(a.number) == number]
     return next(iter(named or attempts), None)
 
 
-def _log_of(attempt: Attempt | None) -> dict[str, Any]:
-    if attempt is None:
-        return {"lines": [], "last_line": 0, "earlier_lines": 0}
-    newest = list(attempt.lines.order_by("-number")[:LINES_ON_PAGE])
-    first = newest[-1].number if newest else 1
-    last = newest[0].number if newest else 0
-    return {"lines": newest[::-1], "last_line": last, "earlier_lines": first - 1}
-
-
-@signed_in
-@require_GET
+@require_sign_in
+@require_http_methods(["GET", "POST"])
 def preview(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """What starting would do, asked from the real systems; by itself, since that can take seconds."""
-    visit = enter(request, slug)
-    found = item_of(visit, key)
+    """Asks a worker what a start would do; its answer appears on the item's page."""
+    visit = get_visit_for_command(request, slug)
+    found = get_item(visit, key)
     if found.kind != ItemKind.ACTION:
-        raise Http404("Only what a machine does has a preview.")
-    context = {"visit": visit, "item": found, "cutover": visit.cutover, **_preview_of(found)}
-    template = "item_preview.html#preview" if request.headers.get("HX-Request") else "item_preview.html"
-    answer = render(request, template, context)
-    answer["Cache-Control"] = "no-store, private"
-    return answer
+        raise Http404("Only an action has a preview.")
+    if request.method != "POST":  # after signing in again, the browser comes back with a GET
+        return redirect(found)
+    return run_command(
+        request,
+        lambda: services.request_preview(item=found, by=visit.person),
+        done="A worker asks the systems. What it finds appears here in some seconds.",
+        back_to=found.get_absolute_url(),
+    )
 
 
-def _preview_of(item: Item) -> dict[str, Any]:
-    try:
-        return {"preview": services.preview_item(item=item)}
-    except services.Refused as refusal:
-        return {"refused": refusal}
-    except Exception:  # somebody's action: its mistake must not take the page with it
-        logger.exception("The preview of %s failed", item)
-        refused = services.Refused(
-            "The preview failed in itself, so it is not known what starting would do.",
-            means="Nothing was changed.",
-            next="Do not start it before somebody has read the log of the web process.",
-        )
-        return {"refused": refused}
-
-
-@signed_in
+@require_sign_in
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """Queues an attempt of an action; what is refused is shown with all that was typed."""
-    visit = enter_to_act(request, slug)
-    found = item_of(visit, key)
-    if request.method != "POST":  # somebody signed in again on the way here
+    """Queues an attempt of an action; a refused form is shown again with what was typed."""
+    visit = get_visit_for_command(request, slug)
+    found = get_item(visit, key)
+    if request.method != "POST":  # after signing in again, the browser comes back with a GET
         return redirect(found)
-    form = StartForm(request.POST, view=Board.of(visit.cutover).items[key], cutover=visit.cutover)
+    form = _start_form(request, visit, Board.load(visit.cutover).items[key], request.POST)
     if not form.is_valid():
-        return item_page(request, visit, found, start_form=form)
+        return render_item_page(request, visit, found, start_form=form)
     try:
         services.start_attempt(item=found, by=visit.person, **form.cleaned_data)
-    except services.Refused as refusal:
-        tell(request, refusal)
-        return item_page(request, visit, found, start_form=form)
+    except services.CommandRefused as refusal:
+        show_refusal(request, refusal)
+        return render_item_page(request, visit, found, start_form=form)
     messages.success(request, f"{found.number} {found.title} is on its way.")
-    return redirect(where_from(request, found.get_absolute_url()))
-
-
-@signed_in
-@require_GET
-def log(request: HttpRequest, slug: str, key: str, number: int) -> HttpResponse:
-    """The whole log of an attempt as plain text, for search, mail and safekeeping."""
-    visit = enter(request, slug)
-    found = item_of(visit, key)
-    attempt = found.attempts.filter(number=number).first() if number < 2**31 else None
-    if attempt is None:
-        raise Http404("This item has no such attempt.")
-    lines = attempt.lines.order_by("number").iterator()
-    text = "".join(f"{line.number}\t{line.at.isoformat()}\t{line.text}\n" for line in lines)
-    answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{found.key}-{number}.log"'
-    answer["Cache-Control"] = "no-store, private"
-    return answer
+    return redirect(next_url(request, found.get_absolute_url()))
 
 
 urlpatterns = [
     path("items/<slug:key>/", item, name="item"),
     path("items/<slug:key>/preview/", preview, name="item-preview"),
     path("items/<slug:key>/start/", start, name="item-start"),
-    path("items/<slug:key>/attempts/<int:number>/log.txt", log, name="attempt-log"),
 ]

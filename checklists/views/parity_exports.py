@@ -1,4 +1,4 @@
-"""Comparisons as files to take away: rows and tables as CSV, the whole as one HTML page."""
+"""Comparisons as files: rows and tables as CSV, the whole comparison as one HTML page."""
 
 from __future__ import annotations
 
@@ -12,87 +12,86 @@ from django.template.loader import render_to_string
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.comparisons.export import OF_ROWS, line, rows_after, table_lines
-from checklists.comparisons.rows import Filter, page_of
-from checklists.comparisons.sight import Sight
-from checklists.comparisons.whole import comparison_of
-from checklists.hub import in_thread
+from checklists.comparisons.differing_rows import RowFilter, get_row_page
+from checklists.comparisons.export import ROW_COLUMNS, csv_line, csv_rows_after, csv_tables
+from checklists.comparisons.masking import PersonalMask
+from checklists.comparisons.summary import get_comparison_summary
+from checklists.hub_reader import run_in_thread
 from checklists.models import Attempt
-from checklists.views.access import enter, signed_in
-from checklists.views.parity import attempt_of, sight_for, whole_of
+from checklists.views.access import get_visit, require_sign_in
+from checklists.views.parity import comparison_context, get_comparison, mask_for
 
-#: They lie in a file of the panel, which a page that was taken away has not got.
-ICONS = re.compile(r"<svg class=\"icon .*?</svg>", re.DOTALL)
-ROWS_IN_REPORT = 100  # of one table; all that are kept are in the CSV
+#: Icons refer to a file of the panel, which is not there when the report is opened elsewhere.
+ICON_SVG = re.compile(r"<svg class=\"icon .*?</svg>", re.DOTALL)
+ROWS_IN_REPORT = 100  # of one table; the CSV has all that are kept
 TABLES_IN_REPORT = 50  # whose rows are shown
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def rows_csv(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponseBase:
-    """Rows that differ, one line a column, with the filter of the address; streamed, however many."""
-    visit = enter(request, slug)
-    attempt = attempt_of(visit, attempt_id)
-    wanted = Filter.of(request.GET.dict(), request.GET.get("table", "").replace("\0", ""))
-    lines = _streamed(attempt, wanted, sight_for(visit, attempt))
+    """Rows that differ, one line per column, filtered as the address says; streamed."""
+    visit = get_visit(request, slug)
+    attempt = get_comparison(visit, attempt_id)
+    wanted = RowFilter.from_query(request.GET.dict(), request.GET.get("table", "").replace("\0", ""))
+    lines = _stream_rows(attempt, wanted, mask_for(visit, attempt))
     name = f"{visit.cutover.slug}-{attempt.item.key}-{attempt.number}-rows.csv"
-    return _as_file(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), name)
+    return _as_download(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), name)
 
 
-async def _streamed(attempt: Attempt, wanted: Filter, sight: Sight) -> AsyncIterator[str]:
-    """Reads on only as fast as somebody takes it, and holds no connection in between."""
-    yield line(OF_ROWS)
+async def _stream_rows(attempt: Attempt, wanted: RowFilter, mask: PersonalMask) -> AsyncIterator[str]:
+    """Yields CSV text; between two parts it holds no database connection, however slow the reader is."""
+    yield csv_line(ROW_COLUMNS)
     number: int | None = 0
     while number is not None:
         at = number
-        text, number = await in_thread(lambda at=at: rows_after(attempt, wanted, sight, at))  # type: ignore[misc]
+        text, number = await run_in_thread(lambda at=at: csv_rows_after(attempt, wanted, mask, at))  # type: ignore[misc]  # mypy cannot infer a default of a lambda
         yield text
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def tables_csv(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponseBase:
     """The comparison table by table."""
-    visit = enter(request, slug)
-    attempt = attempt_of(visit, attempt_id)
-    text = "".join(table_lines(comparison_of(attempt).lines))
+    visit = get_visit(request, slug)
+    attempt = get_comparison(visit, attempt_id)
+    text = "".join(csv_tables(get_comparison_summary(attempt).tables))
     name = f"{visit.cutover.slug}-{attempt.item.key}-{attempt.number}-tables.csv"
-    return _as_file(HttpResponse(text, content_type="text/csv; charset=utf-8"), name)
+    return _as_download(HttpResponse(text, content_type="text/csv; charset=utf-8"), name)
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def report(request: HttpRequest, slug: str, attempt_id: UUID) -> HttpResponseBase:
-    """The whole comparison as one page that needs nothing else, for mail and for the archive."""
-    visit = enter(request, slug)
-    attempt = attempt_of(visit, attempt_id)
-    sight = sight_for(visit, attempt)
-    shown = whole_of(attempt, sight)
-    panel = request.build_absolute_uri("/")  # so that links in the file lead back here
+    """The whole comparison as one page without other files, for mail and for the archive."""
+    visit = get_visit(request, slug)
+    attempt = get_comparison(visit, attempt_id)
+    mask = mask_for(visit, attempt)
+    shown = comparison_context(attempt, mask)
     context: dict[str, Any] = {
         "visit": visit,
         **shown,
-        "tables": _rows_by_table(shown, sight),
-        "panel": panel,
+        "tables": _rows_by_table(shown, mask),
+        "panel_url": request.build_absolute_uri("/"),  # links in the file lead back here
     }
     name = f"{visit.cutover.slug}-{attempt.item.key}-{attempt.number}.html"
-    page = ICONS.sub("", render_to_string("parity_report.html", context))
-    return _as_file(HttpResponse(page), name)
+    html = ICON_SVG.sub("", render_to_string("parity_report.html", context))
+    return _as_download(HttpResponse(html), name)
 
 
-def _rows_by_table(shown: dict[str, Any], sight: Sight) -> list[dict[str, Any]]:
-    differ = [one for one in shown["comparison"].lines if one.differing][:TABLES_IN_REPORT]
+def _rows_by_table(shown: dict[str, Any], mask: PersonalMask) -> list[dict[str, Any]]:
+    differ = [one for one in shown["comparison"].tables if one.differing][:TABLES_IN_REPORT]
     return [
-        {"line": one, "rows": page_of(shown["attempt"], Filter(one.table), sight, size=ROWS_IN_REPORT)}
+        {"line": one, "rows": get_row_page(shown["attempt"], RowFilter(one.table), mask, size=ROWS_IN_REPORT)}
         for one in differ
     ]
 
 
-def _as_file(answer: HttpResponseBase, name: str) -> HttpResponseBase:
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store, private"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+def _as_download(response: HttpResponseBase, name: str) -> HttpResponseBase:
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store, private"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 urlpatterns = [

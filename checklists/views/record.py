@@ -1,4 +1,4 @@
-"""The record: who did what, when, on which evidence; verified at the top, exported at the bottom."""
+"""The audit record: who did what, when, on which evidence; with the verification of its chain."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from django.views.decorators.http import require_GET
 
 from checklists.models import AuditEntry
 from checklists.record import export, verify
-from checklists.views.access import enter, page, signed_in
+from checklists.views.access import get_visit, render_page, require_sign_in
 
 LINKS_ON_PAGE = 100
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def record(request: HttpRequest, slug: str) -> HttpResponse:
-    """The chain, newest first, filtered by who or what; the whole chain is verified for each look."""
-    visit = enter(request, slug)
+    """The entries, newest first, filtered by actor or kind; each request verifies the whole chain."""
+    visit = get_visit(request, slug)
     links = AuditEntry.objects.filter(cutover=visit.cutover).order_by("-seq")
     actors, kinds = _values(links, "actor"), _values(links, "kind")
     actor, kind = request.GET.get("actor", ""), request.GET.get("kind", "")
-    if {actor, kind} - {"", *actors, *kinds}:  # nobody of that name, nothing of that kind
+    if {actor, kind} - {"", *actors, *kinds}:  # a filter that no entry can match
         links = links.none()
     shown = Paginator(_filtered(links, actor, kind), LINKS_ON_PAGE).get_page(request.GET.get("page"))
-    for link in shown:  # who tampers with the record must not be able to take its page away
+    # Somebody who tampers with an entry must not be able to break the page that reports it.
+    for link in shown:
         if not isinstance(link.payload, dict):
             link.payload = {"payload": link.payload}
-    return page(
+    return render_page(
         request,
         "record.html",
         visit,
@@ -54,15 +55,15 @@ def _filtered(links: QuerySet[AuditEntry], actor: str, kind: str) -> QuerySet[Au
     return links
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def record_export(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole chain as a file that verifies without the panel (docs/reference/record.md)."""
-    visit = enter(request, slug)
-    answer = HttpResponse(export(visit.cutover), content_type="application/json")
-    answer["Content-Disposition"] = f'attachment; filename="{visit.cutover.slug}-record.json"'
-    answer["Cache-Control"] = "no-store, private"
-    return answer
+    visit = get_visit(request, slug)
+    response = HttpResponse(export(visit.cutover), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{visit.cutover.slug}-record.json"'
+    response["Cache-Control"] = "no-store, private"
+    return response
 
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""The runbook with ticks: one line an item, one sensible button, and the commands behind it."""
+"""The runbook as a list: one row per item with one button, and the commands behind the buttons."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from checklists import services
+from checklists.board import Board, ItemView, PhaseView, allowed_commands, checks_never_seen_red
 from checklists.forms.items import NoteForm, ReasonForm
-from checklists.gates import Board, ItemView, PhaseView, may
+from checklists.headline import ordered_phases
 from checklists.models import Note
-from checklists.situation import is_mine, shown_phases
+from checklists.pending_tasks import is_mine
 from checklists.states import SETTLED, ItemKind, ItemState
 from checklists.views.access import (
     Visit,
-    carry_out,
-    enter,
-    enter_to_act,
-    item_of,
-    page,
-    signed_in,
-    where_from,
+    get_item,
+    get_visit,
+    get_visit_for_command,
+    next_url,
+    render_page,
+    require_sign_in,
+    run_command,
 )
 
 NOW: frozenset[ItemState] = frozenset(set(ItemState) - {ItemState.BLOCKED} - SETTLED)
-#: What the filter may say → which items it shows.
+#: ``?show=`` → title of the filter, and which items it keeps.
 FILTERS: dict[str, tuple[str, Callable[[ItemView, Visit, Board], bool]]] = {
     "all": ("All", lambda view, visit, board: True),
     "mine": ("Mine", lambda view, visit, board: is_mine(board, visit.member, view)),
@@ -39,59 +40,70 @@ FILTERS: dict[str, tuple[str, Callable[[ItemView, Visit, Board], bool]]] = {
     "blocked": ("Blocked", lambda view, visit, board: view.state == ItemState.BLOCKED),
     "done": ("Done", lambda view, visit, board: view.settled),
 }
-#: What the button of an action says, by how the action stands.
-START = {ItemState.READY: "Start", ItemState.FAILED: "Try again", ItemState.UNDONE: "Do again"}
+#: The label of an action's start button, by the state of its item.
+START_LABELS = {
+    ItemState.READY: "Start",
+    ItemState.FAILED: "Try again",
+    ItemState.UNDONE: "Do again",
+    ItemState.CONTRADICTED: "Do again",
+}
 
 
 @dataclass(frozen=True)
-class Button:
-    """The one thing that makes sense now. ``post`` does it at once; otherwise it leads to the page for it."""
+class RowButton:
+    """The one button of a row. With ``post`` it gives the command; otherwise it is a link to ``url``."""
 
     label: str
-    address: str
+    url: str
     icon: str
     post: bool = False
-    strong: bool = False
+    primary: bool = False
 
 
 @dataclass(frozen=True)
-class Line:
-    """One item as a line of the runbook."""
+class ItemRow:
+    """One item of the list; ``commands`` are those that this person may give now."""
 
     view: ItemView
-    button: Button | None
+    button: RowButton | None
     open: bool = False
-    may: set[str] = field(default_factory=set)
+    commands: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One phase with the lines that the filter leaves."""
+class PhaseRows:
+    """One phase with the rows that the filter keeps."""
 
     view: PhaseView
-    lines: list[Line]
+    rows: list[ItemRow]
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def runbook(request: HttpRequest, slug: str) -> HttpResponse:
-    """All phases; ``?show=`` filters, ``?open=`` folds one item out in place."""
-    visit = enter(request, slug)
-    board = Board.of(visit.cutover)
+    """All phases; ``?show=`` filters the items, ``?open=`` expands one of them in place."""
+    visit = get_visit(request, slug)
+    board = Board.load(visit.cutover)
     show = request.GET.get("show", "all")
     show = show if show in FILTERS else "all"
     opened = request.GET.get("open", "")
-    parts = [_part(phase, visit, board, show, opened) for phase in shown_phases(board, everything=True)]
-    return page(
+    phases = [
+        _phase_rows(phase, visit, board, show, opened)
+        for phase in ordered_phases(board, include_rollback=True)
+    ]
+    return render_page(
         request,
         "runbook.html",
         visit,
         board=board,
         show=show,
         filters=[(key, title, _count(key, board, visit)) for key, (title, _) in FILTERS.items()],
-        parts=[part for part in parts if part.lines or show == "all"],
+        phases=[phase for phase in phases if phase.rows or show == "all"],
         notes=Note.objects.filter(item__cutover=visit.cutover, item__key=opened).select_related("by"),
-        here=f"{reverse('runbook', args=[slug])}?show={show}",
+        never_red=checks_never_seen_red(visit.cutover),
+        change_requests=visit.cutover.change_requests.waiting(),
+        may_amend=visit.member is not None and visit.member.may_act and visit.cutover.is_open,
+        list_url=f"{reverse('runbook', args=[slug])}?show={show}",
     )
 
 
@@ -100,100 +112,86 @@ def _count(show: str, board: Board, visit: Visit) -> int:
     return sum(keep(view, visit, board) for view in board.items.values())
 
 
-def _part(phase: PhaseView, visit: Visit, board: Board, show: str, opened: str) -> Part:
+def _phase_rows(phase: PhaseView, visit: Visit, board: Board, show: str, opened: str) -> PhaseRows:
     keep = FILTERS[show][1]
     views = [view for view in phase.items if keep(view, visit, board) or view.item.key == opened]
-    return Part(phase, [_line(view, visit, board, opened) for view in views])
+    return PhaseRows(phase, [_item_row(view, visit, board, opened) for view in views])
 
 
-def _line(view: ItemView, visit: Visit, board: Board, opened: str) -> Line:
-    verbs = may(visit.member, view, board)
-    return Line(view, button_for(view, verbs), view.item.key == opened, verbs)
+def _item_row(view: ItemView, visit: Visit, board: Board, opened: str) -> ItemRow:
+    commands = allowed_commands(visit.member, view, board)
+    return ItemRow(view, row_button(view, commands), view.item.key == opened, commands)
 
 
-def button_for(view: ItemView, verbs: set[str]) -> Button | None:
-    """The button of a line: tick at once; start, sign and find out on the page that shows what for."""
-    there = view.item.get_absolute_url()
-    if "tick" in verbs:
-        to = reverse("item-tick", args=[view.item.cutover.slug, view.item.key])
-        return Button("Tick", to, "check", post=True, strong=True)
-    if "reconcile" in verbs:
-        return Button("Find out", there, "eye", strong=True)
-    if "sign" in verbs:
-        return Button("Decide", there, "signature", strong=True)
-    if "start" in verbs and view.state in START:
-        return Button(START[view.state], there, "play", strong=True)
+def row_button(view: ItemView, commands: set[str]) -> RowButton | None:
+    """The button of a row. Only a tick that asks for nothing is given here; other buttons lead to a page."""
+    item_url = view.item.get_absolute_url()
+    if "tick" in commands and view.item.requires:
+        return RowButton("Tick…", f"{item_url}#tick", "check", primary=True)
+    if "tick" in commands:
+        tick_url = reverse("item-tick", args=[view.item.cutover.slug, view.item.key])
+        return RowButton("Tick", tick_url, "check", post=True, primary=True)
+    if "reconcile" in commands:
+        return RowButton("Find out", item_url, "eye", primary=True)
+    if "sign" in commands:
+        return RowButton("Decide", item_url, "signature", primary=True)
+    if "start" in commands and view.state in START_LABELS:
+        return RowButton(START_LABELS[view.state], item_url, "play", primary=True)
     if view.state in (ItemState.RUNNING, ItemState.QUEUED):
-        return Button("Watch", there, "eye")
-    if view.item.kind == ItemKind.GATE and not view.settled and verbs:
-        return Button("Look", there, "eye")
+        return RowButton("Watch", item_url, "eye")
+    if view.item.kind == ItemKind.GATE and not view.settled and commands:
+        return RowButton("Open", item_url, "eye")
     return None
 
 
 # ── commands ─────────────────────────────────────────────────────────────────
 
-Command = Callable[..., HttpResponseBase]
 
+def _item_command(
+    service: Callable[..., object], *, form: type[forms.Form] | None = None, done: str
+) -> Callable[..., HttpResponseBase]:
+    """Makes the view that gives one command about one item; ``form`` validates what it needs to know."""
 
-def _command(service: Callable[..., object], *, form: type[forms.Form] | None = None, done: str) -> Command:
-    """The view that gives one command about one item; ``form`` reads what has to be said with it."""
-
-    @signed_in
+    @require_sign_in
     @require_POST
-    def give(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-        visit = enter_to_act(request, slug)
-        item = item_of(visit, key)
-        said: dict[str, Any] = {}
+    def handle(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+        visit = get_visit_for_command(request, slug)
+        item = get_item(visit, key)
+        fields: dict[str, Any] = {}
         if form is not None:
-            typed = form(request.POST)
-            if not typed.is_valid():
-                return _not_said(request, typed, item.get_absolute_url())
-            said = typed.cleaned_data
-        return carry_out(
+            bound = form(request.POST)
+            if not bound.is_valid():
+                return _show_form_errors(request, bound, item.get_absolute_url())
+            fields = bound.cleaned_data
+        return run_command(
             request,
-            lambda: service(item=item, by=visit.person, **said),
+            lambda: service(item=item, by=visit.person, **fields),
             done=f"{done} {item.number} {item.title}.",
             back_to=reverse("runbook", args=[slug]),
         )
 
-    return give
+    return handle
 
 
-def _not_said(request: HttpRequest, form: forms.Form, back_to: str) -> HttpResponse:
+def _show_form_errors(request: HttpRequest, form: forms.Form, back_to: str) -> HttpResponse:
     for errors in form.errors.values():
         messages.error(request, " ".join(str(error) for error in errors) + " Nothing was changed.")
-    return redirect(where_from(request, back_to))
+    return redirect(next_url(request, back_to))
 
+
+untick = _item_command(services.untick_item, form=ReasonForm, done="Took the tick back from")
+skip = _item_command(services.skip_item, form=ReasonForm, done="Skipped")
+unskip = _item_command(services.unskip_item, form=ReasonForm, done="Took the skip back from")
+claim = _item_command(services.claim_item, done="You take care of")
+release = _item_command(services.release_item, done="Anyone may now do")
+add_note = _item_command(services.add_note, form=NoteForm, done="Noted on")
 
 urlpatterns = [
     path("runbook/", runbook, name="runbook"),
-    path("items/<slug:key>/tick/", _command(services.tick_item, done="Ticked"), name="item-tick"),
-    path(
-        "items/<slug:key>/untick/",
-        _command(services.untick_item, form=ReasonForm, done="Took the tick back from"),
-        name="item-untick",
-    ),
-    path(
-        "items/<slug:key>/skip/",
-        _command(services.skip_item, form=ReasonForm, done="Skipped"),
-        name="item-skip",
-    ),
-    path(
-        "items/<slug:key>/unskip/",
-        _command(services.unskip_item, form=ReasonForm, done="Took the skip back from"),
-        name="item-unskip",
-    ),
-    path(
-        "items/<slug:key>/claim/", _command(services.claim_item, done="You take care of"), name="item-claim"
-    ),
-    path(
-        "items/<slug:key>/release/",
-        _command(services.release_item, done="Anyone may now do"),
-        name="item-release",
-    ),
-    path(
-        "items/<slug:key>/note/",
-        _command(services.add_note, form=NoteForm, done="Noted on"),
-        name="item-note",
-    ),
+    path("items/<slug:key>/untick/", untick, name="item-untick"),
+    path("items/<slug:key>/skip/", skip, name="item-skip"),
+    path("items/<slug:key>/unskip/", unskip, name="item-unskip"),
+    path("items/<slug:key>/claim/", claim, name="item-claim"),
+    path("items/<slug:key>/release/", release, name="item-release"),
+    path("items/<slug:key>/note/", add_note, name="item-note"),
 ]

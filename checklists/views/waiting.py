@@ -1,43 +1,58 @@
-"""What waits for me, in all cutovers: one sentence, then a list to work through."""
+"""The tasks of the signed-in person in all open cutovers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.gates import Board, may
+from checklists import services
+from checklists.board import Board, allowed_commands
 from checklists.models import Cutover
-from checklists.situation import Wait, waits_for
-from checklists.views.access import page, person_of, signed_in
+from checklists.pending_tasks import PendingTask, pending_tasks_of
+from checklists.views.access import get_person, render_page, require_sign_in
 
 
 @dataclass(frozen=True)
-class Task:
-    """One thing that waits for the person, and whether a tick here is enough."""
+class TaskRow:
+    """One task of the person. With ``can_tick``, the row has a button that completes it."""
 
-    wait: Wait
+    task: PendingTask
     cutover: Cutover
-    tick: bool
+    can_tick: bool
 
 
-@signed_in
+@require_sign_in
 @require_GET
 def waiting(request: HttpRequest) -> HttpResponse:
-    """The list; trouble first, the production night before rehearsals."""
-    person = person_of(request)
+    """Urgent tasks first, then production before rehearsals."""
+    person = get_person(request)
     mine = Cutover.objects.filter(members__person=person, closed_at=None).select_related("runbook")
-    boards = [Board.of(cutover) for cutover in mine.order_by("kind", "-created_at")]
-    tasks = [_task(wait, board, person) for board in boards for wait in waits_for(person, board)]
-    tasks.sort(key=lambda task: not task.wait.urgent)
-    return page(request, "waiting.html", tasks=tasks, watched=len(boards))
+    boards = [Board.load(cutover) for cutover in mine.order_by("kind", "-created_at")]
+    rows = [_task_row(task, board, person) for board in boards for task in pending_tasks_of(person, board)]
+    rows.sort(key=lambda row: not row.task.urgent)
+    changes = [
+        change
+        for board in boards
+        for change in board.cutover.change_requests.waiting()
+        if services.may_decide(change, board.member(person)) == "confirm"
+    ]
+    return render_page(
+        request,
+        "waiting.html",
+        rows=rows,
+        change_requests=changes,
+        tasks=len(rows) + len(changes),
+        open_cutovers=len(boards),
+    )
 
 
-def _task(wait: Wait, board: Board, person: object) -> Task:
-    verbs = may(board.member(person), board.items[wait.item.key], board)
-    return Task(wait, board.cutover, "tick" in verbs)
+def _task_row(task: PendingTask, board: Board, person: User) -> TaskRow:
+    commands = allowed_commands(board.member(person), board.items[task.item.key], board)
+    return TaskRow(task, board.cutover, "tick" in commands and not task.item.requires)
 
 
 urlpatterns = [path("waiting/", waiting, name="waiting")]

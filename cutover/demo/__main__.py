@@ -1,4 +1,4 @@
-"""`./panel demo`: the panel, an old and a new stack, four people: a rehearsal on this machine."""
+"""`./panel demo`: a rehearsal on this machine, with an old and a new stack and five people."""
 
 from __future__ import annotations
 
@@ -8,43 +8,54 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cutover import demo_folder
-from cutover.data_folder import PROJECT, made
-from cutover.embedded import WillNotStart
-from cutover.estate import Estate, Plan
-from cutover.processes import MANAGE, Panel, first_free_port, only_one
+from checklists.durations import format_duration
+from cutover.data_folder import PROJECT, ensure_folder
+from cutover.demo import demo_folder
+from cutover.demo.demo_plan import COVENANT_CONNECT, DemoPlan
+from cutover.demo.demo_runbooks import RUNBOOKS, DemoRunbook
+from cutover.demo.demo_systems import DemoSystems
+from cutover.embedded import StartupError
+from cutover.processes import MANAGE, Panel, first_free_port, lock_data_folder
 from cutover.servers import OwnServers
-from cutover.supervisor import Child, JobFailed, Stopped, Supervisor, seconds
+from cutover.supervisor import Child, JobFailed, Stopped, Supervisor
+from cutover.terminal import say
+from integrations.errors import Problem
+from integrations.sandbox.repairs import Profile
 
 SLUG = "first-rehearsal"
-BACK_AT = "smoke-public"  # the item that `--autopilot rollback` makes fail: the smoke test after the switch
-#: Seconds after which a rehearsal without hands is given up. Four minutes are meant for it; a machine
-#: that is busy with something else may need longer, and an honest end is worth more than a cut-off one.
-AUTOPILOT_LIMIT = 900.0
-
-
-def say(line: str) -> None:
-    """To the terminal, at once."""
-    print(line, flush=True)  # noqa: T201
+#: Seconds after which the autopilot gives up. A rehearsal should take four minutes; a busy machine may need
+#: longer, and must still reach the end.
+AUTOPILOT_LIMIT = 1800.0
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """What may stand behind `./panel demo`."""
+    """Parses the options of `./panel demo`."""
     parser = argparse.ArgumentParser("panel demo", description=__doc__)
-    parser.add_argument("--fresh", action="store_true", help="begin anew: deletes the demo's data first")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the demo's data first")
     parser.add_argument(
         "--autopilot",
         nargs="?",
         const="forward",
-        choices=("forward", "rollback"),
-        help="play the rehearsal without hands, and end; `rollback`: past the switch, and all the way back",
+        choices=("forward", "rollback", "recorded"),
+        help="play the rehearsal automatically, then exit; `rollback`: past the switch, then the rollback; "
+        "`recorded`: with the defects of the customer's system, which are found and repaired one by one",
     )
-    parser.add_argument("--rows", type=_rows, help="rows in the old database (default 200000)")
+    parser.add_argument(
+        "--runbook",
+        choices=tuple(RUNBOOKS),
+        default=COVENANT_CONNECT,
+        help="what is rehearsed (default: %(default)s)",
+    )
+    parser.add_argument("--text", type=Path, metavar="FILE", help="another text of that runbook")
+    parser.add_argument("--rows", type=_rows, help="rows in the old database (default 200000; shop: 20000)")
     parser.add_argument("--port", type=int, help="port of the pages (default 8000 or the next free one)")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.autopilot == Profile.RECORDED and options.runbook != COVENANT_CONNECT:
+        parser.error(f"the systems of {options.runbook} have no recorded defects")
+    return options
 
 
 def _rows(text: str) -> int:
@@ -56,49 +67,52 @@ def _rows(text: str) -> int:
 
 @dataclass
 class Demo:
-    """The panel and its outside world under one supervisor."""
+    """The panel and the external systems that it works on, under one supervisor."""
 
     panel: Panel
-    estate: Estate
-    plan: Plan
+    external: DemoSystems
+    plan: DemoPlan
+    runbook: DemoRunbook
     people: Path
     began: float
-    goes_on: bool  # the old database is there from an earlier start
+    is_resumed: bool  # the old database exists from an earlier start
 
     @property
     def supervisor(self) -> Supervisor:
-        """The parent of everything."""
+        """The parent of all processes."""
         return self.panel.supervisor
 
     def start(self) -> None:
-        """Pages first; the outside world is filled while they are there already."""
+        """Starts the pages first, so that people can use them while the external systems are prepared."""
         self.panel.start_servers()
         self.panel.prepare()
         self.panel.start_web()
-        self._start_estate()
-        self._set_stage()
-        self.panel.start_parts()
-        self._introduce()
-        self._fill_estate()
-        with self.panel.step("Worker, prober, dispatcher and reaper at work"):
+        self._start_database_servers()
+        self._stage_rehearsal()
+        self.panel.start_services()
+        self._print_people()
+        self._fill_sandbox()
+        with self.panel.step("Worker, prober, dispatcher and reaper are running"):
             if not self.watch_until(self.panel.ready, 60):
-                raise WillNotStart(
-                    f"A part of the panel is not there; {self.panel.address}/health/ready says which."
+                raise StartupError(
+                    f"A service of the panel does not run; {self.panel.address}/health/ready says which."
                 )
-        say(f"  Everything is there after {seconds(time.monotonic() - self.began)}.\n")
+        say(f"  The worker is process {self.supervisor.process_id('worker')}.")
+        say(f"  Everything is running after {format_duration(time.monotonic() - self.began)}.\n")
 
-    def _start_estate(self) -> None:
-        with self.panel.step("PostgreSQL of the estate, and one to try backups in"):
-            for server in self.estate.servers:
+    def _start_database_servers(self) -> None:
+        with self.panel.step(self.external.servers_title):
+            for server in self.external.servers:
                 server.start()
-            self.supervisor.spared |= self.estate.pids()
+            self.supervisor.spared |= self.external.pids()
 
-    def _set_stage(self) -> None:
+    def _stage_rehearsal(self) -> None:
         with self.panel.step("Runbook, people and rehearsal"):
-            argv = [*MANAGE, "stage", str(self.people)]
+            staged = ["--runbook", str(self.runbook.file), "--title", self.runbook.title]
+            argv = [*MANAGE, "stage", str(self.people), *staged]
             self.supervisor.finish(self.supervisor.job("stage", argv, self.panel.environment))
 
-    def _introduce(self) -> None:
+    def _print_people(self) -> None:
         say(f"\n  {self.panel.address}/cutovers/{SLUG}/\n")
         for person in json.loads(self.people.read_text()):
             name = f"{person['first_name']} {person['last_name']}"
@@ -106,72 +120,86 @@ class Demo:
         say(f"\n  Logs: {self.supervisor.logs} · Django's commands on this demo:")
         say(f"  CUTOVER_DATA={self.panel.folder} ./panel manage record verify · Ctrl-C stops everything.\n")
 
-    def _fill_estate(self) -> None:
-        if not self.goes_on:
-            say(f"… Filling the old database with {self.plan.rows:,} rows; the pages are there meanwhile")
-        with self.panel.step("The old database, the old app, the new API"):
+    def _fill_sandbox(self) -> None:
+        if not self.is_resumed:
+            filled = f"{self.plan.rows:,} {self.runbook.rows_of}"
+            say(f"… Filling the old database with {filled}; you can use the pages already")
+        with self.panel.step(self.external.sandbox_title):
             job = self.supervisor.job(
                 "sandbox",
-                [sys.executable, "-m", "cutover.estate", str(self.panel.folder)],
+                [sys.executable, "-m", "cutover.demo.demo_runbooks", str(self.panel.folder)],
                 self.panel.environment,
             )
             self.watch_until(lambda: job.process.poll() is not None)
             if job.process.returncode:
-                raise JobFailed(f"The sandbox could not be made:\n{self.supervisor.tail('sandbox', 20)}")
-            for process in self.estate.sandbox.processes():
+                raise JobFailed(f"The sandbox could not be created:\n{self.supervisor.tail('sandbox', 20)}")
+            for process in self.external.sandbox.processes():
                 self.supervisor.start(
                     Child(process.name, process.argv, {**self.panel.environment, **process.env})
                 )
-        self._fetch_prisma()
+        if self.external.needs_prisma:
+            self._fetch_prisma()
+
+    def do_outside_work(self) -> None:
+        """Does in the sandbox what a tick says; the autopilot does it itself, after a check has seen red."""
+        argv = [*MANAGE, "outside_work", SLUG]
+        self.supervisor.start(Child("outside-work", argv, self.panel.environment))
 
     def _fetch_prisma(self) -> None:
         began = time.monotonic()
 
-        def told(code: int) -> None:
-            took = seconds(time.monotonic() - began)
+        def on_end(code: int) -> None:
+            took = format_duration(time.monotonic() - began)
             if code:
-                say("✗ Prisma's npm packages are not there; the items that need them will say so:")
+                say("✗ Prisma's npm packages could not be installed; the items that need them will say so:")
                 say(self.supervisor.tail("npm", 4))
             else:
                 say(f"✓ Prisma's npm packages · {took}")
 
         argv = [sys.executable, "-m", "integrations.sandbox.node", self.panel.environment["PRISMA_PROJECT"]]
-        self.supervisor.job("npm", argv, self.panel.environment, told)
+        self.supervisor.job("npm", argv, self.panel.environment, on_end)
 
     def watch_until(self, until: Callable[[], bool] = lambda: False, timeout: float | None = None) -> bool:
-        """Keeps everything running until ``until`` says yes (True) or the time is up (False)."""
+        """Keeps everything running until ``until()`` is true (returns True) or the time is up (False)."""
 
-        def looked() -> bool:
-            self.estate.restart_fallen(say)
-            self.supervisor.spared |= self.estate.pids()
+        def check_external() -> bool:
+            self.external.restart_crashed(say)
+            self.supervisor.spared |= self.external.pids()
             return until()
 
-        return self.panel.watch(looked, timeout)
+        return self.panel.watch(check_external, timeout)
 
-    def autopilot(self, way: str) -> int:
-        """Plays the rehearsal without hands, there or there and back; the exit code of that."""
+    def autopilot(self, mode: str) -> int:
+        """Plays the rehearsal: ``forward`` to its end, or into a ``rollback``. Returns the exit code."""
         argv = [*MANAGE, "autopilot", SLUG, "--people", str(self.people), "--address", self.panel.address]
         argv += ["--limit", str(AUTOPILOT_LIMIT - (time.monotonic() - self.began))]
-        argv += ["--back-at", BACK_AT] if way == "rollback" else []
+        argv += {"rollback": ["--back-at", self.runbook.back_at], "recorded": ["--recorded"]}.get(mode, [])
         pilot = subprocess.Popen(argv, cwd=PROJECT, env=self.panel.environment, start_new_session=True)
         self.watch_until(lambda: pilot.poll() is not None)
         code: int = pilot.returncode
-        came = "came to its end" if code == 0 else "did not come to its end"
-        say(f"\nThe rehearsal {came} · {seconds(time.monotonic() - self.began)} in all.")
+        result = "was played to its end" if code == 0 else "failed"
+        say(f"\nThe rehearsal {result} · {format_duration(time.monotonic() - self.began)} in all.")
         return 1 if code else 0
 
     def stop(self) -> None:
-        """Processes, what they left behind, the servers; nothing stays."""
+        """Stops processes, their descendants and the servers, in this order."""
         self.panel.stop()
-        self.estate.stop()
+        self.external.stop()
 
 
 def build(options: argparse.Namespace, folder: Path, began: float) -> Demo:
-    """Everything laid out, nothing started. Raises `WillNotStart`."""
-    goes_on = Plan.kept(folder) is not None
-    plan = Plan.made(folder, options.rows)
-    estate = Estate(folder, plan)
-    environment = demo_folder.environment(folder, estate.sandbox.variables())
+    """Prepares files and settings; starts nothing.
+
+    Raises `StartupError`, and `Problem` for a sandbox of another version.
+    """
+    is_resumed = DemoPlan.load(folder) is not None
+    profile = Profile.RECORDED if options.autopilot == Profile.RECORDED else Profile.REPAIRED
+    plan = DemoPlan.load_or_create(folder, options.rows, profile, options.runbook)
+    runbook = RUNBOOKS[plan.runbook]
+    if options.text is not None:
+        runbook = replace(runbook, file=options.text.absolute())
+    external = runbook.systems(folder, plan)
+    environment = demo_folder.environment(folder, external.variables)
     port = _port(folder, options.port)
     panel = Panel(
         supervisor=Supervisor(folder / "logs", say),
@@ -181,15 +209,16 @@ def build(options: argparse.Namespace, folder: Path, began: float) -> Demo:
         host="127.0.0.1",
         port=port,
     )
-    return Demo(panel, estate, plan, made(folder / "keys") / "people.json", began, goes_on)
+    people = ensure_folder(folder / "keys") / "people.json"
+    return Demo(panel, external, plan, runbook, people, began, is_resumed)
 
 
 def _port(folder: Path, asked: int | None) -> int:
-    """The port asked for; else that of last time, so that open pages go on; else the first free one."""
+    """The requested port; else that of the last start, so that open pages keep working; else a free one."""
     kept = folder / "port"
     if asked is not None:
         if first_free_port("127.0.0.1", asked) != asked:
-            raise WillNotStart(f"Port {asked} is in use. Name another one: --port N")
+            raise StartupError(f"Port {asked} is in use. Name another one: --port N")
         port = asked
     else:
         port = first_free_port("127.0.0.1", int(kept.read_text()) if kept.exists() else 8000)
@@ -197,36 +226,37 @@ def _port(folder: Path, asked: int | None) -> int:
     return port
 
 
-def live(options: argparse.Namespace, folder: Path, began: float) -> int:
-    """The whole life of a demo on a folder that is ours; its exit code."""
+def run_demo(options: argparse.Namespace, folder: Path, began: float) -> int:
+    """Runs a demo on its own data folder until it ends; returns the exit code."""
     if options.fresh:
-        demo_folder.empty(folder)
+        demo_folder.clear(folder)
     demo = build(options, folder, began)
     try:
-        demo.supervisor.take_charge()
+        demo.supervisor.adopt_orphans()
+        demo.supervisor.catch_stop_signals()
         demo.start()
         if options.autopilot:
             return demo.autopilot(options.autopilot)
+        demo.do_outside_work()
         demo.watch_until()
     finally:
-        demo.supervisor.stopping = True
         demo.stop()
     return 0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Exit codes: 0 stopped or played to the end, 1 something failed and was named."""
+    """Exit code 0: stopped, or played to the end. 1: something failed; the output names it."""
     began = time.monotonic()
     options = arguments(argv)
-    folder = demo_folder.demo_folder()
+    folder = demo_folder.demo_folder(options.runbook)
     try:
-        demo_folder.claim(folder)
-        with only_one(folder, "another demo"):
-            return live(options, folder, began)
+        demo_folder.mark(folder)
+        with lock_data_folder(folder, "another demo"):
+            return run_demo(options, folder, began)
     except Stopped:
-        say("Stopped. `./panel demo` goes on where it was.")
+        say("Stopped. `./panel demo` continues where it stopped.")
         return 1 if options.autopilot else 0
-    except (WillNotStart, JobFailed) as why:
+    except (StartupError, JobFailed, Problem) as why:
         say(f"panel: {why}")
         return 1
 

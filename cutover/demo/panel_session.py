@@ -1,50 +1,54 @@
-"""A person at the panel without a browser: signs in, opens pages, fills in the forms that are there."""
+"""A person's session with the panel without a browser: signs in, opens pages, sends their forms."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 TIMEOUT = (5.0, 40.0)  # seconds to connect, to answer: a start may wait for locks
 
 
-class NotPossible(Exception):
-    """The page did not offer what the person wanted to do, or refused it; the message has its words."""
+class FormRefused(Exception):
+    """The page has no such form, or the panel refused it; the message quotes the page."""
 
 
 @dataclass
-class Form:
-    """A form of a page: where it goes and what is filled in already. ``choices`` holds the radio values."""
+class PageForm:
+    """A form of a page with its present values; ``choices``: the values of radio buttons and check boxes."""
 
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)  # the names of fields that take files
 
 
-class Page(HTMLParser):
-    """The forms of an HTML page, and what it says in its alerts."""
+class PanelPage(HTMLParser):
+    """The forms of an HTML page, and the texts of its alerts."""
 
     def __init__(self, address: str, text: str) -> None:
         super().__init__()
         self.address = address
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.alerts: list[str] = []
-        self._form: Form | None = None
+        self._form: PageForm | None = None
         self._area: str | None = None
         self._alert = 0
         self.feed(text)
 
-    def form(self, path: str) -> Form:
-        """The form that is sent to that path. Raises `NotPossible`."""
+    def form(self, path: str) -> PageForm:
+        """The form that posts to that path. Raises `FormRefused`."""
         found = [form for form in self.forms if urlsplit(form.action).path == path]
         if not found:
-            said = " ".join(self.alerts) or "it says nothing of why"
-            raise NotPossible(f"{self.address} offers no form for {path}: {said}")
+            said = " ".join(self.alerts) or "the page gives no reason"
+            raise FormRefused(f"{self.address} offers no form for {path}: {said}")
         return found[0]
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -56,12 +60,12 @@ class Page(HTMLParser):
                 self.alerts.append("")
         if tag == "form":
             action = urljoin(self.address, given.get("action", ""))
-            self._form = Form(action, given.get("method", "get").lower())
+            self._form = PageForm(action, given.get("method", "get").lower())
             self.forms.append(self._form)
         elif self._form is not None and given.get("name"):
             self._field(self._form, tag, given)
 
-    def _field(self, form: Form, tag: str, given: dict[str, str]) -> None:
+    def _field(self, form: PageForm, tag: str, given: dict[str, str]) -> None:
         name, kind = given["name"], given.get("type", "text")
         if tag == "textarea":
             self._area = name
@@ -70,11 +74,13 @@ class Page(HTMLParser):
             form.choices.setdefault(name, []).append(given.get("value", "on"))
             if "checked" in given:
                 form.fields[name] = given.get("value", "on")
+        elif tag == "input" and kind == "file":
+            form.files.append(name)
         elif tag == "input" or (tag == "button" and "value" in given):
             form.fields[name] = given.get("value", "")
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """An element that closes itself opens nothing."""
+        """A self-closing element has no content."""
         if tag in VOID:
             self.handle_starttag(tag, attributes)
 
@@ -95,51 +101,81 @@ class Page(HTMLParser):
             self._form.fields[self._area] += data
 
 
-class Visitor:
+class OneRequestAdapter(HTTPAdapter):
+    """Sends each request, also that after a redirect, over a connection of its own.
+
+    A server closes a connection that was idle for some seconds, or after a request, often without saying so.
+    A form that is sent over it at that very moment is lost, and nobody may send it again on a guess.
+    """
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Forgets the connections of earlier requests first."""
+        self.poolmanager.clear()
+        return super().send(request, *args, **options)
+
+
+class PanelSession:
     """One person's session with the panel at ``address``."""
 
     def __init__(self, address: str, username: str, password: str) -> None:
         self.address, self.username, self.password = address.rstrip("/"), username, password
         self.session = requests.Session()
-        self.session.trust_env = False  # no proxy stands between us and our own machine
+        self.session.trust_env = False  # the panel is on this machine: use no proxy
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, OneRequestAdapter())
 
-    def open(self, path: str) -> Page:
-        """Fetches a page. Raises `NotPossible` when it does not come."""
+    def open(self, path: str) -> PanelPage:
+        """Fetches a page. Raises `FormRefused` for an error status."""
         return self._page(self.session.get(self.address + path, timeout=TIMEOUT))
 
     def sign_in(self, path: str = "/accounts/login/") -> None:
-        """Signs in through the login page. Raises `NotPossible`."""
+        """Signs in through the login page. Raises `FormRefused`."""
         page = self.open(path)
         form = page.form(path)
         form.fields |= {"login": self.username, "password": self.password}
         after = self._send(form, page)
         if any(urlsplit(other.action).path == path for other in after.forms):
-            raise NotPossible(f"{self.username} could not sign in: {' '.join(after.alerts)}")
+            raise FormRefused(f"{self.username} could not sign in: {' '.join(after.alerts)}")
 
-    def submit(self, on: str, to: str, **filled: str) -> Page:
-        """Opens the page ``on``, fills in its form for ``to``, sends it. Raises `NotPossible` on an alert."""
+    def submit(
+        self, on: str, to: str, *, attached: Mapping[str, tuple[str, bytes]] | None = None, **filled: str
+    ) -> PanelPage:
+        """Opens the page ``on``, fills in its form that posts to ``to`` and sends it.
+
+        ``attached``: name of a field → name and content of a file.
+
+        Raises `FormRefused` when there is no such form or field, and when the answer has a new alert.
+        """
         page = self.open(on)
         form = page.form(to)
-        unknown = set(filled) - set(form.fields) - set(form.choices)
+        unknown = {*filled, *(attached or {})} - {*form.fields, *form.choices, *form.files}
         if unknown:
-            raise NotPossible(f"The form on {on} has no {', '.join(sorted(unknown))}.")
+            raise FormRefused(f"The form on {on} has no {', '.join(sorted(unknown))}.")
         form.fields |= filled
-        standing = set(page.alerts)
-        after = self._send(form, page)
-        refused = [alert for alert in after.alerts if alert not in standing]
+        alerts_before = set(page.alerts)
+        after = self._send(form, page, attached)
+        refused = [alert for alert in after.alerts if alert not in alerts_before]
         if refused:
-            raise NotPossible(" ".join(refused))
+            raise FormRefused(" ".join(refused))
         return after
 
-    def _send(self, form: Form, page: Page) -> Page:
-        return self._page(
-            self.session.post(
-                form.action, data=form.fields, headers={"Referer": page.address}, timeout=TIMEOUT
-            )
+    def _send(
+        self,
+        form: PageForm,
+        page: PanelPage,
+        attached: Mapping[str, tuple[str, bytes]] | None = None,
+    ) -> PanelPage:
+        sent = self.session.post(
+            form.action,
+            data=form.fields,
+            files=attached or None,
+            headers={"Referer": page.address},
+            timeout=TIMEOUT,
         )
+        return self._page(sent)
 
-    def _page(self, answer: requests.Response) -> Page:
-        page = Page(answer.url, answer.text)
-        if answer.status_code >= 400 and answer.status_code != 422:  # 422: the form again, with what is wrong
-            raise NotPossible(f"{answer.url} answered {answer.status_code}. {' '.join(page.alerts)}")
+    def _page(self, answer: requests.Response) -> PanelPage:
+        page = PanelPage(answer.url, answer.text)
+        if answer.status_code >= 400 and answer.status_code != 422:  # 422: the form again, with its errors
+            raise FormRefused(f"{answer.url} answered {answer.status_code}. {' '.join(page.alerts)}")
         return page

@@ -1,106 +1,134 @@
-"""Verifies a backup the only way there is: restores it, and compares what came back."""
+"""Verifies a backup: restores it, and compares every table with the backup's fingerprint."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 
-from integrations import programs
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    EvidenceField,
-    Finding,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.clients import pgtools, postgres, scratch_database
-from integrations.clients.archive import Archive
-from integrations.clients.restoring import Restored, Target, restore
+from integrations import actions, processes
+from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence
+from integrations.backups.archive import MANIFEST, Archive, Manifest
+from integrations.backups.kept_copies import mark_kept
+from integrations.backups.requirements import find_lacks
+from integrations.backups.restore import LEFT_OUT, RestoreResult, RestoreTarget, restore_and_compare
+from integrations.backups.scratch_database import make_scratch_name, open_scratch_database
+from integrations.clients import postgres
 from integrations.errors import Problem
+from integrations.systems import System
+
+BARE = ("--no-owner", "--no-privileges")  # roles of the source need not exist on a scratch server
 
 
-@register
-class BackupVerify(Action):
-    """Checks every SHA-256, restores into a database of its own, compares table by table."""
+@dataclass(frozen=True)
+class BackupVerifyParams(actions.ActionParams):
+    """Which backup to restore, and where."""
+
+    backup: actions.EarlierItem[BackupTakeEvidence]
+    scratch: System
+    jobs: int | None
+    keep: bool
+
+
+class VerifiedBackup(TypedDict):
+    """The result of a restore. ``sha256`` and ``path`` are those of the backup. ``database`` is the name of
+    the restored database if it was kept, else empty. ``seconds`` is None when nothing was restored."""
+
+    sha256: str
+    path: str
+    equal: bool
+    seconds: float | None
+    digest: str
+    tables: int
+    rows: int
+    problems: list[str]
+    notes: list[str]
+    database: str
+
+
+class BackupVerifyEvidence(TypedDict, total=False):
+    """What a run records."""
+
+    verified: VerifiedBackup
+
+
+@actions.register
+class BackupVerify(actions.Action[BackupVerifyParams, BackupVerifyEvidence]):
+    """Checks every SHA-256, restores into a new database, and compares table by table."""
 
     key, title = "backup.verify", "Verify the backup by restoring it"
-    effect = Effect.IDEMPOTENT
+    is_check = True
+    effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(hours=2)
 
-    class Params(ActionForm):
-        """``backup``: the item that took it. ``scratch``: a login that may create databases on a server
-        of its own. ``jobs``: how many tables are restored at once (default 2). ``keep``: leave the
-        restored database for later items; its name is in the evidence."""
+    class Params(actions.ActionForm):
+        """``backup``: the item that took it. ``scratch``: a login that may create databases, on another
+        server. ``jobs``: how many tables are restored at once (default 2). ``keep``: keep the restored
+        database for later items; its name is in the evidence."""
 
-        backup = EvidenceField(action="backup.take")
-        scratch = SystemField(kind="postgres")
+        backup = actions.EvidenceField(action="backup.take")
+        scratch = actions.SystemField(kind="postgres")
         jobs = forms.IntegerField(min_value=1, max_value=32, required=False)
         keep = forms.BooleanField(required=False)
 
-    def resource(self, params: Values) -> str:
+    def resource(self, params: BackupVerifyParams) -> str:
         """One restore at a time on the scratch server, so that its duration means something."""
         return f"db:{postgres.address(params.scratch['url'])}:scratch"
 
-    def preview(self, params: Values) -> Preview:
+    def preview(self, params: BackupVerifyParams) -> actions.Preview:
         """What would be restored, and where."""
-        name = scratch_database.name_for(params.context.attempt or "preview")
-        facts = params.context.evidence.get(params.backup, {}).get("backup")
-        what = f"backup {Path(facts['path']).name}" if facts else f"backup that “{params.backup}” will take"
+        name = make_scratch_name(params.context.attempt or "preview")
+        facts = params.backup.evidence.get("backup")
+        what = (
+            f"backup {Path(facts['path']).name}" if facts else f"backup that “{params.backup.key}” will take"
+        )
         lines = [
             f"Check the SHA-256 of every file of the {what}.",
             f"Create the database {name} from template0.",
-            f"pg_restore --exit-on-error --no-owner --no-privileges --jobs={params.jobs or 2} into it.",
+            f"pg_restore --exit-on-error {' '.join([*LEFT_OUT, *BARE])} --jobs={params.jobs or 2} into it.",
             "Compare the fingerprint of every table with the one taken in the backup's snapshot.",
             f"Keep {name} for later items." if params.keep else f"Drop {name}.",
         ]
         warnings = []
-        if facts and facts["source"]["address"].partition("/")[0] == _server(params):
-            warnings.append("The scratch server is the one the backup came from: it will feel the load.")
-        return Preview(lines, where=postgres.address(params.scratch["url"]), warnings=warnings)
+        if facts and facts["source"]["address"].partition("/")[0] == _server_address(params):
+            warnings.append(
+                "The scratch server is also the server of the backup: the restore will put load on it."
+            )
+        warnings += _find_lacks(params) if facts else []
+        return actions.Preview(lines, where=postgres.address(params.scratch["url"]), warnings=warnings)
 
-    def before(self, params: Values) -> dict[str, Any]:
-        """The name of the database that will be made."""
+    def before(self, params: BackupVerifyParams) -> dict[str, Any]:
+        """The name of the database that will be created."""
         return {
-            "database": scratch_database.name_for(params.context.attempt),
+            "database": make_scratch_name(params.context.attempt),
             "attempt": params.context.attempt,
         }
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Restores and compares; a backup that is damaged or differs is a verdict, not an error."""
-        facts = _facts(params)
-        report.secret(postgres.settings(params.scratch["url"]).get("password", ""))
-        target = Archive(Path(facts["path"]))
-        manifest, sha256 = target.manifest()
-        report.log(f"Checking the SHA-256 of {len(manifest['files'])} file(s) in {target.path.name}.")
-        problems = target.damages(manifest)
-        if sha256 != facts["sha256"]:
-            problems.insert(0, "The manifest is not the one that was written when the backup was taken.")
-        result, kept = Restored(problems=problems), ""
-        if not problems:
-            with postgres.in_words(params.scratch["url"]), _scratch(params, manifest, report) as scratch:
-                into = Target(scratch.url, scratch.server, params.scratch, params.context.attempt)
-                bare = ("--no-owner", "--no-privileges")
-                result = restore(target, manifest, into, report, jobs=params.jobs or 2, options=bare)
-                result.notes[:0] = scratch.notes
-                scratch.keep = bool(params.keep) and not result.problems
-            kept = scratch.name if scratch.keep else ""
-        return _verdict(report, facts, result, kept)
+    def run(
+        self, params: BackupVerifyParams, report: actions.RunReport[BackupVerifyEvidence]
+    ) -> actions.Outcome:
+        """Restores and compares. A backup that is damaged or differs is a verdict, not an error."""
+        facts = _read_backup_evidence(params)
+        report.secret(postgres.connection_settings(params.scratch["url"]).get("password", ""))
+        archive = Archive(
+            params.context.artefacts.fetch(
+                facts["path"], host=params.backup.host, check=report.raise_if_cancelled
+            )
+        )
+        report.log(f"Checking the SHA-256 of every file in {archive.path.name}.")
+        manifest, problems = archive.check(facts["sha256"])
+        if problems:
+            return _verdict(report, facts, RestoreResult(problems=problems), kept_as="")
+        result, kept_as = _restore_into_scratch(params, archive, manifest, report)
+        return _verdict(report, facts, result, kept_as)
 
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """Looks for the scratch database and for programs of the attempt; removes nothing."""
+    def probe(self, params: BackupVerifyParams, before: Mapping[str, Any]) -> actions.Finding:
+        """Looks for the scratch database and for programs of the attempt. Removes nothing."""
         with postgres.connect(params.scratch["url"], readonly=True) as admin:
             there = admin.execute(
                 "select from pg_database where datname = %s", [before["database"]]
@@ -109,96 +137,100 @@ class BackupVerify(Action):
                 "select from pg_stat_activity where application_name = %s and pid <> pg_backend_pid()",
                 [f"cutover:{before['attempt']}"],
             ).fetchone()
-        if busy is not None or programs.leftovers(before["attempt"]):
-            return Finding(Seen.STILL_RUNNING, f"The restore into {before['database']} still runs.")
-        if there is None:
-            return Finding(
-                Seen.NOT_DONE, f"{before['database']} is not there; its comparison left no result."
+        if busy is not None or processes.find_leftovers(before["attempt"]):
+            return actions.Finding(
+                actions.ProbeStatus.STILL_RUNNING, f"The restore into {before['database']} still runs."
             )
-        saw = f"{before['database']} was left on the scratch server. When nobody needs it: "
-        return Finding(Seen.PARTIAL, f"{saw}DROP DATABASE {before['database']} WITH (FORCE);")
+        if there is None:
+            return actions.Finding(
+                actions.ProbeStatus.NOT_DONE,
+                f"{before['database']} does not exist: the attempt left nothing behind.",
+            )
+        observed = f"{before['database']} was left on the scratch server. When nobody needs it: "
+        return actions.Finding(
+            actions.ProbeStatus.PARTIAL, f"{observed}DROP DATABASE {before['database']} WITH (FORCE);"
+        )
 
 
-@dataclass
-class _Scratch:
-    """The database that a backup is restored into; dropped unless it is to be kept."""
-
-    name: str
-    url: str
-    server: int
-    notes: list[str]
-    keep: bool = False
-
-
-def _facts(params: Values) -> Mapping[str, Any]:
-    facts: Mapping[str, Any] | None = params.context.evidence.get(params.backup, {}).get("backup")
+def _read_backup_evidence(params: BackupVerifyParams) -> BackupFacts:
+    facts = params.backup.evidence.get("backup")
     if not facts:
         raise Problem(
-            f"“{params.backup}” has left no backup yet.",
+            f"“{params.backup.key}” has taken no backup yet.",
             means="There is nothing to verify.",
-            next=f"Carry out “{params.backup}” first.",
+            next=f"Run “{params.backup.key}” first.",
         )
     return facts
 
 
-def _server(params: Values) -> str:
+def _find_lacks(params: BackupVerifyParams) -> list[str]:
+    """What the scratch server lacks, or that it does not answer; nothing where the backup cannot be read from
+    here, as on a host without the panel's data."""
+    facts = _read_backup_evidence(params)
+    try:
+        manifest = params.context.artefacts.read(facts["path"], MANIFEST)
+        needs = json.loads(manifest).get("needs") if manifest else None
+    except (Problem, ValueError):
+        return []
+    url = params.scratch["url"]
+    try:
+        with postgres.explain_errors(url), postgres.connect(url, readonly=True) as place:
+            lacks = find_lacks(needs, place) if needs else None
+    except Problem as problem:
+        return [str(problem)]
+    said = [*lacks["missing"], *lacks["may_lack"]] if lacks else []
+    return [f"The scratch server: {sentence}" for sentence in said]
+
+
+def _server_address(params: BackupVerifyParams) -> str:
     return postgres.address(params.scratch["url"]).partition("/")[0]
 
 
-@contextmanager
-def _scratch(params: Values, manifest: Mapping[str, Any], report: Report) -> Iterator[_Scratch]:
+def _restore_into_scratch(
+    params: BackupVerifyParams, archive: Archive, manifest: Manifest, report: actions.Report
+) -> tuple[RestoreResult, str]:
+    """Restores and compares; returns the result, and the database's name if it is kept (else empty)."""
     url, attempt = params.scratch["url"], params.context.attempt
-    name = scratch_database.name_for(attempt)
-    scratch = _Scratch(name, postgres.with_database(url, name), 0, [])
-    try:
-        with postgres.connect(url, attempt=attempt) as admin:
-            scratch.server = pgtools.major(admin)
-            _tell_leftovers(admin, report)
-            scratch.notes += scratch_database.create(admin, name, manifest["locale"])
-        report.log(f"Created {name} from template0 on {_server(params)}.")
-        yield scratch
-    except BaseException:
-        scratch.keep = False
-        raise
-    finally:
-        if not scratch.keep:
+    with (
+        postgres.explain_errors(url),
+        open_scratch_database(url, attempt, manifest["locale"], report.log) as scratch,
+    ):
+        target = RestoreTarget(scratch.url, scratch.major, params.scratch, attempt)
+        result = restore_and_compare(archive, manifest, target, report, jobs=params.jobs or 2, options=BARE)
+        result.notes[:0] = scratch.notes
+        scratch.keep = params.keep and not result.problems
+        if scratch.keep:
             with postgres.connect(url, attempt=attempt) as admin:
-                scratch_database.drop(admin, name)
-            report.log(f"Dropped {name}.")
+                mark_kept(admin, scratch.name, params.backup.evidence["backup"]["sha256"])
+    return result, scratch.name if scratch.keep else ""
 
 
-def _tell_leftovers(admin: postgres.Connection, report: Report) -> None:
-    names = scratch_database.names(admin)
-    if names:
-        report.log(
-            f"On the scratch server from earlier (kept, or left by a lost worker): {', '.join(names)}."
-        )
-
-
-def _verdict(report: Report, facts: Mapping[str, Any], result: Restored, kept: str) -> Outcome:
+def _verdict(
+    report: actions.RunReport[BackupVerifyEvidence], facts: BackupFacts, result: RestoreResult, kept_as: str
+) -> actions.Outcome:
     for line in [*result.notes, *result.problems]:
         report.log(line)
-    report.evidence(
-        verified={
-            "sha256": facts["sha256"],
-            "path": facts["path"],
-            "equal": not result.problems,
-            "seconds": result.seconds,
-            "digest": result.digest,
-            "tables": result.tables,
-            "rows": result.rows,
-            "problems": result.problems[:200],
-            "notes": result.notes,
-            "database": kept,
-        }
-    )
+    verified: VerifiedBackup = {
+        "sha256": facts["sha256"],
+        "path": facts["path"],
+        "equal": not result.problems,
+        "seconds": result.seconds,
+        "digest": result.digest,
+        "tables": result.tables,
+        "rows": result.rows,
+        "problems": result.problems[:200],
+        "notes": result.notes,
+        "database": kept_as,
+    }
+    report.evidence({"verified": verified})
     if result.problems:
         more = f" (and {len(result.problems) - 1} more)" if len(result.problems) > 1 else ""
-        return Outcome(
-            False, f"This backup must not be relied on: {result.problems[0]}{more} Take a new one."
+        return actions.Outcome(
+            False,
+            f"Do not rely on this backup: {result.problems[0]}{more} {result.remedy or 'Take a new one.'}",
         )
-    where = f"; kept as {kept}" if kept else ""
-    return Outcome(
+    where = f"; kept as {kept_as}" if kept_as else ""
+    return actions.Outcome(
         True,
         f"Restored in {result.seconds:.1f} s and equal: {result.tables} tables, {result.rows:,} rows{where}.",
     )

@@ -1,140 +1,218 @@
-"""Watches a BullMQ queue: depth, pace, failures, schedules, workers, and a canary job of our own."""
+"""Watches a BullMQ queue: depth, failures, schedules, workers, a canary job of our own, and a retry."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
+from integrations import actions
+from integrations.actions.bullmq_backlog import BacklogFacts, BacklogLimits, find_paused, watch_backlog
+from integrations.actions.bullmq_canary import Canary, CanaryJob
+from integrations.actions.bullmq_library import check_library, describe_missing
+from integrations.actions.bullmq_retry import RetryCanary, RetryFacts
+from integrations.actions.bullmq_schedules import WantedSchedule, find_wrong_schedules
+from integrations.actions.bullmq_workers import WorkerCount, count_workers, find_wrong_workers
 from integrations.clients import bullmq
-from integrations.clients.bullmq import Depth, Ended, Queue
+from integrations.clients.bullmq import Queue
+from integrations.systems import System
 
-PAUSE = 0.5  # seconds between two looks
-LATE = 120  # seconds after which a schedule that did not run is overdue
+PAUSE = 0.5  # seconds between two reads
 
 
-@register
-class BullmqWatch(Action):
-    """Looks for a set time; a bound that is broken ends it red, at once."""
+@dataclass(frozen=True)
+class BullmqWatchParams(actions.ActionParams):
+    """The queue, the limits, and the canary job."""
 
-    key, title = "bullmq.watch", "Watch the queue and send a canary job through the worker"
-    effect = Effect.IDEMPOTENT  # a canary that is sent twice is answered twice, and changes nothing
+    redis: System
+    queue: str
+    seconds: float | None
+    workers: int | None
+    schedules: list[WantedSchedule]
+    attempts: int | None
+    platform: System | None
+    services: list[Any]
+    max_waiting: int | None
+    max_failed: int | None
+    max_oldest: float | None
+    canary: str
+    canary_data: dict[str, Any]
+    canary_seconds: float | None
+    retry_canary: str
+    retry_data: dict[str, Any]
+    retry_seconds: float | None
+    patience: float | None
+
+
+class BullmqWatchEvidence(TypedDict, total=False):
+    """What a run records."""
+
+    schedules: list[dict[str, Any]]  # the fields of `bullmq.JobSchedule`
+    workers: int
+    worker_hosts: list[str]
+    services: dict[str, int]  # ready replicas by service; each has one worker
+    retry: RetryFacts
+    canary: CanaryJob
+    depth: dict[str, Any]  # from `bullmq.QueueDepth`
+    watched_seconds: float
+    completed: int
+    completed_per_minute: float
+    newly_failed: list[dict[str, str]]
+    failures: list[dict[str, str]]
+
+
+@actions.register
+class BullmqWatch(actions.Action[BullmqWatchParams, BullmqWatchEvidence]):
+    """Watches for a set time. A broken limit ends it at once, and is a verdict."""
+
+    key, title = "bullmq.watch", "Watch the queue, and run a canary job"
+    public_params = frozenset({"queue", "schedules", "services", "canary", "retry_canary"})
+    is_check = True
+    effect = actions.Effect.IDEMPOTENT  # a canary job has no effect, so it may run twice
     deadline = timedelta(hours=2)
 
-    class Params(ActionForm):
-        """``redis`` and ``queue``; ``seconds`` to watch (default 10); ``workers``: at least so many (default
-        1); ``schedules``: names that must be there once each; ``max_waiting`` (default 100), ``max_failed``:
-        new failures (default 0); ``max_oldest``: seconds that a job may wait; ``canary``: name of a job
-        without effect, with ``canary_data``, done within ``canary_seconds`` (default 10); ``patience``:
-        seconds in which queue and workers may come up (default 20)."""
+    class Params(actions.ActionForm):
+        """``redis`` and ``queue``; ``seconds`` to watch (default 10); ``workers``: the least number of them
+        (default 1); ``platform`` and ``services``: the services of which each running replica is one worker,
+        so that a worker that does not run is seen although the API takes its jobs; ``schedules``: jobs that
+        must be scheduled once, each a name or {job: …, cron: …}; ``attempts``: how often a scheduled job must
+        be tried at least; ``max_waiting`` (default 100), ``max_failed``: new failures (default 0);
+        ``max_oldest``: seconds that one may wait; ``canary``: name of a job without effect, with
+        ``canary_data``, done within ``canary_seconds`` (default 10); ``retry_canary``: name of a job that
+        fails with ``retry_data`` before it does anything, tried again within ``retry_seconds`` (default 30);
+        ``patience``: seconds in which queue and workers may come up (default 20)."""
 
-        redis = SystemField(kind="redis")
+        redis = actions.SystemField(kind="redis")
         queue = forms.CharField(max_length=100)
         seconds = forms.FloatField(min_value=0, max_value=7200, required=False)
         workers = forms.IntegerField(min_value=0, required=False)
-        schedules = JSONValueField(kind=list, required=False)
+        schedules = actions.JSONValueField(kind=list, required=False)
+        attempts = forms.IntegerField(min_value=1, required=False)
+        platform = actions.SystemField(kind="platform", required=False)
+        services = actions.JSONValueField(kind=list, required=False)
         max_waiting = forms.IntegerField(min_value=0, required=False)
         max_failed = forms.IntegerField(min_value=0, required=False)
         max_oldest = forms.FloatField(min_value=0, required=False)
         canary = forms.CharField(max_length=100, required=False)
-        canary_data = JSONValueField(kind=dict, required=False)
+        canary_data = actions.JSONValueField(kind=dict, required=False)
         canary_seconds = forms.FloatField(min_value=0.1, required=False)
+        retry_canary = forms.CharField(max_length=100, required=False)
+        retry_data = actions.JSONValueField(kind=dict, required=False)
+        retry_seconds = forms.FloatField(min_value=1, max_value=600, required=False)
         patience = forms.FloatField(min_value=0, max_value=600, required=False)
 
-    def resource(self, params: Values) -> str:
-        """One canary at a time in a queue."""
+        def clean_schedules(self) -> list[WantedSchedule]:
+            """Refuses an entry that is neither a name nor a job with its cron pattern."""
+            return [WantedSchedule(entry) for entry in self.cleaned_data["schedules"]]
+
+        def clean(self) -> dict[str, Any]:
+            """Requires both or neither: services are on a platform."""
+            if bool(self.cleaned_data.get("platform")) != bool(self.cleaned_data.get("services")):
+                raise forms.ValidationError("platform: and services: go together.")
+            return self.cleaned_data
+
+    def resource(self, params: BullmqWatchParams) -> str:
+        """One canary job at a time in a queue."""
         return f"queue:{bullmq.address(params.redis['url'])}:{params.queue}"
 
-    def preview(self, params: Values) -> Preview:
-        """What is looked at, and for how long."""
+    def preview(self, params: BullmqWatchParams) -> actions.Preview:
+        """What is watched, and for how long."""
+        schedules = ", ".join(map(str, params.schedules)) or "none"
         lines = [
-            f"For {_seconds(params):g} s: how many jobs wait, run and fail in {params.queue}.",
-            f"At least {_workers(params)} worker(s) connected.",
-            f"Schedules that are there once each: {', '.join(params.schedules) or 'none asked for'}.",
+            f"Watch for {_limits(params).seconds:g} s how many jobs wait, run and fail in {params.queue}.",
+            f"Require at least {_least_workers(params)} connected worker(s).",
+            f"Require each of these schedules exactly once: {schedules}.",
         ]
         if params.canary:
             lines.append(
-                f"Add the job “{params.canary}”, see it done within {_canary_seconds(params):g} s, remove it."
+                f"Add the job “{params.canary}”, wait up to {_canary_seconds(params):g} s for it, remove it."
             )
-        return Preview(lines, where=bullmq.address(params.redis["url"]))
+        if params.services:
+            lines.append(f"Require one worker for each running replica of {', '.join(params.services)}.")
+        if params.retry_canary:
+            lines.append(
+                f"Add the job “{params.retry_canary}”, which fails, wait up to {_retry_seconds(params):g} s "
+                "until it is tried again, remove it."
+            )
+        return actions.Preview(lines, where=bullmq.address(params.redis["url"]))
 
-    def before(self, params: Values) -> dict[str, Any]:
-        """Counts before, and the canary's id."""
-        with bullmq.connected(params.redis["url"]) as client:
-            return {"depth": _queue(params, client).depth().as_facts(), "canary": _canary_id(params)}
+    def before(self, params: BullmqWatchParams) -> dict[str, Any]:
+        """The depth of the queue, and the ids of our jobs."""
+        with bullmq.connect(params.redis["url"]) as client:
+            depth = _queue(params, client).depth().as_facts()
+        return {"depth": depth, "canary": _canary_id(params), "retry": _retry_id(params)}
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Evidence is left also when it ends red."""
-        with bullmq.connected(params.redis["url"]) as client:
+    def run(
+        self, params: BullmqWatchParams, report: actions.RunReport[BullmqWatchEvidence]
+    ) -> actions.Outcome:
+        """Records evidence also when a limit is broken."""
+        with bullmq.connect(params.redis["url"]) as client:
             queue = _queue(params, client)
-            _come_up(params, queue, report)
+            _wait_for_workers(params, queue, report)
             if not queue.exists():
-                return Outcome(False, _nowhere(params))
-            wrong = [*_schedules(params, queue, report), *_too_few_workers(params, queue, report)]
-            wrong += _paused(queue)
+                return actions.Outcome(False, describe_missing(queue))
+            wrong = check_library(queue, bool(params.canary or params.retry_canary), report)
+            wrong += _check_schedules(params, queue, report)
+            wrong += _check_workers(params, queue, report)
+            wrong += find_paused(queue)
             if not wrong and params.canary:
-                wrong += _canary(params, queue, report)
+                wrong += _run_canary(params, queue, report)
+            if not wrong and params.retry_canary:
+                wrong += _run_retry(params, queue, report)
             if not wrong:
-                wrong += _watch(params, queue, report)
-            report.evidence(failures=queue.failures())
+                wrong += watch_backlog(queue, _limits(params), report, lambda facts: _record(facts, report))
+            report.evidence({"failures": queue.failures()})
         if wrong:
-            return Outcome(False, " ".join(wrong))
-        return Outcome(True, f"{params.queue}: nothing piles up, nothing fails{_done_canary(params)}.")
+            return actions.Outcome(False, " ".join(wrong))
+        done = f", and a worker did the canary “{params.canary}”" if params.canary else ""
+        done += ", and tried a failed job again" if params.retry_canary else ""
+        return actions.Outcome(True, f"{params.queue}: no backlog, no failures{done}.")
 
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """Whether the canary of the lost attempt is still in the queue."""
-        with bullmq.connected(params.redis["url"]) as client:
+    def probe(self, params: BullmqWatchParams, before: Mapping[str, Any]) -> actions.Finding:
+        """Whether a job of the lost attempt is still in the queue."""
+        with bullmq.connect(params.redis["url"]) as client:
             queue = _queue(params, client)
-            depth, job = queue.depth().as_facts(), str(before.get("canary") or "")
-            state = queue.state_of(job) if job else "gone"
-        if state == "gone":
-            return Finding(Seen.NOT_DONE, "Watching leaves nothing behind; no canary is left.", depth)
-        saw = f"The canary {job} is still in {params.queue}: {state}. It does nothing; trying again is safe."
-        return Finding(Seen.PARTIAL, saw, depth)
+            depth = queue.depth().as_facts()
+            jobs = {str(before.get(name) or ""): "" for name in ("canary", "retry")}
+            left = {job: state for job in jobs if job and (state := queue.state_of(job)) != "gone"}
+        if not left:
+            return actions.Finding(
+                actions.ProbeStatus.NOT_DONE, "The watch changed nothing, and no canary job is left.", depth
+            )
+        there = ", ".join(f"{job}: {state}" for job, state in left.items())
+        observed = f"The canary job is still in {params.queue} ({there}). It is safe to start again."
+        return actions.Finding(actions.ProbeStatus.PARTIAL, observed, depth)
 
 
-def _queue(params: Values, client: bullmq.Client) -> Queue:
+def _queue(params: BullmqWatchParams, client: bullmq.RedisClient) -> Queue:
     return Queue(client, params.queue, params.redis.get("prefix", "bull"))
 
 
-def _seconds(params: Values) -> float:
-    return 10.0 if params.seconds is None else float(params.seconds)
+def _least_workers(params: BullmqWatchParams) -> int:
+    return 1 if params.workers is None else params.workers
 
 
-def _workers(params: Values) -> int:
-    return 1 if params.workers is None else int(params.workers)
-
-
-def _canary_seconds(params: Values) -> float:
+def _canary_seconds(params: BullmqWatchParams) -> float:
     return params.canary_seconds or 10.0
 
 
-def _done_canary(params: Values) -> str:
-    return f", and the worker did the canary “{params.canary}”" if params.canary else ""
+def _retry_seconds(params: BullmqWatchParams) -> float:
+    return params.retry_seconds or 30.0
 
 
-def _come_up(params: Values, queue: Queue, report: Report) -> None:
-    """Waits for a worker that was started just now, but not for one that does not come."""
+def _count(params: BullmqWatchParams, queue: Queue) -> WorkerCount:
+    least, attempt = _least_workers(params), params.context.attempt
+    return count_workers(queue, least, params.platform, list(map(str, params.services)), attempt)
+
+
+def _wait_for_workers(params: BullmqWatchParams, queue: Queue, report: actions.Report) -> None:
+    """Waits, within the patience, for workers that were started just now."""
     began, patience = time.monotonic(), 20.0 if params.patience is None else params.patience
-    while not (queue.exists() and queue.workers() >= _workers(params)):
+    while not (queue.exists() and _count(params, queue).is_right):
         report.raise_if_cancelled()
         waited = time.monotonic() - began
         if waited >= patience:
@@ -143,126 +221,76 @@ def _come_up(params: Values, queue: Queue, report: Report) -> None:
         time.sleep(PAUSE)
 
 
-def _nowhere(params: Values) -> str:
-    prefix = params.redis.get("prefix", "bull")
-    return (
-        f"There is no queue {prefix}:{params.queue} in this Redis. No API or worker has used it yet: "
-        "start the worker, and check that its REDIS_URL and prefix are these."
-    )
-
-
-def _schedules(params: Values, queue: Queue, report: Report) -> list[str]:
-    """Each of the asked ones once, whether BullMQ 5 made it or one of its older versions, and none late."""
+def _check_schedules(
+    params: BullmqWatchParams, queue: Queue, report: actions.RunReport[BullmqWatchEvidence]
+) -> list[str]:
+    """What is wrong with the schedules, those of BullMQ 5 and of its older versions."""
     found = queue.schedules()
-    report.log(f"Schedules: {', '.join(f'{one.id} (next in {one.due_in:.0f} s)' for one in found) or 'none'}")
-    report.evidence(schedules=[asdict(one) for one in found])
-    said = []
-    for name in params.schedules:
-        its = [one for one in found if name in (one.id, one.name)]
-        late = min((one.due_in for one in its), default=0.0)
-        if not its:
-            said.append(f"Not scheduled: {name}. The worker makes its schedules when it starts.")
-        elif len(its) > 1:
-            ids = ", ".join(one.id for one in its)
-            said.append(f"Scheduled {len(its)} times: {name} ({ids}). People would get it twice: remove one.")
-        elif late < -LATE:
-            said.append(f"{name} is {-late:.0f} s overdue: no worker takes it. Look into the worker's log.")
-    return said
+    shown = (
+        f"{one.name} ({one.pattern or one.every or one.id}, next in {one.due_in:.0f} s)" for one in found
+    )
+    report.log(f"Schedules: {', '.join(shown) or 'none'}")
+    report.evidence({"schedules": [asdict(one) for one in found]})
+    return find_wrong_schedules(params.schedules, found, params.attempts, queue.queued_runs())
 
 
-def _too_few_workers(params: Values, queue: Queue, report: Report) -> list[str]:
-    count = queue.workers()
-    report.log(f"Workers connected: {count}")
-    report.evidence(workers=count)
-    if count >= _workers(params):
-        return []
-    return [
-        f"{count} worker(s) of {params.queue} are connected, {_workers(params)} should be. Start the worker."
-    ]
+def _check_workers(
+    params: BullmqWatchParams, queue: Queue, report: actions.RunReport[BullmqWatchEvidence]
+) -> list[str]:
+    count = _count(params, queue)
+    for service in count.services:
+        report.log(str(service))
+    report.log(f"Workers connected: {len(count.hosts)}")
+    replicas = {one.name: one.ready for one in count.services}
+    report.evidence({"workers": len(count.hosts), "worker_hosts": count.hosts, "services": replicas})
+    return find_wrong_workers(queue.name, count)
 
 
-def _paused(queue: Queue) -> list[str]:
-    if not queue.is_paused():
-        return []
-    return [f"{queue.name} is paused: workers take no jobs. Resume it, if nobody paused it on purpose."]
+def _run_canary(
+    params: BullmqWatchParams, queue: Queue, report: actions.RunReport[BullmqWatchEvidence]
+) -> list[str]:
+    canary = Canary(params.redis["url"], queue, params.canary, _canary_id(params))
+    data = {"from": "cutover", "attempt": params.context.attempt, **params.canary_data}
+    facts, problems = canary.run(data, _canary_seconds(params), report)
+    report.evidence({"canary": facts})
+    return problems
 
 
-def _canary_id(params: Values) -> str:
-    """A name of our own, so that whoever looks later knows which it is."""
+def _run_retry(
+    params: BullmqWatchParams, queue: Queue, report: actions.RunReport[BullmqWatchEvidence]
+) -> list[str]:
+    """With the options of the queue's own scheduled jobs: those of the stack, not of the panel."""
+    jobs = (one.next_job for one in queue.schedules() if one.next_job)
+    options = next((found for job in jobs if (found := queue.options_of(job))), {})
+    canary = RetryCanary(params.redis["url"], queue, params.retry_canary, _retry_id(params), options)
+    facts, problems = canary.run(params.retry_data, _retry_seconds(params), report)
+    report.evidence({"retry": facts})
+    return problems
+
+
+def _canary_id(params: BullmqWatchParams) -> str:
+    """An id of our own, by which a probe finds the job."""
     return f"cutover-{params.context.attempt}" if params.canary and params.context.attempt else ""
 
 
-def _canary(params: Values, queue: Queue, report: Report) -> list[str]:
-    """Sends it, waits for it, and takes it away again, however it ends."""
-    at = (params.redis["url"], queue.name, queue.prefix)
-    data = {"from": "cutover", "attempt": params.context.attempt, **params.canary_data}
-    began, job = time.monotonic(), _canary_id(params)
-    try:
-        job = bullmq.send(*at, params.canary, data, job)
-        report.log(f"Canary {job} ({params.canary}) added.")
-        state = _awaited(params, queue, job, report)
-        took = round(time.monotonic() - began, 2)
-        reason = next((f["reason"] for f in queue.failures(20) if f["id"] == job), "no reason given")
-    finally:
-        removed = not job or bullmq.remove(*at, job)
-        report.log(f"Canary {job} {'taken away' if removed else 'is held by a worker: it stays'}.")
+def _retry_id(params: BullmqWatchParams) -> str:
+    attempt = params.context.attempt
+    return f"cutover-{attempt}-retry" if params.retry_canary and attempt else ""
+
+
+def _record(facts: BacklogFacts, report: actions.RunReport[BullmqWatchEvidence]) -> None:
     report.evidence(
-        canary={"job": job, "name": params.canary, "state": state, "seconds": took, "removed": removed}
+        {
+            "depth": facts["depth"],
+            "watched_seconds": facts["watched_seconds"],
+            "completed": facts["completed"],
+            "completed_per_minute": facts["completed_per_minute"],
+            "newly_failed": facts["newly_failed"],
+        }
     )
-    return _canary_said(state, took, reason)
 
 
-def _awaited(params: Values, queue: Queue, job: str, report: Report) -> str:
-    """Its state, when it has ended or its time is over."""
-    until = time.monotonic() + _canary_seconds(params)
-    while (state := queue.state_of(job)) == "pending" and time.monotonic() < until:
-        report.raise_if_cancelled()
-        time.sleep(0.05)
-    return state
-
-
-def _canary_said(state: str, took: float, reason: str) -> list[str]:
-    if state == "completed":
-        return []
-    if state == "failed":
-        return [f"The worker failed the canary: {reason}. Does it know this job's name?"]
-    if state == "gone":
-        return ["Somebody took the canary out of the queue before it was seen done: try again."]
-    return [f"The canary waits for {took:g} s already: the worker takes no jobs. Look into its log."]
-
-
-def _watch(params: Values, queue: Queue, report: Report) -> list[str]:
-    began, ended, seconds = time.monotonic(), Ended(), _seconds(params)
-    while True:
-        ended.look(queue)
-        depth, gone = queue.depth(), time.monotonic() - began
-        pace = round(ended.completed / max(gone, 1.0) * 60, 1)
-        report.measure(
-            waiting=depth.waiting, active=depth.active, failed=depth.failed, completed_per_minute=pace
-        )
-        report.progress(min(gone, seconds), seconds, f"{depth.waiting} waiting, {depth.active} active")
-        report.evidence(
-            depth=depth.as_facts(),
-            watched_seconds=round(gone, 1),
-            completed=ended.completed,
-            completed_per_minute=pace,
-            newly_failed=ended.failures,
-        )
-        broken = [*_broken(params, ended, depth), *_paused(queue)]
-        if broken or gone >= seconds:
-            return broken
-        report.raise_if_cancelled()
-        time.sleep(PAUSE)
-
-
-def _broken(params: Values, ended: Ended, depth: Depth) -> list[str]:
+def _limits(params: BullmqWatchParams) -> BacklogLimits:
     most = 100 if params.max_waiting is None else params.max_waiting
-    said = []
-    if depth.waiting > most:
-        said.append(f"{depth.waiting} jobs wait, the bound is {most}: the worker is too slow, or down.")
-    if params.max_oldest is not None and depth.oldest_waiting > params.max_oldest:
-        waits = f"{depth.oldest_waiting:.0f} s, the bound is {params.max_oldest:g} s"
-        said.append(f"The oldest job waits for {waits}: the worker is too slow, or stuck.")
-    if ended.failed > (params.max_failed or 0):
-        said.append(f"{ended.failed} job(s) failed while we looked: their reasons are in the evidence.")
-    return said
+    seconds = 10.0 if params.seconds is None else params.seconds
+    return BacklogLimits(seconds, most, params.max_failed or 0, params.max_oldest)

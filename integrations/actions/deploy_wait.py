@@ -1,86 +1,113 @@
-"""Follows a rollout that somebody else began, until what was asked for is ready."""
+"""Waits until the images that an earlier item deployed are ready."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    EvidenceField,
-    Finding,
-    Outcome,
-    Preview,
-    Report,
-    SystemField,
-    Values,
+from integrations import actions
+from integrations.actions.deploy_apply import (
+    PATIENCE,
+    DeployApplyEvidence,
+    ReleaseFacts,
+    probe_images,
+    runs_image,
 )
-from integrations.actions.deploy_apply import PATIENCE, images_found, runs
-from integrations.actions.service_stop import facts_of, wait_until
-from integrations.clients.platform import Standing, driver_of
+from integrations.actions.platform_services import (
+    ServiceFacts,
+    describe_warnings,
+    service_facts,
+    wait_for_services,
+)
+from integrations.clients.platform import ServiceStatus, get_platform
 from integrations.errors import Problem
+from integrations.systems import System
 
 
-@register
-class DeployWait(Action):
-    """Only looks: by digest, by replicas, and for restarts that tell of a crash loop."""
+@dataclass(frozen=True)
+class DeployWaitParams(actions.ActionParams):
+    """The platform, and the item that deployed."""
 
-    key, title = "deploy.wait", "See that exactly the deployed images are ready, and stay so"
-    effect = Effect.PURE
+    platform: System
+    deployed: actions.EarlierItem[DeployApplyEvidence]
+
+
+class DeployWaitEvidence(TypedDict, total=False):
+    """What a run records."""
+
+    services: ServiceFacts
+
+
+@actions.register
+class DeployWait(actions.ReadOnlyAction[DeployWaitParams, DeployWaitEvidence]):
+    """Checks digests, replicas, and restarts that show a crash loop. Changes nothing."""
+
+    key, title = "deploy.wait", "Check that exactly the deployed images are ready"
     deadline = timedelta(minutes=20)
 
-    class Params(ActionForm):
+    class Params(actions.ActionForm):
         """``platform``; ``deployed``: the item that deployed."""
 
-        platform = SystemField(kind="platform")
-        deployed = EvidenceField(action="deploy.apply")
+        platform = actions.SystemField(kind="platform")
+        deployed = actions.EvidenceField(action="deploy.apply")
 
-    def preview(self, params: Values) -> Preview:
-        """What is looked for."""
-        lines = [f"Look until {name} runs {image}." for name, image in _images(params).items()]
-        return Preview([" ".join(driver_of(params.platform).look()), *lines], where=params.platform.name)
+    def preview(self, params: DeployWaitParams) -> actions.Preview:
+        """The images that are waited for."""
+        images = _read_release(params)["images"]
+        lines = [f"Wait until {name} runs {image}." for name, image in images.items()]
+        return actions.Preview(
+            [" ".join(get_platform(params.platform).status_command()), *lines], where=params.platform.name
+        )
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Red when one is not ready in time, runs another image, or restarted since it was deployed."""
-        images = _images(params)
-        params.services = list(images)
-        known = params.context.evidence[params.deployed]["release"]["now"]
-        left = wait_until(params, report, lambda one: runs(one, images), PATIENCE)
-        now = driver_of(params.platform).standing(params.context.attempt)
-        report.evidence(services=facts_of(now, list(images)))
+    def run(self, params: DeployWaitParams, report: actions.RunReport[DeployWaitEvidence]) -> actions.Outcome:
+        """Red when a service is not ready in time, runs another image, or restarted since the deployment."""
+        release = _read_release(params)
+        images = release["images"]
+        platform = get_platform(params.platform)
+        left = wait_for_services(
+            platform,
+            list(images),
+            lambda service: runs_image(service, images),
+            report,
+            attempt=params.context.attempt,
+            seconds=PATIENCE,
+        )
+        now = platform.read_status(params.context.attempt)
+        report.evidence({"services": service_facts(now, list(images))})
         if left:
-            return Outcome(False, f"Not ready: {'; '.join(map(str, left))}. Look into its log.")
-        again, untold = _restarted({name: now[name] for name in images}, known)
-        if again:
-            return Outcome(False, f"{', '.join(again)} restarted since the deployment: its log says why.")
-        calm = "no restart since the deployment"
-        if untold:
-            calm = f"whether {', '.join(untold)} restarted, this platform does not tell"
-        return Outcome(True, f"{', '.join(images)}: ready by digest; {calm}.")
+            reasons = describe_warnings(platform, left, report, params.context.attempt)
+            return actions.Outcome(False, f"Not ready: {'; '.join(map(str, left))}. {reasons}Check its log.")
+        restarted, unknown = _find_restarts({name: now[name] for name in images}, release["now"])
+        if restarted:
+            return actions.Outcome(
+                False, f"{', '.join(restarted)} restarted since the deployment: its log says why."
+            )
+        restarts = "no restart since the deployment"
+        if unknown:
+            restarts = f"this platform does not say whether {', '.join(unknown)} restarted"
+        return actions.Outcome(True, f"{', '.join(images)}: ready by digest; {restarts}.")
 
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """Which images run."""
-        return images_found(driver_of(params.platform), _images(params))
-
-
-def _restarted(now: Mapping[str, Standing], known: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Which restarted since the facts ``known``, and of which the platform does not tell."""
-    before = {name: (known.get(name) or {}).get("restarts") for name in now}
-    untold = [name for name, one in now.items() if one.restarts is None]
-    more = [name for name, one in now.items() if one.restarts is not None]
-    return [name for name in more if (now[name].restarts or 0) > (before[name] or 0)], untold
+    def probe(self, params: DeployWaitParams, before: Mapping[str, Any]) -> actions.Finding:
+        """Whether the images run: that is more useful than that nothing was changed."""
+        return probe_images(get_platform(params.platform), _read_release(params)["images"])
 
 
-def _images(params: Values) -> dict[str, str]:
-    release = params.context.evidence.get(params.deployed, {}).get("release")
+def _find_restarts(now: Mapping[str, ServiceStatus], deployed: ServiceFacts) -> tuple[list[str], list[str]]:
+    """The services that restarted since, and those of which the platform does not count restarts."""
+    before = {name: (deployed.get(name) or {}).get("restarts") or 0 for name in now}
+    unknown = [name for name, service in now.items() if service.restarts is None]
+    restarted = [name for name, service in now.items() if (service.restarts or 0) > before[name]]
+    return restarted, unknown
+
+
+def _read_release(params: DeployWaitParams) -> ReleaseFacts:
+    release = params.deployed.evidence.get("release")
     if not release:
         raise Problem(
-            f"“{params.deployed}” has deployed nothing yet.",
+            f"“{params.deployed.key}” has deployed nothing yet.",
             means="There is nothing to wait for.",
-            next=f"Carry out “{params.deployed}” first.",
+            next=f"Run “{params.deployed.key}” first.",
         )
-    return dict(release["images"])
+    return release

@@ -1,158 +1,116 @@
-"""Looks at what each image would start with: one that migrates the database by itself is red."""
+"""Checks the start command of each image: one that migrates the database by itself is red."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
+from integrations import actions
+from integrations.clients.platform import engines, get_platform
+from integrations.clients.platform.container_review import (
+    ContainerFacts,
+    find_absent,
+    find_without_digest,
+    review_container,
 )
-from integrations.clients.platform import driver_of, engines
-from integrations.clients.platform.images import DIGEST, digest
-from integrations.clients.platform.start_command import Reader
-from integrations.clients.platform.starts import Start, commands, starts
+from integrations.clients.platform.container_starts import ContainerStart
+from integrations.clients.platform.images import digest_of
+from integrations.runbook_commands import format_command
+from integrations.systems import System
 
-REMEDY = (
-    "Set the command to what only starts it, such as “node dist/src/main.js” (Helm, Compose: command:), "
-    "or build the image without the migration; then check again."
-)
-UNSEEN = (
-    "Pull the image, name folder: with its source, set the command outright, or name in trusted: what a "
-    "person has read."
-)
-BEYOND = "Only start commands are looked at: what a program does later, in its own code, is not."
+BEYOND = "Only start commands are checked, not what a program does later in its own code."
 
 
-@register
-class ImageCheck(Action):
-    """What cannot be seen through is red, too: it is not known to be harmless."""
+@dataclass(frozen=True)
+class ImageCheckParams(actions.ActionParams):
+    """The images as deployed, the source to read scripts in, and what need not be read."""
+
+    platform: System
+    images: dict[str, Any]
+    folder: System | None
+    trusted: list[Any]
+    ignore: list[Any]
+
+
+class ImageCheckEvidence(TypedDict, total=False):
+    """What a run records."""
+
+    images: list[ContainerFacts]  # those that passed
+    containers: list[ContainerFacts]
+    beyond: str
+
+
+@actions.register
+class ImageCheck(actions.ReadOnlyAction[ImageCheckParams, ImageCheckEvidence]):
+    """A start command that cannot be analysed is red as well: it is not known to be harmless."""
 
     key, title = "image.check", "Check that no image migrates the database when it starts"
-    effect = Effect.PURE
+    public_params = frozenset({"images", "trusted", "ignore"})
     deadline = timedelta(minutes=5)
 
-    class Params(ActionForm):
-        """``platform``; ``images``: as deploy.apply has them, service → “name@sha256:…”;
-        ``folder``: the source, where package.json and scripts are; ``trusted``: scripts and programs of a
-        start command that a person has read; ``ignore``: containers that run no code of ours (redis)."""
+    class Params(actions.ActionForm):
+        """``platform``; ``images``: as in deploy.apply, service → “name@sha256:…”; ``folder``: the source,
+        with package.json and scripts; ``trusted``: scripts and programs of a start command that a person has
+        read; ``ignore``: containers that run no code of ours (redis)."""
 
-        platform = SystemField(kind="platform")
-        images = JSONValueField(kind=dict)
-        folder = SystemField(kind="folder", required=False)
-        trusted = JSONValueField(kind=list, required=False)
-        ignore = JSONValueField(kind=list, required=False)
+        platform = actions.SystemField(kind="platform")
+        images = actions.JSONValueField(kind=dict)
+        folder = actions.SystemField(kind="folder", required=False)
+        trusted = actions.JSONValueField(kind=list, required=False)
+        ignore = actions.JSONValueField(kind=list, required=False)
 
-    def preview(self, params: Values) -> Preview:
-        """The commands that are asked; none changes anything."""
-        images = _named(params)
-        lines = [shlex.join(command) for command in commands(driver_of(params.platform), images)]
-        lines.append(
-            "Look through each start command for migrate deploy, db push and scripts that call them."
-        )
-        return Preview(lines, where=params.platform.name, warnings=_undigested(images))
+    def preview(self, params: ImageCheckParams) -> actions.Preview:
+        """The commands that read the start commands; none changes anything."""
+        images = _image_names(params)
+        lines = [
+            format_command(command) for command in get_platform(params.platform).describe_commands(images)
+        ]
+        lines.append("Search each start command for migrate deploy, db push and scripts that call them.")
+        return actions.Preview(lines, where=params.platform.name, warnings=find_without_digest(images))
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Every container is a line. Green: all were seen through, by digest, and none migrates."""
-        images = _named(params)
-        wrong = _undigested(images)
-        found = [] if wrong else _starts(params, images)
-        rows = []
-        for number, start in enumerate(found):
+    def run(self, params: ImageCheckParams, report: actions.RunReport[ImageCheckEvidence]) -> actions.Outcome:
+        """Green when every container was analysed, by digest, and none migrates."""
+        images = _image_names(params)
+        wrong = find_without_digest(images)
+        starts = [] if wrong else _read_starts(params, images)
+        containers: list[ContainerFacts] = []
+        for number, start in enumerate(starts):
             report.raise_if_cancelled()
-            report.progress(number, len(found), start.name)
-            rows.append(_row(params, start))
-            report.log(f"{'✓' if rows[-1]['ok'] else '✗'} {start.name}: {rows[-1]['said']}")
-        wrong += [row["said"] for row in rows if not row["ok"]]
-        wrong += [_absent(name, image, found) for name, image in images.items() if not wrong]
-        wrong = [sentence for sentence in wrong if sentence]
-        passed = [row for row in rows if row["ok"] and row["digest"] in {digest(i) for i in images.values()}]
-        report.evidence(images=passed, containers=rows, beyond=BEYOND)
+            report.progress(number, len(starts), start.name)
+            facts = review_container(
+                start,
+                folder=Path(params.folder["path"]) if params.folder else None,
+                trusted=[str(word) for word in params.trusted],
+                ignore=[str(name) for name in params.ignore],
+            )
+            containers.append(facts)
+            report.log(f"{'✓' if facts['ok'] else '✗'} {start.name}: {facts['said']}")
+        wrong += [facts["said"] for facts in containers if not facts["ok"]]
+        if not wrong:
+            wrong = [said for name, image in images.items() if (said := find_absent(name, image, starts))]
+        digests = {digest_of(image) for image in images.values()}
+        passed = [facts for facts in containers if facts["ok"] and facts["digest"] in digests]
+        report.evidence({"images": passed, "containers": containers, "beyond": BEYOND})
         if wrong:
-            return Outcome(False, " ".join(dict.fromkeys(wrong)))
-        return Outcome(True, f"{_said(images)}: no start command migrates. {BEYOND}")
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing."""
-        return Finding(Seen.NOT_DONE, "This only looks.")
+            return actions.Outcome(False, " ".join(dict.fromkeys(wrong)))
+        return actions.Outcome(True, f"{_name_images(images)}: no start command migrates. {BEYOND}")
 
 
-def _starts(params: Values, images: Mapping[str, str]) -> list[Start]:
-    """What the release would start. Raises `Problem` for an engine that is not there."""
-    driver, attempt = driver_of(params.platform), params.context.attempt
-    engines.refuse_missing(driver, commands(driver, images)[:1], attempt)
-    return starts(driver, images, attempt)
+def _read_starts(params: ImageCheckParams, images: Mapping[str, str]) -> list[ContainerStart]:
+    """What the release would start. Raises `Problem` when the platform's program is not installed."""
+    driver, attempt = get_platform(params.platform), params.context.attempt
+    engines.refuse_missing_engines(driver, driver.describe_commands(images)[:1], attempt)
+    return driver.read_container_starts(images, attempt)
 
 
-def _named(params: Values) -> dict[str, str]:
+def _image_names(params: ImageCheckParams) -> dict[str, str]:
     return {str(name): str(image) for name, image in params.images.items()}
 
 
-def _undigested(images: Mapping[str, str]) -> list[str]:
-    return [
-        f"The image of {name} is not named by its digest (“{image}”): a tag can be moved after the check. "
-        "Write name@sha256:…"
-        for name, image in images.items()
-        if not DIGEST.fullmatch(image)
-    ]
-
-
-def _absent(name: str, image: str, found: list[Start]) -> str:
-    """An image that was asked for, and that no container would run."""
-    if any(digest(start.image) == digest(image) for start in found):
-        return ""
-    run = ", ".join(sorted({start.image for start in found if start.name == name})) or "no container of it"
-    return (
-        f"{name} would not run {image}: the platform's files lead to {run}. "
-        "Name the image by this digest there."
+def _name_images(images: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{name} {digest_of(image).removeprefix('sha256:')[:12]}" for name, image in images.items()
     )
-
-
-def _row(params: Values, start: Start) -> dict[str, Any]:
-    """One container: what it starts with, and what that means."""
-    row: dict[str, Any] = {
-        "service": start.name,
-        "image": start.image,
-        "digest": digest(start.image),
-        "start": start.words,
-        "source": start.source,
-        "ignored": start.name in params.ignore,
-    }
-    if row["ignored"]:
-        return {**row, "ok": True, "said": "no code of ours, as the runbook says: not looked at."}
-    if start.words is None:
-        said = f"What {start.name} starts with cannot be seen ({start.source}: {start.why}). {UNSEEN}"
-        return {**row, "ok": False, "said": said}
-    folder = Path(params.folder["path"]) if params.folder else None
-    found = Reader(folder, [str(word) for word in params.trusted]).judge(start.words)
-    row |= {"migrates": found.migrates, "unseen": found.unseen, "read": found.read, "ok": found.ok}
-    return {**row, "said": _verdict(start, found.migrates, found.unseen)}
-
-
-def _verdict(start: Start, migrates: list[str], unseen: list[str]) -> str:
-    command = shlex.join(start.words or [])
-    if migrates:
-        what = "; ".join(migrates)
-        return f"{start.name} migrates the database when it starts ({start.source}): {what}. {REMEDY}"
-    if unseen:
-        what = "; ".join(unseen)
-        return f"{start.name} starts with {what}, which cannot be seen through ({start.source}). {UNSEEN}"
-    return f"{command} ({start.source})"
-
-
-def _said(images: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {digest(image).removeprefix('sha256:')[:12]}" for name, image in images.items())

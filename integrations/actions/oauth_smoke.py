@@ -1,98 +1,107 @@
-"""Proves the sign-in clients without a person, at the API and at the providers' token endpoints."""
+"""Checks the sign-in clients without a person, at the API and at the providers' token endpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.clients.http import Caller
-from integrations.clients.oauth import Client, asked_of, client_of
+from integrations import actions
+from integrations.actions.path_fields import PathTemplateField
+from integrations.clients.http import HttpClient
+from integrations.clients.oauth import OAuthClient, get_oauth_client, request_authorize_url
 from integrations.errors import Problem, Unreachable
+from integrations.systems import System
 
 
-@register
-class OAuthSmoke(Action):
-    """A client that the API names wrongly, or the provider does not know, is found before people are."""
+@dataclass(frozen=True)
+class OAuthSmokeParams(actions.ActionParams):
+    """The API, and names of the sign-in providers (empty: all)."""
 
-    key, title = "oauth.smoke", "Prove the sign-in clients of the providers"
-    effect = Effect.PURE
+    api: System
+    authorize: str
+    providers: list[Any]
+
+
+class OAuthClientFacts(TypedDict):
+    """One client at its provider: what is wrong with it (empty: nothing) and what the provider said.
+
+    ``client_secret_expires`` and ``key_id`` are there where the secret is a token that the panel made.
+    """
+
+    provider: str
+    client_id: str
+    redirect: str
+    wrong: list[str]
+    said: str
+    scopes: NotRequired[list[str]]
+    client_secret_expires: NotRequired[str]
+    key_id: NotRequired[str]
+
+
+class OAuthSmokeEvidence(TypedDict, total=False):
+    """The clients that were checked."""
+
+    oauth: list[OAuthClientFacts]
+
+
+@actions.register
+class OAuthSmoke(actions.ReadOnlyAction[OAuthSmokeParams, OAuthSmokeEvidence]):
+    """Finds a client that the API names wrongly, or that its provider does not know, before people do."""
+
+    key, title = "oauth.smoke", "Check the sign-in clients at the API and at the providers"
+    public_params = frozenset({"providers"})
+    address_params = frozenset({"authorize"})
     deadline = timedelta(minutes=3)
 
-    class Params(ActionForm):
-        """``api``: whose authorize URLs are read; ``providers``: names of systems of kind oauth (default
-        all)."""
+    class Params(actions.ActionForm):
+        """``api``: the API whose authorize URLs are read; ``authorize``: the path where it gives them, such
+        as /oauth/{provider}?back={redirect}; ``providers``: names of systems of kind oauth (default all)."""
 
-        api = SystemField(kind="http")
-        providers = JSONValueField(kind=list, required=False)
+        api = actions.SystemField(kind="http")
+        authorize = PathTemplateField("provider", optional=("redirect",))
+        providers = actions.JSONValueField(kind=list, required=False)
 
-    def preview(self, params: Values) -> Preview:
-        """What is asked of whom."""
+    def preview(self, params: OAuthSmokeParams) -> actions.Preview:
+        """The requests to the API and to each provider."""
         lines = []
-        for client in clients(params):
+        for client in _clients(params):
             provider = client.system.driver()
-            lines.append(f"GET {params.api['url']}/auth/providers/{provider}/authorize, twice")
-            lines.append(f"{provider}: is the client known at {client.token_address}? (no code is spent)")
-        return Preview(lines, where=params.api["url"])
+            lines.append(f"GET {params.api['url']}{client.authorize_request(params.authorize)}, twice")
+            lines.append(f"GET {client.redirect}: does it take a browser?")
+            lines.append(f"{provider}: is the client known at {client.token_address}? (no code is used up)")
+        return actions.Preview(lines, where=params.api["url"])
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """All are asked, also when one is wrong; red with each one's reasons."""
-        facts, wrong, every = [], [], clients(params)
-        for number, client in enumerate(every):
+    def run(self, params: OAuthSmokeParams, report: actions.RunReport[OAuthSmokeEvidence]) -> actions.Outcome:
+        """Checks all clients even when one is wrong; a verdict gives the reasons of each."""
+        facts, clients = [], _clients(params)
+        for number, client in enumerate(clients):
             report.raise_if_cancelled()
-            report.progress(number, len(every), client.system.name)
-            found = _asked(client, params)
-            facts.append(found)
-            for line in found["wrong"]:
-                report.log(f"✗ {client.system.name}: {line}")
-            if not found["wrong"]:
-                report.log(f"✓ {client.system.name}: {found['said']}")
-            if found.get("client_secret_expires"):
-                report.log(f"{client.system.name}: its secret was made now; {_expiry(found)}")
-            wrong += [f"{client.system.name}: {line}" for line in found["wrong"]]
-        report.evidence(oauth=facts)
+            report.progress(number, len(clients), client.system.name)
+            checked = _check_client(client, params)
+            facts.append(checked)
+            _log(client.system.name, checked, report)
+        report.evidence({"oauth": facts})
+        wrong = [
+            f"{client.system.name}: {line}"
+            for client, checked in zip(clients, facts, strict=True)
+            for line in checked["wrong"]
+        ]
         if wrong:
-            return Outcome(False, " ".join(wrong))
-        return Outcome(True, f"Right at the API and known to the provider: {_names(facts)}.")
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing."""
-        return Finding(Seen.NOT_DONE, "This only reads.")
+            return actions.Outcome(False, " ".join(wrong))
+        names = ", ".join(_with_expiry(checked) for checked in facts)
+        return actions.Outcome(True, f"Right at the API and known to the provider: {names}.")
 
 
-def clients(params: Values) -> list[Client]:
-    """The clients that are named, or all of the runbook. Raises `Problem` for a name that is none."""
+def _clients(params: OAuthSmokeParams) -> list[OAuthClient]:
     systems = params.context.systems
-    known = {system.name: system for system in systems.values() if system.kind == "oauth"}
-    names = params.providers or list(known)
-    unknown = [str(name) for name in names if name not in known]
-    if unknown or not names:
-        raise Problem(
-            f"There is no system of kind oauth called {', '.join(unknown) or 'anything'}.",
-            means="Nothing was asked.",
-            next=f"The runbook has: {', '.join(known) or 'none'}.",
-        )
-    caller = Caller.of(systems)
-    return [client_of(known[name], caller) for name in names]
+    http_client = HttpClient.of(systems)
+    return [get_oauth_client(system, http_client) for system in systems.select("oauth", params.providers)]
 
 
-def _asked(client: Client, params: Values) -> dict[str, Any]:
-    provider, caller = client.system.driver(), Caller.of(params.context.systems)
-    facts: dict[str, Any] = {
+def _check_client(client: OAuthClient, params: OAuthSmokeParams) -> OAuthClientFacts:
+    provider, http_client = client.system.driver(), HttpClient.of(params.context.systems)
+    facts: OAuthClientFacts = {
         "provider": provider,
         "client_id": client.system["client_id"],
         "redirect": client.redirect,
@@ -100,24 +109,31 @@ def _asked(client: Client, params: Values) -> dict[str, Any]:
         "said": "",
     }
     try:
-        first, second = (asked_of(caller, params.api, provider) for _ in range(2))
+        # Two requests, because the state parameter has to differ between them.
+        path = client.authorize_request(params.authorize)
+        first, second = (request_authorize_url(http_client, params.api, path, provider) for _ in range(2))
         facts["scopes"] = sorted(first.scopes)
-        facts["wrong"] += client.wrong_with(first, second)
-        known = client.known()
+        facts["wrong"] += client.find_mistakes(first, second)
+        facts["wrong"] += client.check_redirect()
+        known = client.check_client()
     except (Problem, Unreachable) as problem:
-        return {**facts, "wrong": [*facts["wrong"], str(problem)]}
-    said = f"{provider.capitalize()} {known.said}."
-    facts["wrong"] += [] if known.ok else [said]
-    return {**facts, **known.facts, "said": said}
+        facts["wrong"].append(str(problem))
+        return facts
+    answer = f"{provider.capitalize()} {known.summary}."
+    facts["wrong"] += [] if known.ok else [answer]
+    return cast(OAuthClientFacts, {**facts, **known.facts, "said": answer})
 
 
-def _names(facts: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{one['provider']}{_until(one)}" for one in facts)
+def _log(name: str, facts: OAuthClientFacts, report: actions.Report) -> None:
+    for line in facts["wrong"]:
+        report.log(f"✗ {name}: {line}")
+    if not facts["wrong"]:
+        report.log(f"✓ {name}: {facts['said']}")
+    if expires := facts.get("client_secret_expires"):
+        report.log(f"{name}: the panel made its client secret; it expires {expires}")
 
 
-def _until(one: Mapping[str, Any]) -> str:
-    return f" ({_expiry(one)})" if one.get("client_secret_expires") else ""
-
-
-def _expiry(one: Mapping[str, Any]) -> str:
-    return f"the one that we made expires {one['client_secret_expires']}"
+def _with_expiry(facts: OAuthClientFacts) -> str:
+    """The provider, and when the client secret that the panel made for this check expires."""
+    expires = facts.get("client_secret_expires")
+    return facts["provider"] + (f" (the secret made for this check expires {expires})" if expires else "")

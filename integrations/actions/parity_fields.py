@@ -1,4 +1,4 @@
-"""What the actions of parity share: parameters that are lists of their own kind, and sides that are named."""
+"""Form fields of the parity actions: lists that the parity library reads, names, and column patterns."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import Any
 
 from django import forms
 
-from integrations.actions.base import Context, JSONValueField
-from integrations.clients import postgres
-from integrations.parity.snapshot import Server
+from integrations import actions
 
 
-class EntriesField(JSONValueField):
-    """A list of mappings; cleans to what the library's own reader makes of them.
+class EntriesField(actions.JSONValueField):
+    """A list of mappings. Cleans to what a reader of the parity library makes of it.
 
-    ``read`` raises ValueError with words that name the entry by its place in the list.
+    ``read`` raises ValueError with a sentence that names the wrong entry by its position in the list.
     """
 
     def __init__(self, read: Callable[[Iterable[Any]], Any], *, help_text: str = "") -> None:
@@ -23,21 +21,21 @@ class EntriesField(JSONValueField):
         self.read = read
 
     def clean(self, value: Any) -> Any:
-        """What was read."""
+        """What ``read`` returned."""
         try:
             return self.read(super().clean(value))
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
 
 
-class NamesField(JSONValueField):
-    """A list of names; cleans to a tuple."""
+class NamesField(actions.JSONValueField):
+    """A list of names. Cleans to a tuple of strings."""
 
     def __init__(self, *, help_text: str = "") -> None:
         super().__init__(kind=list, required=False, help_text=help_text)
 
     def clean(self, value: Any) -> Any:
-        """The names."""
+        """The names; refuses anything but non-empty strings."""
         names = super().clean(value)
         if not all(isinstance(name, str) and name for name in names):
             raise forms.ValidationError("must be a list of names.")
@@ -45,17 +43,11 @@ class NamesField(JSONValueField):
 
 
 class ColumnsField(NamesField):
-    """A list of ``table.column``, each part of which may hold ``*``; cleans to a tuple."""
+    """A list of ``table.column`` patterns; each part may contain ``*``. Cleans to a tuple of strings."""
 
     def clean(self, value: Any) -> Any:
-        """The patterns; one without a dot would match nothing and hide nothing."""
+        """The patterns; refuses one without a dot, because it would match nothing and hide nothing."""
         patterns = super().clean(value)
         if wrong := [one for one in patterns if not all(one.rpartition("."))]:
             raise forms.ValidationError(f"“{wrong[0]}” is no table.column, such as users.email or *.phone.")
         return patterns
-
-
-def server(url: str, context: Context) -> Server:
-    """One side, whose sessions carry the attempt's name."""
-    attempt = context.attempt
-    return Server(lambda: postgres.connect(url, attempt=attempt, readonly=True), postgres.address(url))

@@ -1,30 +1,19 @@
-"""Says which migrations are applied, as Prisma sees it and as the table and the files say."""
+"""Checks which migrations are applied, according to Prisma, to the table and to the files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
+from integrations import actions
 from integrations.clients import postgres
-from integrations.clients.prisma import Prisma
-from integrations.clients.prisma_errors import code_of, explain
-from integrations.clients.prisma_migrations import lock_holders, read_state
+from integrations.prisma.cli import Prisma
+from integrations.prisma.errors import explain_failure, find_error_code
+from integrations.prisma.migrations import MigrationState, find_lock_holders, read_migration_state
+from integrations.systems import System
 
-#: What `migrate status` prints → the word that we keep of it. Its exit code means five different things.
-SAYS = {
+#: A text that `migrate status` prints → its meaning in the evidence. Its exit code has five meanings.
+STATUS_TEXTS = {
     "Database schema is up to date": "up to date",
     "have failed": "failed",
     "have not yet been applied": "pending",
@@ -33,55 +22,72 @@ SAYS = {
 }
 
 
-@register
-class PrismaStatus(Action):
-    """Good only when every migration of the project is applied as it stands, and none failed."""
+@dataclass(frozen=True)
+class PrismaStatusParams(actions.ActionParams):
+    """The project and its database."""
 
-    key, title = "prisma.status", "See which migrations are applied"
-    effect = Effect.PURE
+    prisma: System
 
-    class Params(ActionForm):
+
+class PrismaStatusEvidence(TypedDict, total=False):
+    """``migrations``: `MigrationState.as_facts` with what Prisma says and the target; ``lock``: the sessions
+    that hold Prisma's migration lock."""
+
+    migrations: dict[str, Any]
+    lock: list[str]
+
+
+@actions.register
+class PrismaStatus(actions.ReadOnlyAction[PrismaStatusParams, PrismaStatusEvidence]):
+    """Succeeds only when every migration of the project is applied unchanged, and none failed."""
+
+    key, title = "prisma.status", "Check which migrations are applied"
+
+    class Params(actions.ActionForm):
         """``prisma``: the project and its database."""
 
-        prisma = SystemField(kind="prisma")
+        prisma = actions.SystemField(kind="prisma")
 
-    def preview(self, params: Values) -> Preview:
-        """The command, and the table that is read beside it."""
+    def preview(self, params: PrismaStatusParams) -> actions.Preview:
+        """The command, and the table that is read as well."""
         prisma = Prisma(params.prisma)
         lines = [
-            prisma.shown("migrate", "status"),
+            prisma.format_command("migrate", "status"),
             "Read _prisma_migrations, and compare its checksums with the project's files.",
-            "Look who holds Prisma's migration lock.",
+            "Find out which session holds Prisma's migration lock.",
         ]
-        return Preview(lines, where=prisma.where)
+        return actions.Preview(lines, where=prisma.where)
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Asks Prisma, reads the table, compares; leaves ``migrations`` as evidence."""
+    def run(
+        self, params: PrismaStatusParams, report: actions.RunReport[PrismaStatusEvidence]
+    ) -> actions.Outcome:
+        """Asks Prisma, reads the table and compares; a migration that is not applied is a verdict."""
         attempt = params.context.attempt
         prisma = Prisma(params.prisma, attempt=attempt, report=report)
         report.secret(*prisma.secrets)
         done = prisma.try_run("migrate", "status")
-        output = prisma.masked(f"{done.stdout}\n{done.stderr}")
-        said = next((word for text, word in SAYS.items() if text in output), "")
-        if not said and (not done.ok or code_of(output)):
-            raise explain(output, command="prisma migrate status", exit_code=done.code, way=prisma.way)
+        output = prisma.mask(f"{done.stdout}\n{done.stderr}")
+        status = next((meaning for text, meaning in STATUS_TEXTS.items() if text in output), "")
+        if not status and (not done.ok or find_error_code(output)):
+            raise explain_failure(
+                output, command="prisma migrate status", exit_code=done.code, engine=prisma.engine
+            )
+        status = status or "nothing known"
         with postgres.connect(prisma.url, attempt=attempt, readonly=True) as conn:
-            state, holders = read_state(prisma.migrations, conn), lock_holders(conn)
+            state, holders = read_migration_state(prisma.migrations, conn), find_lock_holders(conn)
         report.evidence(
-            migrations={**state.facts(), "prisma_says": said or "nothing known", "where": prisma.where},
-            lock=[str(holder) for holder in holders],
+            {
+                "migrations": {**state.as_facts(), "prisma_says": status, "where": prisma.where},
+                "lock": [str(holder) for holder in holders],
+            }
         )
         held = f" Prisma's lock is held by {holders[0]}." if holders else ""
         remedy = "" if state.complete else f" {_remedy(state)}"
-        says = f"Prisma says: {said or 'nothing known'}."
-        return Outcome(state.complete, f"{state.in_words()}. {says}{held}{remedy}".replace("..", "."))
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """A look leaves nothing behind."""
-        return Finding(Seen.NOT_DONE, "Looking changes nothing; it can simply be done again.")
+        summary = f"{state.summarize()}. Prisma says: {status}.{held}{remedy}"
+        return actions.Outcome(state.complete, summary.replace("..", "."))
 
 
-def _remedy(state: Any) -> str:
+def _remedy(state: MigrationState) -> str:
     if state.rows is None:
         return "Run the Baseline item first, then Deploy."
     if state.failed:

@@ -1,169 +1,291 @@
-"""Counts what going back would cost: the rows made since the backup, and their money."""
+"""Counts what a rollback would lose: rows created, changed and deleted since the backup, and their money."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypedDict
 
 from django import forms
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    EvidenceField,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.clients import made_since, postgres
-from integrations.clients.made_since import Made
+from integrations import actions
+from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence
+from integrations.actions.backup_verify import BackupVerifyEvidence, VerifiedBackup
+from integrations.actions.kept_copy import explain_no_copy, find_kept_copy
+from integrations.actions.parity_errors import parity_errors_as_problems
+from integrations.actions.parity_fields import EntriesField
+from integrations.actions.parity_fingerprint import ParityFingerprintEvidence
+from integrations.actions.parity_options import read_only_server
+from integrations.actions.rollback_sentences import describe_loss, list_warnings
+from integrations.backups.kept_copies import find_foreign_mark
+from integrations.backups.loss_measurement import count_since_fingerprint, measure_loss
+from integrations.backups.rollback_loss import RollbackLoss, find_changed_copy
+from integrations.clients import postgres
 from integrations.errors import Problem
+from integrations.parity.engine.fingerprint import read_fingerprint
+from integrations.parity.model.declared import DeclaredRule, parse_rules
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.systems import System
 
-NAMED = ("smallint", "integer", "bigint", "uuid")  # types of keys that may be shown
-EXAMPLES = 50  # keys of new rows that are named
+WITHOUT_ROWS = "Sequences and materialised views are not compared: they hold no rows of their own."
+DEFAULT_WORKERS = 2  # connections per side: the live database serves people while this runs
 
 
-@register
-class RollbackAssess(Action):
-    """Never red by itself: it says the numbers that whoever signs has to know."""
+@dataclass(frozen=True)
+class RollbackAssessParams(actions.ActionParams):
+    """The live database, its backup with the restored copy, and the rules that explain the migration.
 
-    key, title = "rollback.assess", "Count what was made since the backup, and would be lost"
-    effect = Effect.PURE
-    deadline = timedelta(minutes=10)
+    ``money`` has entries {table, sum, by: [columns]}.
+    """
 
-    class Params(ActionForm):
-        """``database``; ``backup``: the item that took what would be restored; ``money``: tables with an
-        amount, as {table, sum, by: [columns]}. Rows tell when they were made by ``created_at``, in UTC.
-        ``verified``: the item that kept the restored backup on ``scratch``: only rows whose key it lacks
-        count, because a migration that fills empty times makes old rows look new."""
+    database: System
+    backup: actions.EarlierItem[BackupTakeEvidence]
+    verified: actions.EarlierItem[BackupVerifyEvidence] | None
+    scratch: System | None
+    before: actions.EarlierItem[ParityFingerprintEvidence] | None
+    declared: tuple[DeclaredRule, ...]
+    created: str
+    money: list[dict[str, Any]]
+    workers: int | None
+    page_rate: int | None
+    largest: int | None
 
-        database = SystemField(kind="postgres")
-        backup = EvidenceField(action="backup.take")
-        verified = EvidenceField(action="backup.verify", required=False)
-        scratch = SystemField(kind="postgres", required=False)
-        money = JSONValueField(kind=list, required=False)
+    @property
+    def fingerprint_key(self) -> str:
+        """The item that took the fingerprint: ``before``, else the only such item of the runbook, else ""."""
+        if self.before:
+            return self.before.key
+        keys = [key for key, item in self.context.items.items() if item.action == "parity.fingerprint"]
+        return keys[0] if len(keys) == 1 else ""
+
+    @property
+    def rules(self) -> tuple[DeclaredRule, ...]:
+        """The declared differences: those of the fingerprint as the runbook has them, and our own."""
+        return (*parse_rules(self._fingerprint_params.get("declared", ())), *self.declared)
+
+    @property
+    def options(self) -> ComparisonOptions:
+        """The load that the comparison may cause, and the columns whose values are hidden."""
+        return ComparisonOptions(
+            workers=self.workers or DEFAULT_WORKERS,
+            page_rate=self.page_rate or 0,
+            largest=self.largest or 0,
+            personal=tuple(self._fingerprint_params.get("personal", ())),
+        )
+
+    @property
+    def _fingerprint_params(self) -> Mapping[str, Any]:
+        item = self.context.items.get(self.fingerprint_key)
+        return item.params if item else {}
+
+
+class TableLossFacts(TypedDict, total=False):
+    """Rows of one table by kind; ``keys``: kind → the first keys, where their type may be shown.
+
+    ``times``: first and last value of the column ``created`` in the created rows.
+    """
+
+    created: int
+    changed: int
+    deleted: int
+    keys: dict[str, list[str]]
+    columns: dict[str, int]
+    notes: list[str]
+    times: list[str]
+
+
+class LossFacts(TypedDict):
+    """What a rollback would lose. ``answer`` is nothing, loss or unknown.
+
+    ``since``: the moment of the backup by the clock of the database that it was taken of. ``counted_at``:
+    the moment of the count by the clock of the live database. ``rows`` are all rows that differ. ``added``:
+    rows of tables that the backup does not have. ``unknown``: what could not be counted, with the reason.
+    """
+
+    answer: str
+    since: str
+    counted_at: str
+    backup: str
+    rows: int
+    created: int
+    changed: int
+    deleted: int
+    tables: dict[str, TableLossFacts]
+    money: list[Any]
+    added: dict[str, int]
+    unknown: dict[str, str]
+    compared: int
+    explained: int
+
+
+class RollbackAssessEvidence(TypedDict, total=False):
+    """The loss; ``not_counted`` says what no comparison tells, ``warnings`` what people have to know."""
+
+    loss: LossFacts
+    not_counted: list[str]
+    warnings: list[str]
+
+
+@actions.register
+class RollbackAssess(actions.ReadOnlyAction[RollbackAssessParams, RollbackAssessEvidence]):
+    """A loss is a result; only a part that could not be counted is red, because then nobody knows. See
+    docs/how-to/cost-of-a-rollback.md."""
+
+    key, title = "rollback.assess", "Count what a rollback would lose since the backup"
+    public_params = frozenset({"declared", "created", "money"})
+    is_check = False  # it counts, and judges nothing
+    any_direction = True  # the numbers are needed before somebody orders the rollback
+    deadline = timedelta(hours=1)
+
+    class Params(actions.ActionForm):
+        """``database``: the live one. ``backup``: the item that took what would be restored. ``verified``:
+        the item that kept the restored backup on ``scratch``. Keys and values of every row of every table
+        are compared with that copy; no time decides. Without it the answer is unknown.
+
+        ``before``: the item that took the fingerprint of before the migration (default: the only such item
+        of the runbook). Its ``declared`` differences
+        explain what the migration itself changed, and its ``personal`` columns are not shown; ``declared``
+        has more such differences. Without a restored copy, the fingerprint gives lower bounds.
+
+        ``money``: tables with an amount, as {table, sum, by: [columns]}. ``created``: the column with the
+        time at which a row was created; it filters nothing. ``workers`` (default 2), ``page_rate``,
+        ``largest``: limits on the load, as in `parity.compare`."""
+
+        database = actions.SystemField(kind="postgres")
+        backup = actions.EvidenceField(action="backup.take")
+        verified = actions.EvidenceField(action="backup.verify", required=False)
+        scratch = actions.SystemField(kind="postgres", required=False)
+        before = actions.EvidenceField(action="parity.fingerprint", required=False)
+        declared = EntriesField(parse_rules)
+        created = forms.CharField(max_length=63, required=False)
+        money = actions.JSONValueField(kind=list, required=False)
+        workers = forms.IntegerField(min_value=1, max_value=16, required=False)
+        page_rate = forms.IntegerField(min_value=1, required=False)
+        largest = forms.IntegerField(min_value=1, required=False)
 
         def clean(self) -> dict[str, Any]:
-            """The kept copy needs its server."""
+            """Requires both or neither: the kept copy, and the server on which it is."""
             given = self.cleaned_data
             if bool(given.get("verified")) != bool(given.get("scratch")):
                 raise forms.ValidationError("Name verified: and scratch: together, or neither.")
             return given
 
-    def preview(self, params: Values) -> Preview:
-        """The moment from which is counted."""
-        since = _since(params)
-        lines = [f"In each table with created_at: count the rows made after {since:%Y-%m-%d %H:%M:%S} UTC."]
-        if params.verified:
-            lines.append(f"Of these, leave out the rows whose key “{params.verified}” restored, too.")
+    def preview(self, params: RollbackAssessParams) -> actions.Preview:
+        """What is compared with what, and with which load."""
+        backup = _read_backup(params)
+        copy = find_kept_copy(backup, params.verified, params.scratch)
+        what = f"the copy {copy['database']} of the backup" if copy else "nothing: there is no restored copy"
+        lines = [
+            f"Compare every row of every table with {what} of {backup['taken_at']}.",
+            f"Read each side in one read-only snapshot, with {params.options.workers} connections.",
+            f"{len(params.rules)} declared differences of the migration do not count as a loss.",
+        ]
         lines += [f"Sum {m['table']}.{m['sum']} by {', '.join(m['by'])}." for m in params.money]
-        return Preview(lines, where=postgres.address(params.database["url"]))
+        warnings = [] if copy else [f"The answer will be unknown: {_explain_no_copy(params)}"]
+        return actions.Preview(lines, where=postgres.address(params.database["url"]), warnings=warnings)
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Rows by table, keys of the first, money by what it is told by."""
-        url, since = params.database["url"], _since(params)
-        with _copy(params) as copy, postgres.in_words(url), _reading(url, params) as live:
-            found = _counted(live, since, copy, report)
-            money = [
-                made_since.money(live, _named(found, asked["table"]), asked, since) for asked in params.money
-            ]
-        made = {name: _facts(one) for name, one in found.items() if one.rows}
-        report.evidence(
-            loss={
-                "since": since.isoformat(),
-                "rows": sum(one.rows for one in found.values()),
-                "tables": made,
-                "money": money,
-                "by_key": copy is not None,
-            },
-            not_counted="Changes of older rows have no time of their own: a comparison names them.",
-        )
-        return Outcome(True, _sentence(made, money, since, copy is not None))
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing."""
-        return Finding(Seen.NOT_DONE, "This only counts.")
+    @parity_errors_as_problems()
+    def run(
+        self, params: RollbackAssessParams, report: actions.RunReport[RollbackAssessEvidence]
+    ) -> actions.Outcome:
+        """Compares all rows, records counts and first keys. What is unknown is named and makes it red."""
+        backup = _read_backup(params)
+        copy = find_kept_copy(backup, params.verified, params.scratch)
+        observer = ComparisonObserver(report.progress, report.log, report.raise_if_cancelled)
+        if copy and params.scratch:
+            loss = _measure(params, copy, params.scratch, observer)
+            loss.unknown |= find_changed_copy(loss, backup["counts"])
+        else:
+            loss = _count_without_copy(params, observer)
+        if revoked := backup.get("failed_verification"):
+            loss.unknown["the backup itself"] = revoked
+        for what, reason in loss.unknown.items():
+            report.log(f"Not counted: {what}: {reason}")
+        report.evidence(_evidence(loss, backup))
+        return actions.Outcome(not loss.unknown, describe_loss(loss, backup["taken_at"]))
 
 
-def _since(params: Values) -> datetime:
-    """The backup's moment in UTC, without a zone, as the columns hold it."""
-    facts = params.context.evidence.get(params.backup, {}).get("backup")
+def _read_backup(params: RollbackAssessParams) -> BackupFacts:
+    facts = params.backup.evidence.get("backup")
     if not facts:
         raise Problem(
-            f"“{params.backup}” has left no backup.",
-            means="There is nothing to go back to, so nothing to lose by it.",
-            next="Look for another backup, or repair forward.",
+            f"“{params.backup.key}” has left no backup.",
+            means="Without a backup there is no rollback, so nothing can be lost by it.",
+            next="Find another backup, or repair forward.",
         )
-    moment = datetime.fromisoformat(facts["taken_at"])
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    return facts
 
 
-def _reading(url: str, params: Values) -> postgres.Connection:
-    return postgres.connect(url, attempt=params.context.attempt, readonly=True)
+def _explain_no_copy(params: RollbackAssessParams) -> str:
+    return explain_no_copy(_read_backup(params), params.backup.key, params.verified)
 
 
-@contextmanager
-def _copy(params: Values) -> Iterator[postgres.Connection | None]:
-    """The restored backup, where it was kept. Raises `Problem` when it was named and is not there."""
-    if not params.verified:
-        yield None
-        return
-    facts = params.context.evidence.get(params.verified, {}).get("verified") or {}
-    if not facts.get("equal") or not facts.get("database"):
-        raise Problem(
-            f"“{params.verified}” has kept no restored backup that is equal.",
-            means="Old rows whose empty time the migration filled could not be told from new ones.",
-            next=f"Carry out “{params.verified}” with keep: true again, or take verified: out.",
+def _measure(
+    params: RollbackAssessParams, copy: VerifiedBackup, scratch: System, observer: ComparisonObserver
+) -> RollbackLoss:
+    url = postgres.with_database(scratch["url"], copy["database"])
+    with postgres.explain_errors(url), postgres.connect(url, readonly=True) as connection:
+        mark = find_foreign_mark(connection, copy["sha256"])
+    attempt = params.context.attempt
+    loss = measure_loss(
+        read_only_server(url, attempt),
+        read_only_server(params.database["url"], attempt),
+        params.rules,
+        params.money,
+        params.options,
+        observer,
+        created=params.created,
+    )
+    if mark:
+        loss.unknown["the restored copy"] = mark
+    return loss
+
+
+def _count_without_copy(params: RollbackAssessParams, observer: ComparisonObserver) -> RollbackLoss:
+    """Lower bounds from the fingerprint where there is one; the answer stays unknown."""
+    context = params.context
+    facts = context.evidence.get(params.fingerprint_key, {}).get("fingerprint")
+    loss = RollbackLoss()
+    if facts:
+        path = context.artefacts.fetch(
+            facts["path"], host=context.hosts.get(params.fingerprint_key, ""), sha256=facts["sha256"]
         )
-    url = postgres.with_database(params.scratch["url"], facts["database"])
-    with postgres.in_words(url), _reading(url, params) as copy:
-        yield copy
+        kept = read_fingerprint(path, facts["sha256"])
+        live = read_only_server(params.database["url"], params.context.attempt)
+        loss = count_since_fingerprint(kept, live, params.options, observer)
+    loss.unknown["the rows of the backup"] = _explain_no_copy(params)
+    return loss
 
 
-def _counted(
-    live: postgres.Connection, since: datetime, copy: postgres.Connection | None, report: Report
-) -> dict[str, Made]:
-    found, tables = {}, made_since.tables(live)
-    for done, table in enumerate(tables):
-        report.raise_if_cancelled()
-        report.progress(done, len(tables), table.name)
-        made = found[table.name] = made_since.made_since(live, table, since, copy)
-        if made.rows:
-            report.log(f"{table.name}: {made.rows:,} row(s) made since")
-    return found
-
-
-def _named(found: Mapping[str, Made], name: str) -> Made:
-    if name not in found:
-        raise Problem(
-            f"The table {name} of money: has no created_at, or is not there.",
-            means="Its money cannot be told by time.",
-            next="Take it out of money:, and count it by hand.",
-        )
-    return found[name]
-
-
-def _facts(made: Made) -> dict[str, Any]:
-    """A key of another type is not named: that of a session opens it."""
-    named = made.keys is not None and made.table.type in NAMED
-    keys = {"ids": made.keys[:EXAMPLES]} if named and made.keys else {}
-    return {"rows": made.rows, **keys}
-
-
-def _sentence(made: Mapping[str, Any], money: list[dict[str, Any]], since: datetime, by_key: bool) -> str:
-    if not made:
-        return f"Nothing was made since {since:%H:%M:%S} UTC: going back costs only the time of the restore."
-    said = ", ".join(f"{facts['rows']:,} {name}" for name, facts in made.items())
-    sums = [f"{group['sum']} {' '.join(group['by'])}" for one in money for group in one["groups"]]
-    gifts = f" Money in them: {', '.join(sums)}." if sums else ""
-    doubt = "" if by_key else " (Old rows whose empty time was filled since may be among them.)"
-    return f"Going back would lose what was made since {since:%H:%M:%S} UTC: {said}.{gifts}{doubt}"
+def _evidence(loss: RollbackLoss, backup: BackupFacts) -> RollbackAssessEvidence:
+    tables: dict[str, TableLossFacts] = {
+        name: {
+            "created": table.created,
+            "changed": table.changed,
+            "deleted": table.deleted,
+            "keys": table.keys,
+            "columns": table.columns,
+            "notes": table.notes,
+            "times": list(table.times or ()),
+        }
+        for name, table in loss.tables.items()
+    }
+    facts: LossFacts = {
+        "answer": loss.answer,
+        "since": backup["taken_at"],
+        "counted_at": loss.counted_at,
+        "backup": backup["sha256"],
+        "rows": sum(table.rows for table in loss.tables.values()),
+        "created": loss.total("created"),
+        "changed": loss.total("changed"),
+        "deleted": loss.total("deleted"),
+        "tables": tables,
+        "money": loss.money,
+        "added": loss.added,
+        "unknown": loss.unknown,
+        "compared": loss.compared,
+        "explained": loss.explained,
+    }
+    return {"loss": facts, "not_counted": [*loss.untold, WITHOUT_ROWS], "warnings": list_warnings(loss)}

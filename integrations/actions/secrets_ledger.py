@@ -1,132 +1,254 @@
-"""Holds the new estate's settings against the old one's: present, missing, the same, rotated, malformed."""
+"""Checks the new environment's settings against the old: missing, unchanged, rotated, malformed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    EvidenceField,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.clients import env_file, secret_names
+from django import forms
+
+from integrations import actions
+from integrations.actions.env_export import EnvExportEvidence
 from integrations.credentials import Credentials
+from integrations.environment import env_file, secret_names
 from integrations.errors import Problem
-
-#: names whose value must not be carried over: who knew the old one would have the new one, too
-ROTATED = ("SESSION_SECRET",)
+from integrations.systems import System
 
 
-@register
-class SecretsLedger(Action):
-    """No value is ever shown: a fingerprint with the panel's own key tells same from other, no more."""
+@dataclass(frozen=True)
+class SecretsLedgerParams(actions.ActionParams):
+    """The new environment file, and where the old values or their fingerprints are."""
 
-    key, title = "secrets.ledger", "Hold the new estate's settings against the old one's"
-    effect = Effect.PURE
+    new: System
+    old: System | None
+    export: actions.EarlierItem[EnvExportEvidence] | None
+    also: list[Any]
+    same: dict[str, str]
+    names: list[str]
+    old_names: list[str]
+    rules: dict[str, Any]
+    rotate: dict[str, str]
+    unset: list[str]
+    optional: list[str]
+    without_effect: dict[str, str]
+
+    def find_unknown(self, settings: Iterable[str]) -> list[str]:
+        """The settings that are in none of the runbook's lists; none where it has no list of others."""
+        if not (self.optional or self.without_effect):
+            return []
+        known = {*self.names, *map(str, self.also), *self.optional, *self.without_effect, *self.same}
+        return [name for name in settings if not secret_names.is_among(name, known)]
+
+
+class SettingFacts(TypedDict):
+    """One setting of the new environment.
+
+    ``state`` is new, the same or rotated; ``fingerprint`` is keyed, or “empty”; ``wrong`` says what is
+    wrong with the value, and is empty when nothing is.
+    """
+
+    name: str
+    state: str
+    fingerprint: str
+    wrong: str
+
+
+class LedgerFacts(TypedDict):
+    """All settings, the names without a value, the names that only the old environment has, and the id of
+    the key of the fingerprints."""
+
+    settings: list[SettingFacts]
+    missing: list[str]
+    only_old: list[str]
+    key: str
+
+
+class SecretsLedgerEvidence(TypedDict, total=False):
+    """The settings, and the expected names that the old environment lacks."""
+
+    ledger: LedgerFacts
+    old_missing: list[str]
+    without_effect: dict[str, str]  # settings that the new stack reads in vain → why
+    unknown: list[str]  # settings that are in none of the runbook's lists
+
+
+@actions.register
+class SecretsLedger(actions.ReadOnlyAction[SecretsLedgerParams, SecretsLedgerEvidence]):
+    """Shows no value: a fingerprint under the panel's own key tells an unchanged value from another one."""
+
+    key, title = "secrets.ledger", "Check the new environment's settings against the old"
+    public_params = frozenset(
+        {"also", "same", "names", "old_names", "rules", "rotate", "unset", "optional", "without_effect"}
+    )
     deadline = timedelta(minutes=2)
 
-    class Params(ActionForm):
+    class Params(actions.ActionForm):
         """``new``: the new environment file; ``old``: the old one, or ``export``: the item that kept it (its
-        fingerprints are enough); ``also``: more names that the new estate needs."""
+        fingerprints are enough); ``names``: what the new environment needs (NAME* for at least one that
+        begins so), ``also``: more of them; ``old_names``: what the old one should have; ``rules``: name →
+        what its value has to be: a list of values, or apple_key, apple_key_in_lines, fincra_key,
+        flutterwave_key, long_secret, origins, paystack_key, postgres_url, redis_url, seconds, stripe_key,
+        stripe_webhook_secret; ``same``: name → the other name whose value it has to have, where it is set
+        at all; ``rotate``: name → the old environment's name whose value it may not have; ``unset``: names
+        that production may not set; ``optional``: names that it may have; ``without_effect``: name → why
+        the new stack reads it in vain.
+        With one of the last two, a name that is in none of the lists is reported."""
 
-        new = SystemField(kind="env_file")
-        old = SystemField(kind="env_file", required=False)
-        export = EvidenceField(action="env.export", required=False)
-        also = JSONValueField(kind=list, required=False)
+        new = actions.SystemField(kind="env_file")
+        old = actions.SystemField(kind="env_file", required=False)
+        export = actions.EvidenceField(action="env.export", required=False)
+        also = actions.JSONValueField(kind=list, required=False)
+        same = actions.JSONValueField(kind=dict, required=False)
 
-    def preview(self, params: Values) -> Preview:
-        """What is read; nothing is shown of it."""
-        lines = [f"Read {params.new['path']}; compare {len(secret_names.NEW)} names, by keyed fingerprints."]
-        return Preview(lines, where=params.new["path"])
+        names = actions.JSONValueField(kind=list)
+        old_names = actions.JSONValueField(kind=list, required=False)
+        rules = actions.JSONValueField(kind=dict, required=False)
+        rotate = actions.JSONValueField(kind=dict, required=False)
+        unset = actions.JSONValueField(kind=list, required=False)
+        optional = actions.JSONValueField(kind=list, required=False)
+        without_effect = actions.JSONValueField(kind=dict, required=False)
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Red with a remedy for each name that is missing or malformed."""
-        found = env_file.read(Path(params.new["path"]))
+        def clean_rules(self) -> dict[str, Any]:
+            """Known words, or lists of values."""
+            rules = dict(self.cleaned_data["rules"])
+            unknown = [f"{name}: {rule}" for name, rule in rules.items() if not _is_rule(rule)]
+            if unknown:
+                known = ", ".join(sorted(secret_names.RULES))
+                raise forms.ValidationError(f"{', '.join(unknown)} is no rule; there are {known}, and lists.")
+            return rules
+
+        def clean_same(self) -> dict[str, str]:
+            """Names of settings on both sides."""
+            pairs = self.cleaned_data["same"]
+            if not all(isinstance(word, str) and word for pair in pairs.items() for word in pair):
+                raise forms.ValidationError("has to be a mapping of names to names.")
+            return dict(pairs)
+
+    def preview(self, params: SecretsLedgerParams) -> actions.Preview:
+        """The file that is read; none of its values is shown."""
+        lines = [f"Read {params.new['path']}; compare {len(params.names)} names, by keyed fingerprints."]
+        return actions.Preview(lines, where=params.new["path"])
+
+    def run(
+        self, params: SecretsLedgerParams, report: actions.RunReport[SecretsLedgerEvidence]
+    ) -> actions.Outcome:
+        """A verdict gives a remedy for each name that is missing or malformed."""
+        found = env_file.read_system_file(params.new)
         report.secret(*filter(None, found.values.values()))
-        credentials, old = Credentials(), _old(params, report)
-        names = tuple(dict.fromkeys((*secret_names.NEW, *map(str, params.also))))
-        rows = [
-            _row(name, value, old, credentials, rehearsal=params.context.rehearsal)
+        credentials, old = Credentials(), _old_fingerprints(params, report)
+        names = tuple(dict.fromkeys(map(str, (*params.names, *params.also))))
+        settings = [
+            _check_setting(name, value, old, credentials, params)
             for name, value in sorted(found.values.items())
         ]
-        missing = secret_names.missing(names, found.values)
-        for row in rows:
-            report.log(
-                f"{'✗' if row['wrong'] else '✓'} {row['name']}: {row['state']} {row['wrong']}".rstrip()
-            )
-        for name in missing:
-            report.log(f"✗ {name}: missing")
-        unknown = secret_names.missing(secret_names.OLD, old)
-        if unknown:
-            report.log(f"The old estate has no {', '.join(unknown)}: nothing to compare these with.")
-        gone = sorted(set(old) - set(found.values))
+        _compare_settings(settings, found.values, params.same)
+        missing = secret_names.find_missing(names, found.values)
+        old_missing = secret_names.find_missing(params.old_names, old)
+        _log(settings, missing, old_missing, report)
+        useless = {name: str(why) for name, why in params.without_effect.items() if name in found.values}
+        unknown = params.find_unknown(found.values)
+        _log_names(useless, unknown, report)
+        only_old = sorted(set(old) - set(found.values))
         report.evidence(
-            ledger={"settings": rows, "missing": missing, "only_old": gone, "key": credentials.key_id},
-            old_missing=unknown,
+            {
+                "ledger": {
+                    "settings": settings,
+                    "missing": missing,
+                    "only_old": only_old,
+                    "key": credentials.key_id,
+                },
+                "old_missing": old_missing,
+                "without_effect": useless,
+                "unknown": unknown,
+            }
         )
-        return _verdict(rows, missing, found.malformed)
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing."""
-        return Finding(Seen.NOT_DONE, "This only reads.")
+        return _verdict(settings, missing, env_file.describe_faults(found), unknown)
 
 
-def _old(params: Values, report: Report) -> dict[str, str]:
-    """The old estate's fingerprints by name: from its file, else from what was exported."""
+def _log_names(useless: Mapping[str, str], unknown: list[str], report: actions.Report) -> None:
+    for name, why in useless.items():
+        report.log(f"{name} has no effect: {why}")
+    for name in unknown:
+        report.log(f"{name} is in none of the runbook's lists: nothing may read it. Is it misspelt?")
+
+
+def _log(
+    settings: list[SettingFacts], missing: list[str], old_missing: list[str], report: actions.Report
+) -> None:
+    for setting in settings:
+        mark = "✗" if setting["wrong"] else "✓"
+        report.log(f"{mark} {setting['name']}: {setting['state']} {setting['wrong']}".rstrip())
+    for name in missing:
+        report.log(f"✗ {name}: missing")
+    if old_missing:
+        report.log(f"The old environment has no {', '.join(old_missing)}: nothing to compare these with.")
+
+
+def _old_fingerprints(params: SecretsLedgerParams, report: actions.Report) -> dict[str, str]:
+    """The old environment's fingerprints by name, from its file or from the evidence of its export."""
     if params.old:
-        found = env_file.read(Path(params.old["path"]))
+        found = env_file.read_system_file(params.old)
         report.secret(*filter(None, found.values.values()))
-        if found.malformed:
-            lines = ", ".join(map(str, found.malformed))
+        reason = env_file.describe_faults(found)
+        if reason:
             raise Problem(
-                f"{params.old['path']} has lines that are no setting: {lines}.",
-                means="Every name would look new, and nothing would look carried over.",
+                f"{params.old['path']} cannot be compared. {reason}",
+                means="Every name would look new, and no value would look unchanged.",
                 next="Correct these lines (NAME=value, quotes closed), then start this again.",
             )
         credentials = Credentials()
         return {name: credentials.fingerprint(value, name) for name, value in found.values.items() if value}
-    facts = params.context.evidence.get(params.export, {}).get("export", {}) if params.export else {}
-    return dict(facts.get("fingerprints", {}))
+    facts = params.export.evidence.get("export") if params.export else None
+    return dict(facts.get("fingerprints", {})) if facts else {}
 
 
-def _row(
-    name: str, value: str, old: Mapping[str, str], credentials: Credentials, *, rehearsal: bool
-) -> dict[str, Any]:
+def _is_rule(rule: Any) -> bool:
+    if isinstance(rule, list):
+        return bool(rule) and all(isinstance(one, str) for one in rule)
+    return isinstance(rule, str) and rule in secret_names.RULES
+
+
+def _check_setting(
+    name: str, value: str, old: Mapping[str, str], credentials: Credentials, params: SecretsLedgerParams
+) -> SettingFacts:
+    rehearsal, rule = params.context.rehearsal, params.rules.get(name, "")
     mark = credentials.fingerprint(value, name) if value else "empty"
     state = "new" if name not in old else "the same" if old[name] == mark else "rotated"
-    wrong = secret_names.malformed(name, value, rehearsal=rehearsal) if value else "is empty."
-    if not wrong and state == "the same" and name in ROTATED:
-        wrong = "is the old one: whoever knew that could sign in here."
-    if not wrong and name == "SESSION_SECRET" and "SECRET_KEY" in old:
-        same = credentials.fingerprint(value, "SECRET_KEY") == old["SECRET_KEY"]
-        wrong = "is the old estate's SECRET_KEY: make a new one." if same else ""
-    if not wrong and name == "SHADOW_DATABASE_URL" and not rehearsal:
-        wrong = "is set; in production it has to be unset, or Prisma may work on it."
+    wrong = secret_names.check_value(value, rule, rehearsal=rehearsal) if value else "is empty."
+    if not wrong and state == "the same" and name in params.rotate:
+        wrong = "is the old one: a person who knew it could sign in here."
+    other = params.rotate.get(name, "")
+    if not wrong and other in old and credentials.fingerprint(value, other) == old[other]:
+        wrong = f"is the old environment's {other}: make a new one."
+    if not wrong and name in params.unset and not rehearsal:
+        wrong = "is set; in production it has to be unset."
     return {"name": name, "state": state, "fingerprint": mark, "wrong": wrong}
 
 
-def _verdict(rows: list[dict[str, Any]], missing: list[str], malformed: list[int]) -> Outcome:
-    said = []
-    if malformed:
-        said.append(f"Lines that are no setting: {', '.join(map(str, malformed))}. Correct them first.")
+def _compare_settings(
+    settings: list[SettingFacts], values: Mapping[str, str], same: Mapping[str, str]
+) -> None:
+    """Says of a setting that it differs from the one whose value it has to have."""
+    for setting in settings:
+        name = setting["name"]
+        if not setting["wrong"] and name in same and values[name] != values.get(same[name]):
+            setting["wrong"] = f"is not the value of {same[name]}: give it that value, or remove it."
+
+
+def _verdict(
+    settings: list[SettingFacts], missing: list[str], faults: str, unknown: list[str]
+) -> actions.Outcome:
+    reasons = [f"{faults} Correct them first."] if faults else []
     if missing:
-        said.append(f"Missing: {', '.join(missing)}.")
-    said += [f"{row['name']} {row['wrong']}" for row in rows if row["wrong"]]
-    if said:
-        return Outcome(False, " ".join(said))
-    count = {state: sum(row["state"] == state for row in rows) for state in ("the same", "rotated", "new")}
-    told = ", ".join(f"{number} {state}" for state, number in count.items() if number)
-    return Outcome(True, f"{len(rows)} settings are there and well-formed: {told}.")
+        reasons.append(f"Missing: {', '.join(missing)}.")
+    reasons += [f"{setting['name']} {setting['wrong']}" for setting in settings if setting["wrong"]]
+    if reasons:
+        return actions.Outcome(False, " ".join(reasons))
+    states = [setting["state"] for setting in settings]
+    counts = ", ".join(
+        f"{states.count(state)} {state}" for state in ("the same", "rotated", "new") if state in states
+    )
+    note = f" Not known to the runbook: {', '.join(unknown)}." if unknown else ""
+    return actions.Outcome(True, f"{len(settings)} settings are set and well-formed: {counts}.{note}")

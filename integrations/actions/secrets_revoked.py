@@ -1,148 +1,163 @@
-"""Sees that an old key is refused by its own provider, and not only called revoked."""
+"""Checks that what the old environment's secrets opened is closed: reported as revoked is not enough."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from django import forms
 from dotenv import dotenv_values
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    EvidenceField,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.actions.payments_smoke import providers
+from integrations import actions
+from integrations.actions.env_export import EnvExportEvidence
+from integrations.actions.payments_smoke import select_providers
 from integrations.clients import postgres
-from integrations.clients.payments import Mode, Provider, mode_of_key, refuse_wrong_mode
 from integrations.credentials import Credentials
+from integrations.environment import env_file, old_secrets
+from integrations.environment.old_secrets import RevokedFacts, Values
 from integrations.errors import Problem
+from integrations.systems import System
 
-REFUSED = (401, 403)
+MAIL_PARTS = ("server", "port", "user", "password")
 
 
-@register
-class SecretsRevoked(Action):
-    """A refusal counts only beside the new key, which opens the same door: a wrong address refuses everybody.
+@dataclass(frozen=True)
+class SecretsRevokedParams(actions.ActionParams):
+    """Where the old secrets are, and the names of those that are tried in each way."""
 
-    The old values come from the encrypted export, and go nowhere but to the provider that gave them.
+    export: actions.EarlierItem[EnvExportEvidence]
+    providers: list[Any]
+    login: System | None
+    database: str
+    mail: dict[str, Any]
+    replaced: list[Any]
+    new: System | None
+
+
+class SecretsRevokedEvidence(TypedDict, total=False):
+    """The old secrets that were tried."""
+
+    revoked: list[RevokedFacts]
+
+
+@actions.register
+class SecretsRevoked(actions.ReadOnlyAction[SecretsRevokedParams, SecretsRevokedEvidence]):
+    """The old values come from the encrypted export, and are sent only to where they were valid.
+
+    A refusal by a payment provider counts only if the new key works at the same address: a wrong address
+    refuses every key.
     """
 
-    key, title = "secrets.revoked", "See that the old keys are refused by their providers"
-    effect = Effect.PURE
+    key, title = "secrets.revoked", "Check that the old keys and logins are refused"
+    public_params = frozenset({"providers", "database", "replaced"})
     deadline = timedelta(minutes=5)
 
-    class Params(ActionForm):
+    class Params(actions.ActionForm):
         """``export``: the item that kept the old environment; ``providers``: systems of kind payments
-        (default all); ``login``: the old database login, which must be refused, too."""
+        (default all), whose setting ``variable`` names the key in that environment; ``database``: the
+        variable there with the old address of the database; ``mail``: the variables with ``server``,
+        ``port``, ``user`` and ``password`` of its mail login; ``replaced``: variables whose values the new
+        environment must not have (no service can be asked about them), and ``new``: its env_file;
+        ``login``: another old database login, as a system."""
 
-        export = EvidenceField(action="env.export")
-        providers = JSONValueField(kind=list, required=False)
-        login = SystemField(kind="postgres", required=False)
+        export = actions.EvidenceField(action="env.export")
+        providers = actions.JSONValueField(kind=list, required=False)
+        login = actions.SystemField(kind="postgres", required=False)
+        database = forms.CharField(required=False)
+        mail = actions.JSONValueField(kind=dict, required=False)
+        replaced = actions.JSONValueField(kind=list, required=False)
+        new = actions.SystemField(kind="env_file", required=False)
 
-    def preview(self, params: Values) -> Preview:
-        """The reads, each by the old key."""
+        def clean_mail(self) -> dict[str, str]:
+            """Names of variables, one for each part."""
+            parts: dict[str, Any] = self.cleaned_data["mail"] or {}
+            right = set(parts) == set(MAIL_PARTS) and all(isinstance(name, str) for name in parts.values())
+            if parts and not right:
+                raise forms.ValidationError(
+                    f"Give the names of the variables of {', '.join(MAIL_PARTS)}, and nothing else."
+                )
+            return parts
+
+        def clean(self) -> dict[str, Any]:
+            """``replaced`` needs to know where the new values are."""
+            cleaned: dict[str, Any] = super().clean() or {}
+            if cleaned.get("replaced") and not cleaned.get("new"):
+                self.add_error(
+                    "new", "Name the env_file of the new environment: replaced: is compared with it."
+                )
+            return cleaned
+
+    def preview(self, params: SecretsRevokedParams) -> actions.Preview:
+        """The reads with each old key."""
         lines = [
-            f"GET {one.system['url']}{one.read_path} by the old {_name(one)}, and by the new one"
-            for one in providers(params)
+            f"GET {provider.system['url']}{provider.read_path} with the old {provider.key_variable}, "
+            "and with the new one"
+            for provider in select_providers(params.context, params.providers)
         ]
         if params.login:
-            lines.append(f"Connect to {postgres.address(params.login['url'])} by the old login.")
-        return Preview(lines, warnings=["These only read. A key that still opens is red."])
+            lines.append(f"Connect to {postgres.address(params.login['url'])} with the old login.")
+        if params.database:
+            lines.append(f"Connect with the old {params.database}.")
+        if params.mail:
+            lines.append(f"Sign in at {params.mail['server']} as {params.mail['user']}; no mail is sent.")
+        if params.replaced and params.new:
+            lines.append(f"Look for the values of {', '.join(params.replaced)} in {params.new['path']}.")
+        return actions.Preview(lines, warnings=["These only read. A key that still works is red."])
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """All are asked; red with each that still opens, or of which nothing can be said."""
-        old = _old_values(params)
+    def run(
+        self, params: SecretsRevokedParams, report: actions.RunReport[SecretsRevokedEvidence]
+    ) -> actions.Outcome:
+        """Tries all keys; a verdict names each that still works, or of which nothing can be said."""
+        old = _read_old_values(params.export)
         report.secret(*filter(None, old.values()))
         facts = []
-        for one in providers(params):
+        for fact in _try_all(params, old):
             report.raise_if_cancelled()
-            facts.append(_fact(one, old.get(_name(one)) or "", params.context.rehearsal))
-        if params.login:
-            facts.append(_login(params))
-        for fact in facts:
             report.log(f"{'✓' if fact['refused'] else '✗'} {fact['name']}: {fact['said']}")
-        report.evidence(revoked=facts)
+            facts.append(fact)
+        report.evidence({"revoked": facts})
         wrong = [f"{fact['name']}: {fact['said']}" for fact in facts if not fact["refused"]]
         if wrong:
-            return Outcome(False, " ".join(wrong))
-        return Outcome(True, f"Refused: {', '.join(fact['name'] for fact in facts)}.")
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing."""
-        return Finding(Seen.NOT_DONE, "This only reads.")
+            return actions.Outcome(False, " ".join(wrong))
+        return actions.Outcome(True, f"Refused or replaced: {', '.join(fact['name'] for fact in facts)}.")
 
 
-def _name(one: Provider) -> str:
-    return f"{one.name.upper()}_SECRET_KEY"
+def _try_all(params: SecretsRevokedParams, old: Values) -> Iterator[RevokedFacts]:
+    for provider in select_providers(params.context, params.providers):
+        key = old.get(provider.key_variable) or ""
+        yield old_secrets.check_payment_key(provider, key, params.context.rehearsal)
+    if params.login:
+        yield old_secrets.check_database_login(params.login["url"])
+    if params.database:
+        yield _check_database(old, params.database)
+    if params.mail:
+        yield old_secrets.check_mail_login(old, params.mail)
+    if params.replaced and params.new:
+        new = env_file.read_settings(Path(params.new["path"]), params.new.get("reader"))
+        for name in params.replaced:
+            yield old_secrets.check_replaced_value(str(name), old, new)
 
 
-def _old_values(params: Values) -> dict[str, str | None]:
-    facts = params.context.evidence.get(params.export, {}).get("export")
-    if not facts or not Path(facts["path"]).exists():
+def _check_database(old: Values, variable: str) -> RevokedFacts:
+    if not (url := old.get(variable)):
+        said = "is not in the export: whether its login is refused is not known."
+        return {"name": f"the old {variable}", "refused": False, "said": said}
+    return old_secrets.check_database_login(url)
+
+
+def _read_old_values(export: actions.EarlierItem[EnvExportEvidence]) -> dict[str, str | None]:
+    """The old environment's variables, decrypted. Raises `Problem` when the export is not here."""
+    facts = export.evidence.get("export")
+    if not facts:
         raise Problem(
-            f"“{params.export}” has left no export here.",
-            means="The old keys are not known, so nobody can be asked about them.",
-            next="Carry it out before the old estate is gone, on the host where this runs.",
+            f"“{export.key}” has left no export.",
+            means="The old keys are not known, so they cannot be tried.",
+            next="Carry it out before the old environment is gone.",
         )
-    text = Credentials().decrypt(Path(facts["path"]).read_bytes()).decode("utf-8-sig")
+    path = export.context.artefacts.fetch(facts["path"], host=export.host)
+    text = Credentials().decrypt(path.read_bytes()).decode("utf-8-sig")
     return dict(dotenv_values(stream=io.StringIO(text), interpolate=False))
-
-
-def _fact(one: Provider, key: str, rehearsal: bool) -> dict[str, Any]:
-    try:
-        refused, said = _asked(one, key, rehearsal)
-    except Problem as silence:  # of one provider: the others are asked all the same
-        refused, said = False, f"could not be tried: {silence.what}"
-    return {"name": f"{one.name}'s old key", "refused": refused, "said": said}
-
-
-def _asked(one: Provider, key: str, rehearsal: bool) -> tuple[bool, str]:
-    """Whether it is refused, and a sentence. Raises `Problem` when nobody answers."""
-    new = one.system["secret_key"]
-    if not key:
-        return False, "is not in the export: nobody knows whether it is revoked."
-    if key == new:
-        return False, "is the new estate's key, too: rotate it first."
-    if rehearsal and mode_of_key(one.name, key) == Mode.LIVE:
-        return False, "is a live key, and this is a rehearsal: it was not sent. Rehearse with a test key."
-    reply = one.read_with(key)
-    if reply.ok:
-        return False, "still opens: revoke it in the dashboard."
-    if reply.status not in REFUSED:
-        return False, f"gets {reply.status}, which says nothing."
-    refuse_wrong_mode(rehearsal, one.mode, one.system.name)
-    beside = one.read_with(new)
-    if not beside.ok:
-        return False, f"gets {reply.status}, but so does the new one ({beside.status}): that says nothing."
-    return True, f"is refused ({reply.status}), while the new one opens."
-
-
-def _login(params: Values) -> dict[str, Any]:
-    name = f"the old login of {postgres.address(params.login['url'])}"
-    try:
-        with postgres.connect(params.login["url"], readonly=True):
-            return {
-                "name": name,
-                "refused": False,
-                "said": "still gets in: DROP ROLE, or ALTER ROLE … NOLOGIN.",
-            }
-    except Problem as problem:
-        refused = any(
-            word in problem.means for word in ("login is refused", "no such role", "may not log in")
-        )
-        said = "is refused." if refused else f"cannot be tried: {problem.means}"
-        return {"name": name, "refused": refused, "said": said}

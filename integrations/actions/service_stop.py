@@ -1,165 +1,155 @@
-"""Stops services, and proves that nothing of them is left: not on the platform, not in the database."""
+"""Stops services and proves that nothing of them is left: not on the platform, not in the database."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    JSONValueField,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
+from integrations import actions
+from integrations.actions.platform_services import (
+    POLL_SECONDS,
+    WAIT_SECONDS,
+    ServiceAction,
+    ServiceFacts,
+    ServiceParams,
+    refuse_unknown_services,
+    service_facts,
+    wait_for_services,
 )
 from integrations.clients import postgres
-from integrations.clients.platform import Standing, driver_of
-from integrations.errors import Problem
+from integrations.clients.platform import Platform, ServiceStatus, get_platform
+from integrations.systems import System
 
-PATIENCE = 60.0  # seconds for services to end, and for their sessions to be gone
+SESSION_WAIT = 60.0  # seconds for the database sessions of stopped services to end
 SESSIONS = """
 select application_name, host(client_addr), count(*) from pg_stat_activity
 where usename = %s and datname = current_database() group by 1, 2 order by 1, 2
 """
 
 
-@register
-class ServiceStop(Action):
-    """Tells the platform to stop them, and looks until they are gone."""
+@dataclass(frozen=True)
+class ServiceStopParams(ServiceParams):
+    """The services, and the database login that they use."""
 
-    key, title = "service.stop", "Stop services, and see that nothing of them is left"
-    effect = Effect.IDEMPOTENT
+    database: System | None
+    login: System | None
+
+
+class SessionFacts(TypedDict):
+    """Open database sessions of one program at one address."""
+
+    application: str
+    address: str
+    sessions: int
+
+
+class ServiceStopEvidence(TypedDict, total=False):
+    """The status of the services afterwards, when it was read (ISO 8601, UTC), and the sessions left."""
+
+    services: ServiceFacts
+    looked_at: str
+    sessions_left: list[SessionFacts]
+
+
+@actions.register
+class ServiceStop(ServiceAction[ServiceStopParams, ServiceStopEvidence]):
+    """Tells the platform to stop the services and waits until they are gone."""
+
+    key, title = "service.stop", "Stop services and check that nothing of them still runs"
+    public_params = frozenset({"services"})
     deadline = timedelta(minutes=10)
-    risky = True
 
-    class Params(ActionForm):
-        """``platform``, ``services`` (list of names). ``login``: the database login that they use; no session
-        of it may be left in the database of ``database``."""
+    class Params(actions.ActionForm):
+        """``platform``, ``services`` (list of names). ``login``: the database login that they use; none of
+        its sessions may be left in the database of ``database``."""
 
-        platform = SystemField(kind="platform")
-        services = JSONValueField(kind=list)
-        database = SystemField(kind="postgres", required=False)
-        login = SystemField(kind="postgres", required=False)
+        platform = actions.SystemField(kind="platform")
+        services = actions.JSONValueField(kind=list)
+        database = actions.SystemField(kind="postgres", required=False)
+        login = actions.SystemField(kind="postgres", required=False)
 
         def clean(self) -> dict[str, Any]:
-            """Sessions are looked for by somebody else than who has them."""
+            """Requires both or neither: another login has to look for the sessions of this one."""
             if bool(self.cleaned_data.get("login")) != bool(self.cleaned_data.get("database")):
                 raise forms.ValidationError("database: and login: go together.")
             return self.cleaned_data
 
-    def resource(self, params: Values) -> str:
-        """The platform's services: starting and stopping exclude each other."""
-        return f"services:{params.platform.name}"
+    def commands(self, platform: Platform, params: ServiceStopParams) -> list[list[str]]:
+        """The platform's command to stop them."""
+        return platform.stop_commands(params.services)
 
-    def preview(self, params: Values) -> Preview:
-        """The commands, and how the services stand now."""
-        driver = driver_of(params.platform)
-        lines = [" ".join(command) for command in driver.stop(params.services)]
-        lines.append(f"Look until {', '.join(params.services)} are gone.")
+    def is_reached(self, service: ServiceStatus) -> bool:
+        """Whether nothing of it runs."""
+        return service.is_down
+
+    def checks(self, params: ServiceStopParams) -> list[str]:
+        """The wait for the services and for their sessions."""
+        lines = [f"Wait until {', '.join(params.services)} are gone."]
         if params.login:
-            lines.append(f"Look until no session of {_role(params)} is left in the database.")
-        now = [str(one) for name, one in driver.standing().items() if name in params.services]
-        return Preview(lines, where=params.platform.name, warnings=[f"Now: {one}" for one in now])
+            lines.append(f"Wait until no session of {_role(params.login)} is left in the database.")
+        return lines
 
-    def before(self, params: Values) -> dict[str, Any]:
-        """How they stand."""
-        return {"services": facts_of(driver_of(params.platform).standing(), params.services)}
-
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Stops and looks; a service that does not end, or a session that stays, is a verdict."""
-        driver = driver_of(params.platform)
-        refuse_unknown(driver.standing(params.context.attempt), params.services)
-        driver.do(driver.stop(params.services), report, params.context.attempt)
-        left = wait_until(params, report, lambda one: one.is_down)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        report.evidence(services=facts_of(driver.standing(), params.services), looked_at=now)
-        if left:
-            said = "; ".join(map(str, left))
-            return Outcome(False, f"Not stopped after {PATIENCE:.0f} s: {said}. Stop them by hand.")
-        sessions = _sessions_left(params, report) if params.login else []
-        report.evidence(sessions_left=sessions)
-        if sessions:
-            where = "; ".join(f"{s['application'] or 'unnamed'} from {s['address']}" for s in sessions)
-            return Outcome(
-                False, f"Stopped, but sessions of {_role(params)} stay: {where}. End that program."
-            )
-        silent = f", and no session of {_role(params)} is left" if params.login else ""
-        return Outcome(True, f"{', '.join(params.services)}: stopped{silent}.")
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """How they stand now."""
-        return found(params, lambda one: one.is_down)
-
-
-def refuse_unknown(known: Mapping[str, Standing], names: Sequence[str]) -> None:
-    """Raises `Problem` for a service that the platform does not know."""
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise Problem(
-            f"The platform knows no service {', '.join(unknown) or 'of no name'}.",
-            means="Nothing was started or stopped.",
-            next=f"It knows: {', '.join(sorted(known)) or 'none'}. Correct services: in the runbook.",
+    def run(
+        self, params: ServiceStopParams, report: actions.RunReport[ServiceStopEvidence]
+    ) -> actions.Outcome:
+        """A service that does not end, or a session that stays, is a verdict."""
+        platform, attempt = get_platform(params.platform, params.context.deadline), params.context.attempt
+        refuse_unknown_services(platform.read_status(attempt), params.services)
+        platform.run(platform.stop_commands(params.services), report, attempt)
+        left = wait_for_services(
+            platform, params.services, self.is_reached, report, attempt=attempt, seconds=WAIT_SECONDS
         )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        report.evidence(
+            {"services": service_facts(platform.read_status(), params.services), "looked_at": now}
+        )
+        if left:
+            services = "; ".join(map(str, left))
+            return actions.Outcome(
+                False, f"Not stopped after {WAIT_SECONDS:.0f} s: {services}. Stop them by hand."
+            )
+        return _check_sessions(params, report)
 
 
-def facts_of(standing: Mapping[str, Standing], names: Sequence[str]) -> dict[str, Any]:
-    """How these stand, as JSON; None for one that the platform does not know."""
-    return {name: standing[name].as_facts() if name in standing else None for name in names}
+def _check_sessions(
+    params: ServiceStopParams, report: actions.RunReport[ServiceStopEvidence]
+) -> actions.Outcome:
+    """The outcome once the services are gone: whether sessions of their login are left."""
+    names = ", ".join(params.services)
+    if not params.login or not params.database:
+        report.evidence({"sessions_left": []})
+        return actions.Outcome(True, f"{names}: stopped.")
+    role = _role(params.login)
+    sessions = _wait_for_sessions_to_end(params.database["url"], role, params.context.attempt, report)
+    report.evidence({"sessions_left": sessions})
+    if sessions:
+        where = "; ".join(f"{s['application'] or 'unnamed'} from {s['address']}" for s in sessions)
+        return actions.Outcome(
+            False, f"Stopped, but sessions of {role} are still open: {where}. End that program."
+        )
+    return actions.Outcome(True, f"{names}: stopped, and no session of {role} is left.")
 
 
-def wait_until(params: Values, report: Report, met: Any, seconds: float = PATIENCE) -> list[Standing]:
-    """Looks until every service is so; those that are not when the time is over. Changes are logged."""
-    driver, until = driver_of(params.platform), time.monotonic() + seconds
-    told: dict[str, str] = {}
-    while True:
-        standing = driver.standing(params.context.attempt)
-        mine = [
-            standing.get(name) or Standing(name, "not known to the platform", 1, 0)
-            for name in params.services
-        ]
-        for one in mine:
-            if told.get(one.name) != str(one):
-                told[one.name] = str(one)
-                report.log(str(one))
-        left = [one for one in mine if not met(one)]
-        report.progress(len(mine) - len(left), len(mine), ", ".join(one.name for one in left))
-        if not left or time.monotonic() > until:
-            return left
-        report.raise_if_cancelled()
-        time.sleep(0.3)
+def _role(login: System) -> str:
+    return postgres.connection_settings(login["url"]).get("user", "")
 
 
-def found(params: Values, met: Any) -> Finding:
-    """A probe's answer: all, none or some of the services are so."""
-    standing = driver_of(params.platform).standing()
-    mine = [standing[name] for name in params.services if name in standing]
-    so = [one for one in mine if met(one)]
-    saw = "; ".join(map(str, mine)) or "the platform knows none of them"
-    seen = Seen.DONE if mine and len(so) == len(params.services) else Seen.PARTIAL if so else Seen.NOT_DONE
-    return Finding(seen, f"Now: {saw}.", {one.name: one.as_facts() for one in mine})
-
-
-def _role(params: Values) -> str:
-    return postgres.settings(params.login["url"]).get("user", "")
-
-
-def _sessions_left(params: Values, report: Report) -> list[dict[str, Any]]:
-    url, until = params.database["url"], time.monotonic() + PATIENCE
-    with postgres.in_words(url), postgres.connect(url, attempt=params.context.attempt) as admin:
+def _wait_for_sessions_to_end(
+    url: str, role: str, attempt: str, report: actions.Report
+) -> list[SessionFacts]:
+    """The sessions of the role that are left when the time is over."""
+    until = time.monotonic() + SESSION_WAIT
+    with postgres.explain_errors(url), postgres.connect(url, attempt=attempt) as admin:
         while True:
-            rows = admin.execute(SESSIONS, [_role(params)]).fetchall()
+            rows = admin.execute(SESSIONS, [role]).fetchall()
             if not rows or time.monotonic() > until:
-                return [{"application": a, "address": h or "a socket", "sessions": n} for a, h, n in rows]
+                return [
+                    {"application": application, "address": address or "a socket", "sessions": count}
+                    for application, address, count in rows
+                ]
             report.raise_if_cancelled()
-            time.sleep(0.3)
+            time.sleep(POLL_SECONDS)

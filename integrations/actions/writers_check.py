@@ -1,192 +1,234 @@
-"""Which of the old stack and the new can write now, each by a probe of its own: one writer, never two."""
+"""Checks which of the two stacks can write now, each by a probe of its own: exactly one, never two."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 
-from integrations.actions import register
-from integrations.actions.base import (
-    Action,
-    ActionForm,
-    Effect,
-    Finding,
-    Outcome,
-    Preview,
-    Report,
-    Seen,
-    SystemField,
-    Values,
-)
-from integrations.clients import bullmq, http, postgres, traffic, writing
-from integrations.clients.http import Caller, Reply
-from integrations.clients.writing import Ability
-from integrations.errors import Silent, Unreachable
+from integrations import actions
+from integrations.clients import bullmq, http, postgres
+from integrations.clients.http import HttpClient, Response
+from integrations.errors import NotListening, Unreachable
 from integrations.systems import System
+from integrations.traffic import traffic_probe
+from integrations.writes import write_access
+from integrations.writes.write_access import WriteAccess
 
-WEBHOOK = "/donations/webhooks/stripe"
-SAID = {True: "CAN write", False: "cannot write", None: "NOT KNOWN"}
-NAMES = {"old": "the old stack", "new": "the new stack", "none": "nobody"}
+CAN_WRITE = {True: "CAN write", False: "cannot write", None: "NOT KNOWN"}
+STACKS = {"old": "the old stack", "new": "the new stack", "none": "nobody"}
 
 
 @dataclass(frozen=True)
-class Writer:
-    """One way in which the data may change: whether it can now, and how that was seen."""
+class WritersCheckParams(actions.ActionParams):
+    """Which stack should write, and where each of them can be probed."""
+
+    expected: str
+    application: System
+    new_login: System
+    old: System
+    new: System
+    redis: System | None
+    queue: str
+    public: System | None
+    webhook: str
+
+
+@dataclass(frozen=True)
+class PotentialWriter:
+    """One program that may change the data: its stack (old or new), whether it can now, and how that was
+    seen. ``can_write`` is None when that cannot be told now."""
 
     name: str
-    stack: str  # old · new
-    can_write: bool | None  # None: that cannot be told now
+    stack: str
+    can_write: bool | None
     why: str
 
 
-@register
-class WritersCheck(Action):
-    """A test write is rolled back; a login that may write is no writer while nothing runs behind it."""
+class WritersCheckEvidence(TypedDict, total=False):
+    """The stack that should write, and the writers with the fields of `PotentialWriter`."""
 
-    key, title = "writers.check", "See which stack can write now"
-    effect = Effect.PURE
+    expected: str
+    writers: list[dict[str, Any]]
+
+
+@actions.register
+class WritersCheck(actions.ReadOnlyAction[WritersCheckParams, WritersCheckEvidence]):
+    """Rolls its test writes back. A login that may write is no writer while no program uses it."""
+
+    key, title = "writers.check", "Check which stack can write now"
+    public_params = frozenset({"queue"})
+    address_params = frozenset({"webhook"})
     deadline = timedelta(minutes=3)
 
-    class Params(ActionForm):
+    class Params(actions.ActionForm):
         """``expected``: old, new, or none (an announced outage). ``application``, ``new_login``: the database
-        logins of both stacks; ``old``, ``new``: their addresses; ``redis``, ``queue``: where the new worker
-        takes jobs; ``public``: where webhooks arrive."""
+        logins of the two stacks; ``old``, ``new``: their addresses; ``redis``, ``queue``: where the new
+        worker takes jobs; ``public``: where webhooks arrive, and ``webhook``: the path of one of them."""
 
-        expected = forms.ChoiceField(choices=[(name, name) for name in NAMES])
-        application = SystemField(kind="postgres")
-        new_login = SystemField(kind="postgres")
-        old = SystemField(kind="http")
-        new = SystemField(kind="http")
-        redis = SystemField(kind="redis", required=False)
+        expected = forms.ChoiceField(choices=[(name, name) for name in STACKS])
+        application = actions.SystemField(kind="postgres")
+        new_login = actions.SystemField(kind="postgres")
+        old = actions.SystemField(kind="http")
+        new = actions.SystemField(kind="http")
+        redis = actions.SystemField(kind="redis", required=False)
         queue = forms.CharField(max_length=100, required=False)
-        public = SystemField(kind="http", required=False)
+        public = actions.SystemField(kind="http", required=False)
+        webhook = forms.RegexField(r"^/", required=False)
 
-    def preview(self, params: Values) -> Preview:
+        def clean(self) -> dict[str, Any]:
+            """An address and a path of webhooks belong together."""
+            given = self.cleaned_data
+            if bool(given.get("public")) is not bool(given.get("webhook")):
+                raise forms.ValidationError(
+                    "Name public: and webhook: (a path such as /webhooks/x) together."
+                )
+            return given
+
+    def preview(self, params: WritersCheckParams) -> actions.Preview:
         """The probes."""
         lines = [
-            "A test write by each stack's own login, rolled back.",
-            f"Does anybody answer at {params.old['url']} and {params.new['url']}, or hold a session?",
+            "A test write with each stack's own login, rolled back.",
+            f"Does anything answer at {params.old['url']} and {params.new['url']}, or hold a session?",
         ]
         if params.redis:
             lines.append(f"Is a worker of {params.queue} connected?")
         if params.public:
             lines.append(
-                f"Which stack answers POST {WEBHOOK} at {params.public['url']}? (unsigned: to be refused)"
+                f"Which stack answers POST {params.webhook} at {params.public['url']}? "
+                "(unsigned: it is refused)"
             )
-        return Preview(lines, where=postgres.address(params.application["url"]))
+        return actions.Preview(lines, where=postgres.address(params.application["url"]))
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        """Red with two writers; red with none, or another than expected; red where it cannot be told."""
-        found = []
-        for probe in (_old_app, _new_api, _worker, _webhooks):
+    def run(
+        self, params: WritersCheckParams, report: actions.RunReport[WritersCheckEvidence]
+    ) -> actions.Outcome:
+        """Two writers, another writer than expected, or one of which it is not known: each is a verdict."""
+        writers = []
+        for check in (_check_old_application, _check_new_api, _check_worker, _check_webhooks):
             report.raise_if_cancelled()
-            writer = probe(params)
+            writer = check(params)
             if writer is not None:
-                found.append(writer)
-                report.log(f"{writer.name}: {SAID[writer.can_write]}; {writer.why}")
-        report.evidence(expected=params.expected, writers=[asdict(writer) for writer in found])
-        return _verdict(params.expected, found)
-
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        """It leaves nothing: its writes are rolled back."""
-        return Finding(Seen.NOT_DONE, "This only looks; its test writes are rolled back.")
+                writers.append(writer)
+                report.log(f"{writer.name}: {CAN_WRITE[writer.can_write]}; {writer.why}")
+        report.evidence({"expected": params.expected, "writers": [asdict(writer) for writer in writers]})
+        return _verdict(params.expected, writers)
 
 
-def _verdict(expected: str, found: list[Writer]) -> Outcome:
-    stacks = {writer.stack for writer in found if writer.can_write}
-    names = ", ".join(writer.name for writer in found if writer.can_write)
-    unknown = [f"{writer.name} ({writer.why})" for writer in found if writer.can_write is None]
+def _verdict(expected: str, writers: list[PotentialWriter]) -> actions.Outcome:
+    stacks = {writer.stack for writer in writers if writer.can_write}
+    names = ", ".join(writer.name for writer in writers if writer.can_write)
+    unknown = [f"{writer.name} ({writer.why})" for writer in writers if writer.can_write is None]
     if len(stacks) > 1:
-        return Outcome(
+        return actions.Outcome(
             False,
-            f"Two stacks can write: {names}. The truth would be split: stop or freeze one of them at once.",
+            f"Two stacks can write: {names}. Their data would diverge: stop or freeze one of them at once.",
         )
     if unknown:
-        said = f"Whether it can write is not known of: {'; '.join(unknown)}"
-        return Outcome(False, f"{said}. Not known is not no: find out, then look again.")
+        return actions.Outcome(
+            False,
+            f"Whether it can write is not known of: {'; '.join(unknown)}. Not known does not mean no: find "
+            "out, then check again.",
+        )
     if not stacks and expected != "none":
-        return Outcome(
-            False, f"Nobody can write, and {NAMES[expected]} should: an outage that was not announced."
+        return actions.Outcome(
+            False, f"Nobody can write, and {STACKS[expected]} should: an outage that was not announced."
         )
     if stacks and stacks != {expected}:
-        said = f"{NAMES[stacks.pop()].capitalize()} can write ({names})"
-        return Outcome(False, f"{said}, and {NAMES[expected]} should. Find out what was started or stopped.")
+        return actions.Outcome(
+            False,
+            f"{STACKS[stacks.pop()].capitalize()} can write ({names}), and {STACKS[expected]} should. Find "
+            "out what was started or stopped.",
+        )
     if not stacks:
-        return Outcome(True, "Nobody can write, as announced.")
-    return Outcome(True, f"Exactly one stack can write, {NAMES[expected]}: {names}.")
+        return actions.Outcome(True, "Nobody can write, as announced.")
+    return actions.Outcome(True, f"Exactly one stack can write, {STACKS[expected]}: {names}.")
 
 
-def _old_app(params: Values) -> Writer:
-    return Writer("old application", "old", *_at_work(params, params.old, _old_login(params)))
+def _check_old_application(params: WritersCheckParams) -> PotentialWriter:
+    return PotentialWriter("old application", "old", *_check_stack(params, params.old, _old_login(params)))
 
 
-def _new_api(params: Values) -> Writer:
-    return Writer("new API", "new", *_at_work(params, params.new, _new_login(params)))
+def _check_new_api(params: WritersCheckParams) -> PotentialWriter:
+    return PotentialWriter("new API", "new", *_check_stack(params, params.new, _new_login(params)))
 
 
-def _worker(params: Values) -> Writer | None:
+def _check_worker(params: WritersCheckParams) -> PotentialWriter | None:
     if not params.redis or not params.queue:
         return None
-    with bullmq.connected(params.redis["url"]) as client:
+    with bullmq.connect(params.redis["url"]) as client:
         count = bullmq.Queue(client, params.queue, params.redis.get("prefix", "bull")).workers()
     if not count:
-        return Writer("new worker", "new", False, "no worker is connected to the queue")
+        return PotentialWriter("new worker", "new", False, "no worker is connected to the queue")
     login = _new_login(params)
-    return Writer("new worker", "new", login.may, f"{count} worker(s) connected; {login.why}")
+    return PotentialWriter(
+        "new worker", "new", login.can_write, f"{count} worker(s) connected; {login.reason}"
+    )
 
 
-def _webhooks(params: Values) -> Writer | None:
-    """Whoever answers them writes what they tell, if its login may."""
+def _check_webhooks(params: WritersCheckParams) -> PotentialWriter | None:
+    """The stack that answers the webhooks writes what they report, if its login may write."""
     if not params.public:
         return None
-    caller = Caller.of(params.context.systems)
+    http_client = HttpClient.of(params.context.systems)
     try:
-        reply = caller.ask(params.public["url"], WEBHOOK, body=b"{}", timeout=5)
-    except Silent:
-        return Writer("webhooks", "new", False, "nobody answers at the public address")
+        response = http_client.request(params.public["url"], params.webhook, body=b"{}", timeout=5)
+    except NotListening:
+        return PotentialWriter("webhooks", "new", False, "nothing answers at the public address")
     except Unreachable as problem:
-        return Writer("webhooks", "new", None, problem.what)
-    if reply.status == 404:
-        return Writer("webhooks", "new", False, "the public address has no such route (404)")
-    for stack, system, login in (("new", params.new, _new_login), ("old", params.old, _old_login)):
-        if traffic.is_from(reply, system) and reply.status < 500:
-            found = login(params)
-            why = f"the {stack} stack answers them ({reply.status}); {found.why}"
-            return Writer("webhooks", stack, found.may, why)
-    return Writer("webhooks", "new", False, f"neither stack answers them ({reply.status})")
+        return PotentialWriter("webhooks", "new", None, problem.what)
+    if response.status == 404:
+        return PotentialWriter("webhooks", "new", False, "the public address has no such route (404)")
+    stack = traffic_probe.find_stack(response, params.webhook, params.old, params.new)
+    if not stack:
+        why = f"the answer ({response.status}) fits the markers of neither stack, or of both"
+        return PotentialWriter("webhooks", "new", None, why)
+    if response.status >= 500:
+        return PotentialWriter("webhooks", stack, False, f"the {stack} stack fails there ({response.status})")
+    found = _new_login(params) if stack == "new" else _old_login(params)
+    why = f"the {stack} stack answers them ({response.status}); {found.reason}"
+    return PotentialWriter("webhooks", stack, found.can_write, why)
 
 
-def _old_login(params: Values) -> Ability:
-    return writing.ability(params.application["url"], params.new_login["url"], params.context.attempt)
+def _old_login(params: WritersCheckParams) -> WriteAccess:
+    return write_access.probe_write_access(
+        params.application["url"], params.new_login["url"], params.context.attempt
+    )
 
 
-def _new_login(params: Values) -> Ability:
-    return writing.ability(params.new_login["url"], params.application["url"], params.context.attempt)
+def _new_login(params: WritersCheckParams) -> WriteAccess:
+    return write_access.probe_write_access(
+        params.new_login["url"], params.application["url"], params.context.attempt
+    )
 
 
-def _at_work(params: Values, stack: System, login: Ability) -> tuple[bool | None, str]:
-    """A login that may write is no writer while nothing runs that uses it: no server at its address, and no
-    session in the database, which is how a worker or a job without an address shows."""
-    if not login.may:
-        return login.may, login.why
+def _check_stack(params: WritersCheckParams, stack: System, login: WriteAccess) -> tuple[bool | None, str]:
+    """Whether a stack can write, and why.
+
+    A login that may write is no writer while no program uses it: nothing answers at the stack's address,
+    and there is no session in the database, which is how a worker or a job without an address shows.
+    """
+    if not login.can_write:
+        return login.can_write, login.reason
     try:
-        runs = _answers(Caller.of(params.context.systems).ask(stack["url"], "/", timeout=5), stack)
-    except Silent:
+        response = HttpClient.of(params.context.systems).request(stack["url"], "/", timeout=5)
+        runs = _is_from_stack(response, stack)
+    except NotListening:
         runs = False
     except Unreachable as problem:
-        return None, f"{login.why}, and {problem.what}"
+        return None, f"{login.reason}, and {problem.what}"
     if runs:
-        return True, login.why
-    where = f"nothing runs at {http.address(stack['url'])}"
+        return True, login.reason
+    where = f"nothing runs at {http.display_url(stack['url'])}"
     if login.sessions:
-        return True, f"{login.why}; {where}, but {login.sessions} session(s) of its login are open"
-    return False, f"{login.why}, but {where}"
+        return True, f"{login.reason}; {where}, but {login.sessions} session(s) of its login are open"
+    return False, f"{login.reason}, but {where}"
 
 
-def _answers(reply: Reply, stack: System) -> bool:
-    """Whether the stack itself answers: a load balancer's “nobody there” is silence, too."""
-    return reply.status < 500 or not stack.get("marker") or traffic.is_from(reply, stack)
+def _is_from_stack(response: Response, stack: System) -> bool:
+    """Whether the stack itself answers. A 5xx of a load balancer in front of it counts as silence."""
+    if response.status < 500 or stack.marker() is None:
+        return True
+    return traffic_probe.is_stack_answering(response, "/", stack)

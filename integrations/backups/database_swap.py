@@ -1,4 +1,4 @@
-"""Puts one database in the place of another on the same server, by names, and as it was configured."""
+"""Puts one database in the place of another on the same server, by renaming, with the same configuration."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 from psycopg import sql
 
-from integrations.clients import postgres
+from integrations.clients import lock_waits, postgres
+from integrations.clients.database_sessions import (
+    end_database_sessions,
+    explain_users,
+    find_database_users,
+    refuse_prepared_transactions,
+)
+from integrations.clients.watched_connection import LockReport, UninterruptedReport
 from integrations.errors import Problem
 
-MAINTENANCE = "postgres"  # the database that we sit in while another one is renamed
-PATIENCE = 30.0  # seconds for ended sessions to be gone
+MAINTENANCE = "postgres"  # where to connect while another database is renamed
+SESSION_END_TIMEOUT = 30.0  # seconds for terminated sessions to be gone
 
 ACL = """
 select coalesce(r.rolname, ''), a.privilege_type, a.is_grantable from pg_database d, aclexplode(d.datacl) a
@@ -33,36 +38,48 @@ CREATORS = """
 select pg_get_userbyid(a.grantee) from pg_namespace n, aclexplode(n.nspacl) a
 where n.nspname = 'public' and a.privilege_type = 'CREATE' and a.grantee <> 0
 """
-OTHERS = """
-select count(*) from pg_stat_activity where datname = %s and backend_type = 'client backend'
-"""
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Database:
-    """A database as the catalog has it."""
+class DatabaseEntry:
+    """A database as the catalog pg_database describes it."""
 
     name: str
     owner: str
-    connections: bool  # may anybody connect?
+    allows_connections: bool
     limit: int
     has_acl: bool
     comment: str | None
 
 
 @contextmanager
-def beside(url: str, attempt: str = "", *, readonly: bool = False) -> Iterator[postgres.Connection]:
-    """A connection by the same login to another database of the same server. Raises `Problem`."""
-    elsewhere = postgres.with_database(url, MAINTENANCE)
-    with postgres.in_words(elsewhere), postgres.connect(elsewhere, attempt=attempt, readonly=readonly) as it:
-        yield it
+def connect_to_maintenance_database(
+    url: str,
+    attempt: str = "",
+    *,
+    readonly: bool = False,
+    report: LockReport | None = None,
+    lock_wait: float | None = None,
+) -> Iterator[postgres.Connection]:
+    """Connects with the same login to the server's maintenance database, from which ``url``'s own database
+    can be renamed. No cancel stops what waits there: half a swap is worse than a slow one. Raises `Problem`.
+    """
+    other = postgres.with_database(url, MAINTENANCE)
+    told = UninterruptedReport(report) if report else None
+    with (
+        postgres.explain_errors(other),
+        postgres.connect(
+            other, attempt=attempt, readonly=readonly, report=told, lock_wait=lock_wait
+        ) as admin,
+    ):
+        yield admin
 
 
-def name_of(url: str) -> str:
-    """The database that an address names."""
-    name = postgres.settings(url).get("dbname") or urlsplit(url).path.lstrip("/")
+def get_database_name(url: str) -> str:
+    """Returns the database that an address names. Raises `Problem` for one that must not be renamed."""
+    name = postgres.connection_settings(url).get("dbname") or urlsplit(url).path.lstrip("/")
     if name in ("", MAINTENANCE, "template0", "template1"):
         raise Problem(
             f"“{name}” is no database that can be swapped.",
@@ -71,140 +88,133 @@ def name_of(url: str) -> str:
     return name
 
 
-def find(admin: postgres.Connection, name: str) -> Database | None:
-    """The database of that name, None when there is none."""
+def find_database(admin: postgres.Connection, name: str) -> DatabaseEntry | None:
+    """Returns the database of that name, None when there is none."""
     row = admin.execute(
         "select datname, pg_get_userbyid(datdba), datallowconn, datconnlimit, datacl is not null,"
         " shobj_description(oid, 'pg_database') from pg_database where datname = %s",
         [name],
     ).fetchone()
-    return Database(*row) if row else None
+    return DatabaseEntry(*row) if row else None
 
 
-def configure_like(admin: postgres.Connection, source: str, target: str, tell: Tell) -> None:
-    """Gives ``target`` the owner, rights, settings (also those of roles in it), limit and comment of
-    ``source``. Raises what PostgreSQL refuses: half of it would be a trap."""
-    known = find(admin, source)
-    assert known is not None
+def copy_configuration(admin: postgres.Connection, source: str, target: str, log: Log) -> None:
+    """Gives the database ``target`` the owner, rights, settings (also those of roles in it), connection
+    limit and comment of ``source``. Raises psycopg's error for what PostgreSQL refuses: a database that is
+    configured by half must not be swapped in."""
+    entry = find_database(admin, source)
+    assert entry is not None
     to = sql.Identifier(target)
-    _grants(admin, source, known, to)
+    _copy_grants(admin, source, entry, to)
     for role, config in admin.execute(SETTINGS, [source]).fetchall():
         for setting in config:
-            _set(admin, role, target, setting)
-            tell(f"Setting kept: {f'{role}: ' if role else ''}{setting.partition('=')[0]}")
-    admin.execute(sql.SQL("alter database {} connection limit {}").format(to, sql.Literal(known.limit)))
-    if known.comment is not None:
-        admin.execute(sql.SQL("comment on database {} is {}").format(to, sql.Literal(known.comment)))
-    admin.execute(sql.SQL("alter database {} owner to {}").format(to, sql.Identifier(known.owner)))
+            _apply_setting(admin, role, target, setting)
+            log(f"Setting kept: {f'{role}: ' if role else ''}{setting.partition('=')[0]}")
+    limit = sql.SQL("alter database {} connection limit {}").format(to, sql.Literal(entry.limit))
+    lock_waits.execute_change(admin, limit)
+    if entry.comment is not None:
+        comment = sql.SQL("comment on database {} is {}").format(to, sql.Literal(entry.comment))
+        lock_waits.execute_change(admin, comment)
+    owner = sql.SQL("alter database {} owner to {}").format(to, sql.Identifier(entry.owner))
+    lock_waits.execute_change(admin, owner)
 
 
-def _grants(admin: postgres.Connection, source: str, known: Database, to: sql.Identifier) -> None:
-    if not known.has_acl:
+def _copy_grants(admin: postgres.Connection, source: str, entry: DatabaseEntry, to: sql.Identifier) -> None:
+    if not entry.has_acl:
         return
-    admin.execute(sql.SQL("revoke all on database {} from public").format(to))
+    lock_waits.execute_change(admin, sql.SQL("revoke all on database {} from public").format(to))
     for role, right, with_option in admin.execute(ACL, [source]).fetchall():
         statement = sql.SQL("grant {} on database {} to {}{}").format(
             sql.SQL(right),
             to,
             sql.Identifier(role) if role else sql.SQL("public"),
-            sql.SQL(" with grant option" if with_option and role != known.owner else ""),
+            sql.SQL(" with grant option" if with_option and role != entry.owner else ""),
         )
-        admin.execute(statement)
+        lock_waits.execute_change(admin, statement)
 
 
-def _set(admin: postgres.Connection, role: str | None, database: str, setting: str) -> None:
-    """By ``from current``, which needs no quoting of whatever the value is; in one transaction, since the
-    setting may be the one that makes transactions read-only."""
+def _apply_setting(admin: postgres.Connection, role: str | None, database: str, setting: str) -> None:
+    """Applies a setting (``name=value``) to a database, or to a role in it."""
+    # FROM CURRENT takes the value from this session, so that no value has to be quoted. Both statements are
+    # in one transaction, since the setting may be the one that makes later transactions read-only.
     name, _, value = setting.partition("=")
-    with admin.transaction():
+    whom = sql.SQL("role {} in database {}").format(sql.Identifier(role or ""), sql.Identifier(database))
+    if role is None:
+        whom = sql.SQL("database {}").format(sql.Identifier(database))
+
+    def apply() -> None:
         admin.execute("select set_config(%s, %s, true)", [name, value])
-        whom = sql.SQL("role {} in database {}").format(sql.Identifier(role or ""), sql.Identifier(database))
-        if role is None:
-            whom = sql.SQL("database {}").format(sql.Identifier(database))
         admin.execute(sql.SQL("alter {} set {} from current").format(whom, sql.Identifier(name)))
+
+    lock_waits.change(admin, apply)
 
 
 @contextmanager
-def owners_let_in(live: str, incoming: str, attempt: str = "") -> Iterator[None]:
-    """Lets the owners of what is in ``live`` (an address) own things in ``incoming``'s schema public, too.
+def grant_create_to_owners(live: str, incoming: str, attempt: str = "") -> Iterator[None]:
+    """Lets the owners of the tables in ``live`` create in the schema public of ``incoming`` (addresses).
 
-    A restore gives each table its owner before it gives the rights on the schema, and who is no superuser
-    may only give a table to a role that may create there. What was lent is taken back, but for the roles
-    that have the right in ``live``.
+    pg_restore gives each table its owner before it grants the rights on the schema, and a login that is no
+    superuser can only give a table to a role that may create there. After the block the right is revoked
+    from all roles that do not have it in ``live``.
     """
     with postgres.connect(live, attempt=attempt, readonly=True) as there:
         owners = {role for (role,) in there.execute(OWNERS)}
         entitled = {role for (role,) in there.execute(CREATORS)}
     with postgres.connect(incoming, attempt=attempt) as here:
         for role in sorted(owners):
-            here.execute(sql.SQL("grant create on schema public to {}").format(sql.Identifier(role)))
+            grant = sql.SQL("grant create on schema public to {}").format(sql.Identifier(role))
+            lock_waits.execute_change(here, grant)
     yield
     with postgres.connect(incoming, attempt=attempt) as here:
         for role in sorted(owners - entitled):
-            here.execute(sql.SQL("revoke create on schema public from {}").format(sql.Identifier(role)))
+            revoke = sql.SQL("revoke create on schema public from {}").format(sql.Identifier(role))
+            lock_waits.execute_change(here, revoke)
 
 
-def swap(admin: postgres.Connection, live: str, incoming: str, keep_as: str, tell: Tell) -> float:
-    """``incoming`` takes the name ``live``; what was called so is kept as ``keep_as``, closed to everybody.
+def swap_databases(
+    admin: postgres.Connection, live: str, incoming: str, keep_as: str, report: LockReport
+) -> float:
+    """Renames ``live`` to ``keep_as``, closed to everybody, and ``incoming`` to ``live``.
 
-    Gives the seconds in which nobody could connect. When a step fails, those before it are taken back, and
-    the error is raised.
+    Returns the seconds in which nobody could connect. When a step fails, the steps before it are reverted
+    and the error is raised: `Problem` when sessions cannot be ended, else psycopg's.
     """
+    whole = UninterruptedReport(report)
+    # A prepared transaction has no session that could be ended: it is known before anybody is shut out.
+    refuse_prepared_transactions(admin, live, incoming)
+    report.log(f"Connected to {live} now: {find_database_users(admin, live)}.")
     began = time.monotonic()
-    with ExitStack() as back:
-        _close(admin, live, back)
-        _close(admin, incoming, back)
+    with ExitStack() as undo:
+        # Both databases are closed before their sessions are ended: programs would reconnect at once, and a
+        # database with a session in it cannot be renamed.
+        _close(admin, live, undo)
+        _close(admin, incoming, undo)
         for name in (live, incoming):
-            _empty(admin, name)
-        _rename(admin, live, keep_as, back, tell)
-        _rename(admin, incoming, live, back, tell)
-        _allow(admin, live, True)
-        back.pop_all()
+            end_database_sessions(admin, name, whole, seconds=SESSION_END_TIMEOUT)
+        _rename(admin, live, keep_as, undo, report.log)
+        _rename(admin, incoming, live, undo, report.log)
+        _allow_connections(admin, live, True)
+        undo.pop_all()
     seconds = round(time.monotonic() - began, 3)
-    tell(f"{live} answers again, after {seconds:.2f} s.")
+    report.log(f"{live} answers again, after {seconds:.2f} s.")
     return seconds
 
 
-def _allow(admin: postgres.Connection, name: str, allowed: bool) -> None:
+def _allow_connections(admin: postgres.Connection, name: str, allowed: bool) -> None:
     word = sql.SQL("true" if allowed else "false")
-    admin.execute(sql.SQL("alter database {} with allow_connections {}").format(sql.Identifier(name), word))
+    statement = sql.SQL("alter database {} with allow_connections {}").format(sql.Identifier(name), word)
+    lock_waits.execute_change(admin, statement)
 
 
-def _close(admin: postgres.Connection, name: str, back: ExitStack) -> None:
-    _allow(admin, name, False)
-    back.callback(_allow, admin, name, True)
+def _close(admin: postgres.Connection, name: str, undo: ExitStack) -> None:
+    _allow_connections(admin, name, False)
+    undo.callback(_allow_connections, admin, name, True)
 
 
-def _rename(admin: postgres.Connection, name: str, to: str, back: ExitStack, tell: Tell) -> None:
+def _rename(admin: postgres.Connection, name: str, to: str, undo: ExitStack, log: Log) -> None:
     statement = sql.SQL("alter database {} rename to {}")
-    admin.execute(statement.format(sql.Identifier(name), sql.Identifier(to)))
-    back.callback(admin.execute, statement.format(sql.Identifier(to), sql.Identifier(name)))
-    tell(f"{name} is now called {to}.")
-
-
-def _empty(admin: postgres.Connection, name: str) -> None:
-    """Ends every session in the database and waits until they are gone."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise Problem(
-                f"Not every session in {name} may be ended: {error.diag.message_primary}.",
-                means="The swap was taken back; nothing has changed.",
-                next=f"End them, or GRANT pg_signal_backend TO {admin.info.user}. Then start it again.",
-            ) from None
-        if _count(admin, name) == 0:
-            return
-        if time.monotonic() > until:
-            raise Problem(
-                f"Sessions in {name} do not end.",
-                means="The swap was taken back; nothing has changed.",
-                next="Look in pg_stat_activity for who stays connected, stop that program, start it again.",
-            )
-        time.sleep(0.05)
-
-
-def _count(admin: postgres.Connection, name: str) -> int:
-    row: Any = admin.execute(OTHERS, [name]).fetchone()
-    return int(row[0])
+    with explain_users(admin, name):
+        lock_waits.execute_change(admin, statement.format(sql.Identifier(name), sql.Identifier(to)))
+    back = statement.format(sql.Identifier(to), sql.Identifier(name))
+    undo.callback(lock_waits.execute_change, admin, back)
+    log(f"{name} is now called {to}.")

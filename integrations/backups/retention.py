@@ -1,4 +1,4 @@
-"""Holds on backups: until when one is kept, and why. Whoever deletes files of ours asks here first."""
+"""Retention holds on backups: until which day one is kept, and why. Code that deletes backups checks here."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from integrations.clients import durable
+from integrations import atomic_files
 from integrations.errors import Problem
 
 NOTE = "kept-until.json"  # beside the backup's folder, since the folder itself is closed to writing
 
 
 @dataclass(frozen=True)
-class Hold:
-    """What is held, by the SHA-256 of its manifest, and until which day (inclusive)."""
+class RetentionHold:
+    """What is held: the SHA-256 of the backup's manifest, until which day (ISO, inclusive), and why."""
 
     sha256: str
     until: str
@@ -24,33 +24,33 @@ class Hold:
     since: str
 
 
-def hold(folder: Path, *, sha256: str, until: date, why: str, cutover: str) -> Path:
-    """Writes the note beside the backup's folder; its path. A longer hold that is there stays."""
-    known = held(folder)
-    if known is not None and date.fromisoformat(known.until) >= until:
-        return _note(folder)
+def place_hold(folder: Path, *, sha256: str, until: date, why: str, cutover: str) -> Path:
+    """Writes the note beside the backup's folder and returns its path. An existing longer hold stays."""
+    existing = read_hold(folder)
+    if existing is not None and date.fromisoformat(existing.until) >= until:
+        return _note_path(folder)
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    note = Hold(sha256, until.isoformat(), why, cutover, since)
-    durable.write(_note(folder), json.dumps(asdict(note), indent=1).encode())
-    return _note(folder)
+    hold = RetentionHold(sha256, until.isoformat(), why, cutover, since)
+    atomic_files.write_file(_note_path(folder), json.dumps(asdict(hold), indent=1).encode())
+    return _note_path(folder)
 
 
-def held(folder: Path) -> Hold | None:
-    """The hold on this folder, also when its day has passed; None when nobody holds it."""
-    note = _note(folder)
-    return Hold(**json.loads(note.read_text())) if note.exists() else None
+def read_hold(folder: Path) -> RetentionHold | None:
+    """Returns the hold on this folder, also when its day has passed; None when there is none."""
+    note = _note_path(folder)
+    return RetentionHold(**json.loads(note.read_text())) if note.exists() else None
 
 
-def refuse_held(folder: Path, today: date | None = None) -> None:
-    """Raises `Problem` when this folder must not be deleted yet."""
-    known = held(folder)
-    if known is not None and date.fromisoformat(known.until) >= (today or datetime.now(UTC).date()):
+def refuse_if_held(folder: Path, today: date | None = None) -> None:
+    """Raises `Problem` when this folder must not be deleted yet. ``today`` is in UTC."""
+    hold = read_hold(folder)
+    if hold is not None and date.fromisoformat(hold.until) >= (today or datetime.now(UTC).date()):
         raise Problem(
-            f"{folder.name} is held until {known.until}.",
-            means=f"{known.why} Nothing was deleted.",
-            next="Wait for that day, or have the hold lifted by whoever set it.",
+            f"{folder.name} is held until {hold.until}.",
+            means=f"{hold.why} Nothing was deleted.",
+            next="Wait for that day, or have the hold lifted by the person who set it.",
         )
 
 
-def _note(folder: Path) -> Path:
+def _note_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.{NOTE}")

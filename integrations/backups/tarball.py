@@ -1,4 +1,4 @@
-"""Packs a folder into one file with its SHA-256 beside it, and proves by reading back that all is in it."""
+"""Packs a folder into a tarball with its SHA-256 beside it, and reads it back to prove that all is in it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrations.clients import archive, durable
+from integrations import atomic_files
+from integrations.checksums import hash_file, list_files
 from integrations.errors import Problem
 
 
 @dataclass(frozen=True)
-class Packed:
+class Tarball:
     """A packed folder: bytes, number of files, SHA-256 in hex."""
 
     path: Path
@@ -22,12 +23,12 @@ class Packed:
     sha256: str
 
 
-def pack(source: Path, target: Path, check: Callable[[], None]) -> Packed:
+def pack_folder(source: Path, target: Path, check: Callable[[], None]) -> Tarball:
     """Writes ``target`` (0600) and ``target.sha256``, whole or not at all. ``check`` may raise to stop it.
 
-    Raises `Problem` for a folder that is not there, is empty, or changed while it was packed.
+    Raises `Problem` for a folder that does not exist, is empty, or changed while it was packed.
     """
-    files = archive.files(source) if source.is_dir() else []
+    files = list_files(source) if source.is_dir() else []
     if not files:
         raise Problem(
             f"The folder {source} is not there, or empty.",
@@ -42,28 +43,29 @@ def pack(source: Path, target: Path, check: Callable[[], None]) -> Packed:
             for file in files:
                 check()
                 tar.add(file, arcname=f"{source.name}/{file.relative_to(source)}", recursive=False)
-        known = _compared(source, partial, files, check)
-        durable.sync(partial)
+        _compare_with_folder(source, partial, files, check)
+        sha256 = hash_file(partial)
+        atomic_files.sync_to_disk(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    durable.write(_sum(target), f"{known}  {target.name}\n".encode())
-    return Packed(target, target.stat().st_size, len(files), known)
+    atomic_files.write_file(_checksum_path(target), f"{sha256}  {target.name}\n".encode())
+    return Tarball(target, target.stat().st_size, len(files), sha256)
 
 
 def is_whole(target: Path) -> bool:
-    """Whether the file is there, and is what the SHA-256 beside it says."""
-    if not target.is_file() or not _sum(target).is_file():
+    """Whether the tarball exists and has the SHA-256 that the file beside it says."""
+    if not target.is_file() or not _checksum_path(target).is_file():
         return False
-    return _sum(target).read_text().split()[0] == archive.sha256(target)
+    return _checksum_path(target).read_text().split()[0] == hash_file(target)
 
 
-def _sum(target: Path) -> Path:
+def _checksum_path(target: Path) -> Path:
     return target.with_name(f"{target.name}.sha256")
 
 
-def _compared(source: Path, packed: Path, files: list[Path], check: Callable[[], None]) -> str:
-    """SHA-256 of the packed file, after each file in it was held against the folder's."""
+def _compare_with_folder(source: Path, packed: Path, files: list[Path], check: Callable[[], None]) -> None:
+    """Raises `Problem` when a file in the tarball differs from the folder's, or one is missing."""
     with tarfile.open(packed) as tar:
         for member in tar:
             check()
@@ -71,16 +73,15 @@ def _compared(source: Path, packed: Path, files: list[Path], check: Callable[[],
             stream = tar.extractfile(member) if member.isfile() else None
             if stream is None:
                 continue
-            if hashlib.file_digest(stream, "sha256").hexdigest() != archive.sha256(file):  # type: ignore[arg-type]
+            if hashlib.file_digest(stream, "sha256").hexdigest() != hash_file(file):  # type: ignore[arg-type]  # the stubs miss a member as a file
                 raise _changed(file)
         if len(tar.getnames()) != len(files):
             raise _changed(source)
-    return archive.sha256(packed)
 
 
-def _changed(what: Path) -> Problem:
+def _changed(path: Path) -> Problem:
     return Problem(
-        f"{what} is another in the archive than in the folder.",
+        f"{path} is another in the archive than in the folder.",
         means="Something writes there while it is packed. Nothing was kept.",
         next="Find out what writes there and end it; then start this again.",
     )

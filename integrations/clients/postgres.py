@@ -1,29 +1,51 @@
-"""Talks to a PostgreSQL database: connections that can be found and ended, addresses without secrets."""
+"""Talks to a PostgreSQL database: connections that carry the attempt's name, addresses without secrets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
-from psycopg import conninfo, pq
+from psycopg import conninfo, errors, pq
 
+from integrations.clients.lost_clients import CLIENT_SETTINGS, watch_client
+from integrations.clients.postgres_causes import advise_on_refusal, explain_connection, is_lost_connection
+from integrations.clients.postgres_errors import describe_details, describe_error, describe_message
+from integrations.clients.postgres_pooling import Pooling, find_pooling, shared_sessions
+from integrations.clients.postgres_url import (
+    WITHOUT_EFFECT_ON_PROGRAMS,
+    read_parameters,
+    without_database,
+)
+from integrations.clients.watched_connection import (
+    WATCHER,
+    LockReport,
+    LockWatch,
+    WatchedConnection,
+    lock_problem,
+)
 from integrations.errors import Problem, Unreachable
+from integrations.redact import MASK
+from integrations.systems import System
+from integrations.torn_address import is_torn_url
 
 CONNECT_TIMEOUT = 10  # seconds
-CHECK_INTERVAL = 500  # milliseconds after which a server notices that its client is gone
+LOCK_WAIT = 60.0  # seconds that a statement may wait for locks where somebody reads the log meanwhile
+QUIET_LOCK_WAIT = 10.0  # the same where nobody does: a preview, a probe
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def normal(url: str) -> str:
-    """A URL as libpq reads it, from one as SQLAlchemy or Prisma write it.
+def libpq_url(url: str) -> str:
+    """Translates a URL of SQLAlchemy or Prisma into one that libpq reads.
 
-    SQLAlchemy's driver (``postgresql+psycopg2://``) goes; of Prisma's parameters ``schema`` becomes
-    the search path where it is not ``public``, those that libpq does not know go. Raises `Problem`.
+    SQLAlchemy's driver (``postgresql+psycopg2://``) is dropped. Prisma's ``schema`` becomes the search path
+    where it is not ``public``; its other parameters that libpq does not know are dropped. A text without
+    ``://`` is taken as libpq's own format. Raises `Problem` for another scheme.
     """
     if "://" not in url:
         return url
@@ -33,10 +55,8 @@ def normal(url: str) -> str:
             f"“{parts.scheme}://…” is no address of a PostgreSQL database.",
             next="It has to look like postgresql://user:password@host:5432/database.",
         )
-    known = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    kept = {name: value for name, value in asked.items() if name in known}
-    schema = asked.get("schema", "public")
+    kept = read_parameters(parts.query)
+    schema = kept.pop("schema", "public")
     if schema != "public":
         kept["options"] = f"{kept.get('options', '')} -c search_path={_escaped(schema)}".strip()
     query = urlencode(kept).replace("+", "%20")  # libpq takes a plus sign as it stands
@@ -48,30 +68,26 @@ def _escaped(schema: str) -> str:
     return re.sub(r"([\\ ])", r"\\\1", quoted)
 
 
-def settings(url: str) -> dict[str, str]:
-    """What the URL says, by libpq's names (host, port, user, password, dbname …)."""
+def connection_settings(url: str) -> dict[str, str]:
+    """The settings in a URL by libpq's names (host, port, user, password, dbname …). Raises `Problem`."""
     try:
-        found = conninfo.conninfo_to_dict(normal(url))
-        if not re.fullmatch(r"[\d,]*", str(found.get("port", ""))) or _is_torn(url):
+        found = conninfo.conninfo_to_dict(libpq_url(url))
+        if not re.fullmatch(r"[\d,]*", str(found.get("port", ""))) or is_torn_url(url):
             raise ValueError
     except (psycopg.Error, ValueError):
         # the message of libpq can hold the password: it is not repeated
         raise Problem(
             "The address of the database cannot be read.",
             means="It is no complete PostgreSQL URL; often a sign in the password is not percent-encoded.",
-            next="Write it as postgresql://user:password@host:5432/database, with @ as %40 and / as %2F.",
+            next="Write it as postgresql://user:password@host:5432/database, with @ as %40, / as %2F, "
+            "# as %23 and ? as %3F in the password.",
         ) from None
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
-def _is_torn(url: str) -> bool:
-    """Whether a bare / in the password made its rest part of the database's name."""
-    return "://" in url and "@" in urlsplit(url).path
-
-
 def address(url: str) -> str:
-    """``host:port/database`` without connecting and without secrets; the name of a database's resource."""
-    known = settings(url)
+    """``host:port/database``, without connecting and without secrets; also the name of the resource."""
+    known = connection_settings(url)
     host = known.get("host") or known.get("hostaddr") or "localhost"
     if ":" in host and "," not in host and not host.startswith("/"):
         host = f"[{host}]"
@@ -80,144 +96,171 @@ def address(url: str) -> str:
 
 
 def with_database(url: str, database: str) -> str:
-    """The same server, login and parameters, another database; a URL stays a URL (Prisma needs one)."""
+    """The same address with another database. A URL stays a URL, because Prisma needs one."""
     if "://" in url:
-        return urlunsplit(urlsplit(url)._replace(path="/" + quote(database, safe="")))
-    return conninfo.make_conninfo(**{**settings(url), "dbname": database})
+        parts = urlsplit(url)
+        path, query = "/" + quote(database, safe=""), without_database(parts.query)
+        return urlunsplit(parts._replace(path=path, query=query))
+    return conninfo.make_conninfo(**{**connection_settings(url), "dbname": database})
 
 
-def program_environment(url: str) -> dict[str, str]:
-    """The address as libpq's environment variables: nothing of it then shows in a list of processes."""
-    values = settings(url)
+def libpq_environment(url: str) -> dict[str, str]:
+    """The address as libpq's environment variables, so that nothing of it shows in the list of processes."""
+    values = connection_settings(url)
     named = {d.keyword.decode(): d.envvar.decode() for d in pq.Conninfo.get_defaults() if d.envvar}
     values.setdefault("connect_timeout", str(CONNECT_TIMEOUT))
-    missing = sorted(set(values) - set(named))
+    missing = sorted(set(values) - set(named) - WITHOUT_EFFECT_ON_PROGRAMS)
     if missing:
         raise Problem(
             f"The address of {address(url)} has settings that its client programs cannot be given: "
             f"{', '.join(missing)}.",
             next="Take them out of the URL, or set them in the server or the role.",
         )
-    return {named[name]: value for name, value in values.items()}
+    return {named[name]: value for name, value in values.items() if name in named}
 
 
-def connect(url: str, *, attempt: str = "", autocommit: bool = True, readonly: bool = False) -> Connection:
-    """A connection that the server gives up soon after we are gone, named ``cutover:<attempt>``.
+def connect(
+    url: str,
+    *,
+    attempt: str = "",
+    autocommit: bool = True,
+    readonly: bool = False,
+    report: LockReport | None = None,
+    lock_wait: float | None = None,
+) -> WatchedConnection:
+    """A connection with ``application_name=cutover:<attempt>``. Raises `Unreachable`.
 
-    ``readonly`` makes every transaction of it read-only. Raises `Unreachable` in words.
+    ``readonly`` makes every transaction read-only. The server ends a running statement soon after this
+    process or the way to it is gone (`lost_clients`, from PostgreSQL 14 on). No statement waits for a
+    lock longer than ``lock_wait`` seconds (default: `LOCK_WAIT` with a report, else `QUIET_LOCK_WAIT`), and
+    ``report`` is told who holds it. Behind a pooler that shares sessions nothing is set, and ``readonly``
+    raises `Problem`. Statements that change something go through `lock_waits`, which sets it everywhere.
     """
+    limit = lock_wait or (QUIET_LOCK_WAIT if report is None else LOCK_WAIT)
     name = f"cutover:{attempt}" if attempt else "cutover"
-    info = conninfo.make_conninfo(**{**settings(url), "application_name": name})
+    connection = _open(url, name)
     try:
-        connection: Connection = psycopg.connect(info, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
-        try:
-            _prepare(connection, readonly)
-            connection.read_only = readonly or None
-            connection.autocommit = autocommit
-        except BaseException:
-            connection.close()
-            raise
-    except psycopg.Error as error:
-        raise unreachable(url, error) from None
+        # What is set in a shared session stays there: the application's next write would be refused.
+        pooling = find_pooling(connection, lambda: _open(url, name))
+        if pooling != Pooling.TRANSACTION:
+            _prepare(connection, readonly, limit)
+        elif readonly:
+            raise shared_sessions(address(url))
+        connection.read_only = readonly or None
+        connection.autocommit = autocommit
+    except BaseException as error:
+        connection.close()
+        raise (connection_error(url, error) if isinstance(error, psycopg.Error) else error) from None
+    # Behind a pooler the server's session has another pid; its name is passed on.
+    pid, application = (connection.info.backend_pid, "") if pooling == Pooling.NONE else (0, name)
+    watcher = partial(_open_watcher, url)
+    connection.watch = LockWatch(watcher, pid=pid, application=application, report=report, limit=limit)
     return connection
 
 
-def _prepare(connection: Connection, readonly: bool) -> None:
-    if connection.info.server_version >= 140000:
-        connection.execute(
-            "select set_config('client_connection_check_interval', %s, false)", [str(CHECK_INTERVAL)]
-        )
+def connect_to(
+    system: System, *, attempt: str, report: LockReport, readonly: bool = False, autocommit: bool = True
+) -> WatchedConnection:
+    """`connect` to a system of kind ``postgres``, whose ``lock_wait`` counts."""
+    return connect(
+        system["url"],
+        attempt=attempt,
+        report=report,
+        readonly=readonly,
+        autocommit=autocommit,
+        lock_wait=system.seconds("lock_wait", LOCK_WAIT),
+    )
+
+
+def watch_application(url: str, application: str, report: LockReport, limit: float = LOCK_WAIT) -> LockWatch:
+    """A watch over all sessions of one application name in the server of ``url``."""
+    watch = LockWatch(partial(_open_watcher, url), application=application, report=report, limit=limit)
+    watch.begin()
+    return watch
+
+
+def _open_watcher(url: str) -> WatchedConnection:
+    connection = _open(url, WATCHER)
+    connection.execute("set statement_timeout = '5s'")  # it reads the catalogs, and ends soon by itself
+    return connection
+
+
+def _open(url: str, application: str) -> WatchedConnection:
+    known = {**CLIENT_SETTINGS, **connection_settings(url), "application_name": application}
+    info = conninfo.make_conninfo(**known)
+    try:
+        return WatchedConnection.connect(info, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
+    except psycopg.Error as error:
+        raise connection_error(url, error) from None
+
+
+def find_pooling_of(url: str) -> Pooling:
+    """What stands between us and the server of an address; sets nothing there. Raises `Problem`."""
+    with explain_errors(url), _open(url, "cutover") as connection:
+        return find_pooling(connection, lambda: _open(url, "cutover"))
+
+
+def _prepare(connection: Connection, readonly: bool, lock_wait: float) -> None:
+    # Set in the session, so that it wins over a setting of the role, the database or the address.
+    connection.execute("select set_config('lock_timeout', %s, false)", [f"{int(lock_wait * 1000)}ms"])
+    watch_client(connection)
     if readonly:
         connection.execute("set default_transaction_read_only = on")
 
 
-#: what libpq says → what it means, and what to do
-CAUSES = (
-    (
-        r"password authentication failed|no password supplied",
-        "The login is refused.",
-        "Check user and password.",
-    ),
-    (
-        r"no pg_hba.conf entry",
-        "The server does not let this host or user in.",
-        "Ask for an entry in pg_hba.conf.",
-    ),
-    (
-        r'database ".*" does not exist',
-        "The server answers, but has no such database.",
-        "Check the database's name.",
-    ),
-    (r'role ".*" does not exist', "The server answers, but has no such role.", "Check the user's name."),
-    (
-        r"is not permitted to log in",
-        "The role may not log in.",
-        "Use another role, or ALTER ROLE … LOGIN.",
-    ),
-    (
-        r"Connection refused",
-        "Nothing listens at that host and port.",
-        "Check the address, and that PostgreSQL runs.",
-    ),
-    (
-        r"could not translate host name|Name or service not known|failed to resolve",
-        "The host's name is unknown.",
-        "Check the host's name and the DNS of the worker.",
-    ),
-    (r"timeout|timed out", "The host does not answer in time.", "Check network, firewall and address."),
-    (
-        r"too many (clients|connections)|remaining connection slots",
-        "The server has no free connection.",
-        "End idle sessions, or raise max_connections.",
-    ),
-    (
-        r"starting up|shutting down|in recovery mode",
-        "The server is starting or stopping.",
-        "Try again in a minute.",
-    ),
-    (
-        r"SSL|certificate",
-        "Encryption could not be agreed on.",
-        "Check sslmode and certificates in the URL.",
-    ),
-)
-
-
-def unreachable(url: str, error: Exception) -> Unreachable:
-    """What a failed connection means in words; the password of the URL is never part of it."""
-    text = str(error).replace(settings(url).get("password") or "\0", "•••")
-    unknown = ((text.strip() or type(error).__name__).splitlines()[0], "")
-    means, remedy = next((c[1:] for c in CAUSES if re.search(c[0], text)), unknown)
+def connection_error(url: str, error: Exception) -> Unreachable:
+    """The error for a connection that failed: what libpq or the server said, without the URL's password, and
+    the advice for its cause."""
+    said = describe_error(error) if isinstance(error, psycopg.Error) else str(error) or type(error).__name__
+    for secret in _passwords(url):
+        said = said.replace(secret, MASK)
+    means, remedy = explain_connection(said)
     return Unreachable(
-        f"The database {address(url)} cannot be reached.",
+        f"The database {address(url)} cannot be reached: {said}.",
         means=means,
         next=f"{remedy} Then try again.".strip(),
     )
 
 
+def _passwords(url: str) -> list[str]:
+    """The password as libpq reads it, and as it is written in the URL; the longest first."""
+    known = connection_settings(url).get("password") or ""
+    written = urlsplit(url).password or "" if "://" in url else ""
+    return sorted({one for one in (known, written, quote(known, safe="")) if one}, key=len, reverse=True)
+
+
 @contextmanager
-def in_words(url: str) -> Iterator[None]:
-    """Turns what psycopg raises inside the block into a `Problem`, a lost connection into `Unreachable`."""
+def explain_errors(url: str) -> Iterator[None]:
+    """Turns errors of psycopg inside the block into a `Problem`; a lost connection into `Unreachable`.
+
+    What PostgreSQL said comes first: its message, then detail, hint and context, then the advice for its
+    SQLSTATE.
+    """
     try:
         yield
+    except errors.LockNotAvailable as error:
+        raise lock_problem(address(url), error) from error
     except psycopg.Error as error:
-        said = error.diag.message_primary or str(error).strip() or type(error).__name__
-        if error.sqlstate is None or error.sqlstate[:2] in ("08", "57"):
+        message, details = describe_message(error), describe_details(error)
+        if is_lost_connection(error):
             raise Unreachable(
-                f"The connection to {address(url)} was lost: {said}.",
-                means="The server or the network ended it in the middle of the work.",
+                f"The connection to {address(url)} was lost: {message}.",
+                means=details or "The server or the network ended it in the middle of the work.",
                 next="See that the server runs, then look at what was done before you start again.",
             ) from error
         raise Problem(
-            f"PostgreSQL refused at {address(url)}: {said} ({error.sqlstate}).",
-            means=" ".join(filter(None, (error.diag.message_detail, error.diag.message_hint))),
-            next="Remove the cause, then start the item again.",
+            f"PostgreSQL refused at {address(url)}: {message}.",
+            means=details,
+            next=advise_on_refusal(error.sqlstate or ""),
         ) from error
 
 
-def identity(connection: Connection) -> dict[str, Any]:
-    """Which database this truly is: host, port, database, user, version, encoding, and the server's
-    system identifier where it may be read (else None). JSON values."""
+def read_identity(connection: Connection) -> dict[str, Any]:
+    """Which database a connection really leads to, as JSON values for evidence.
+
+    Host, port, database, user, version, encoding, and the server's system identifier, which is None where
+    it may not be read.
+    """
     info = connection.info
     row = connection.execute(
         "select current_database(), current_user, current_setting('server_version'),"

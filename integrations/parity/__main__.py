@@ -5,52 +5,63 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import yaml
 
-from integrations.errors import Problem
-from integrations.parity import baseline
-from integrations.parity.arguments import arguments, misfit, options, server
-from integrations.parity.compare import compare_before, compare_live
-from integrations.parity.declared import Misdeclared
-from integrations.parity.options import Options
-from integrations.parity.page import page
-from integrations.parity.personal import Personal
-from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.report import COULD_NOT, DIFFERENT, EQUAL, Kept, facts_of, verdict
-from integrations.parity.result import Result
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.terminal import Live, text
-from integrations.parity.watch import Watch
-from integrations.redact import Redactor
+from integrations.parity.arguments import build_options, build_parser, find_conflict, server_at
+from integrations.parity.engine.comparison import compare_before, compare_live
+from integrations.parity.engine.fingerprint import read_fingerprint, take_fingerprint, write_fingerprint
+from integrations.parity.engine.recheck import PassNotKept, compare_and_keep_pass, recheck
+from integrations.parity.errors import ParityError
+from integrations.parity.masked_passwords import mask_passwords
+from integrations.parity.model.declared import InvalidRule
+from integrations.parity.model.personal import PersonalColumns
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.report.facts import COULD_NOT, DIFFERENT, EQUAL, RowCollector, build_facts, exit_code
+from integrations.parity.report.html import render_page
+from integrations.parity.report.terminal import ProgressLine, render_text
+from integrations.parity.result import ComparisonResult, TableResult
+from integrations.parity.server.snapshot import Snapshot
 
 __all__ = ["COULD_NOT", "DIFFERENT", "EQUAL", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compares and tells; the exit code is the verdict."""
-    parser = arguments()
-    asked = parser.parse_args(argv)
-    if reason := misfit(asked):
+    """Compares and prints the findings; the exit code is the verdict."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if reason := find_conflict(arguments):
         parser.error(reason)
     try:
-        chosen = options(asked)
-        return _take(asked, chosen) if asked.take else _compare_and_tell(asked, chosen)
-    except (Problem, Misdeclared, ValueError, OSError, psycopg.Error, yaml.YAMLError) as error:
-        sys.stderr.write(f"Could not compare: {Redactor().text(str(error))}\n")
+        options = build_options(arguments)
+        return (
+            _take_fingerprint(arguments, options)
+            if arguments.take
+            else _compare_and_report(arguments, options)
+        )
+    except RecursionError:
+        sys.stderr.write("Could not compare: the file of --declared is nested too deeply.\n")
+        return COULD_NOT
+    except (ParityError, InvalidRule, ValueError, OSError, psycopg.Error, yaml.YAMLError) as error:
+        sys.stderr.write(f"Could not compare: {mask_passwords(str(error))}\n")
         return COULD_NOT
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the sessions on the servers are ended, and there is no result.\n")
         return COULD_NOT
 
 
-def _take(asked: argparse.Namespace, chosen: Options) -> int:
-    with Snapshot(server(asked.source), longest=chosen.longest) as snapshot:
-        taken = baseline.take(snapshot, chosen.rules, chosen.totals, chosen.schemas, checks=chosen.checks)
-    sha256 = baseline.write(taken, Path(asked.take))
+def _take_fingerprint(arguments: argparse.Namespace, options: ComparisonOptions) -> int:
+    with Snapshot(server_at(arguments.source), statement_timeout=options.longest) as snapshot:
+        taken = take_fingerprint(
+            snapshot, options.rules, options.totals, options.schemas, checks=options.checks
+        )
+    sha256 = write_fingerprint(taken, Path(arguments.take))
     numbers = f"{len(taken.tables)} tables, {taken.rows} rows"
     sys.stdout.write(f"{numbers}, digest {taken.digest}, SHA-256 {sha256}\n")
     failed = [kept for kept in taken.tables if kept.failed]
@@ -59,32 +70,82 @@ def _take(asked: argparse.Namespace, chosen: Options) -> int:
     return COULD_NOT if failed else EQUAL
 
 
-def _compare_and_tell(asked: argparse.Namespace, chosen: Options) -> int:
-    live, kept = Live(sys.stderr, lines=not (asked.quiet or asked.json)), Kept(chosen.keep)
-    watch = Watch(progress=live.progress, log=live.log, table=live.table, difference=kept.add)
+def _compare_and_report(arguments: argparse.Namespace, options: ComparisonOptions) -> int:
+    progress_line, kept = (
+        ProgressLine(sys.stderr, lines=not (arguments.quiet or arguments.json)),
+        RowCollector(options.keep),
+    )
+    finished: dict[str, TableResult] = {}
+    started = time.time()
+    observer = ComparisonObserver(
+        on_progress=progress_line.progress,
+        on_log=progress_line.log,
+        on_table=progress_line.table,
+        on_table_finished=lambda table: finished.__setitem__(table.table, table),
+        on_difference=kept.add,
+    )
+    failure: BaseException | None = None
     try:
-        result = _compare(asked, chosen, watch)
+        result = _compare(arguments, options, observer)
+    except PassNotKept as error:
+        result, failure = error.result, error
+    except (KeyboardInterrupt, ParityError, psycopg.Error, OSError) as error:
+        if not finished:
+            raise
+        result = _result_so_far(arguments, finished.values(), error, started)
     finally:
-        live.clear()
-    facts = facts_of(result, kept.rows, Personal(chosen.personal), chosen.keep)
-    sys.stdout.write(json.dumps(facts, indent=1) + "\n" if asked.json else text(facts))
-    if asked.html:  # last: a full disk does not take the answer with it
-        Path(asked.html).write_text(page(facts), encoding="utf-8")
-    return verdict(result)
+        progress_line.clear()
+    facts = build_facts(result, kept.rows, PersonalColumns(options.personal), options.keep)
+    _write(arguments, facts)
+    if failure:
+        raise failure
+    return exit_code(result)
 
 
-def _compare(asked: argparse.Namespace, chosen: Options, watch: Watch) -> Result:
-    target = server(asked.target)
-    if Path(asked.source).is_file():
-        backup = server(asked.backup) if asked.backup else None
-        return compare_before(baseline.read(Path(asked.source)), target, chosen, watch, backup=backup)
-    source = server(asked.source)
-    if asked.recheck:
-        return recheck(source, target, Path(asked.recheck), chosen, watch)
-    if not asked.keep_pass:
-        return compare_live(source, target, chosen, watch)
-    result, sha256 = keep_pass(source, target, Path(asked.keep_pass), chosen, watch)
-    watch.log(f"The pass is kept in {asked.keep_pass}, SHA-256 {sha256}.")
+def _result_so_far(
+    arguments: argparse.Namespace, finished: Iterable[TableResult], error: BaseException, started: float
+) -> ComparisonResult:
+    """The tables that were compared before the comparison ended; what was found is true without the rest."""
+    tables = list(finished)
+    why = "it was stopped" if isinstance(error, KeyboardInterrupt) else mask_passwords(str(error))
+    partial = f"after {len(tables)} tables it ended: {why}"
+    kept = Path(arguments.keep_pass or "")
+    if kept.is_file() and kept.stat().st_mtime >= started:
+        partial += f"; --recheck {arguments.keep_pass} goes on from there"
+    source, target = ({"address": _shown_address(side)} for side in (arguments.source, arguments.target))
+    return ComparisonResult("live", source, target, tables=tables, partial=partial, unsound=[partial])
+
+
+def _shown_address(side: str) -> str:
+    return side if Path(side).is_file() else server_at(side).address
+
+
+def _write(arguments: argparse.Namespace, facts: Mapping[str, Any]) -> None:
+    """Prints the findings and writes the report: a full disk must not hide the one because of the other."""
+    try:
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n" if arguments.json else render_text(facts))
+        sys.stdout.flush()
+    finally:
+        if arguments.html:
+            Path(arguments.html).write_text(render_page(facts), encoding="utf-8")
+
+
+def _compare(
+    arguments: argparse.Namespace, options: ComparisonOptions, observer: ComparisonObserver
+) -> ComparisonResult:
+    target = server_at(arguments.target)
+    if Path(arguments.source).is_file():
+        backup = server_at(arguments.backup) if arguments.backup else None
+        return compare_before(
+            read_fingerprint(Path(arguments.source)), target, options, observer, backup=backup
+        )
+    source = server_at(arguments.source)
+    if arguments.recheck:
+        return recheck(source, target, Path(arguments.recheck), options, observer)
+    if not arguments.keep_pass:
+        return compare_live(source, target, options, observer)
+    result, sha256 = compare_and_keep_pass(source, target, Path(arguments.keep_pass), options, observer)
+    observer.on_log(f"The pass is kept in {arguments.keep_pass}, SHA-256 {sha256}.")
     return result
 
 

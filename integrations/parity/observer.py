@@ -1,4 +1,4 @@
-"""How a comparison tells where it is and what it has found, and is asked whether it should stop."""
+"""The callbacks of a comparison: progress, findings, and whether it should stop."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, fields
 from threading import RLock
 from typing import Any
 
-from integrations.parity.result import Example, TableResult
+from integrations.parity.result import DifferingRow, TableResult
 
 
-def _nothing(*_: object) -> None:
+def _ignore(*_: object) -> None:
     return None
 
 
 @dataclass(frozen=True)
-class TableProgress:
-    """How far one table is.
+class ReadProgress:
+    """How far the comparison of one table is.
 
-    ``state`` is ``waiting``, ``reading``, ``asking`` (for the rows that differ), ``done`` or
-    ``failed``. ``pages`` are the 8 kB pages of the bigger side, 0 when unknown; ``seconds_left`` is
-    None while nothing can be said.
+    ``state`` is ``waiting``, ``reading``, ``asking`` (reading the rows that differ), ``done`` or ``failed``.
+    ``pages`` are the 8 kB pages of the larger side, 0 when unknown. ``seconds_left`` is None while it cannot
+    be estimated.
     """
 
     table: str
@@ -33,37 +33,39 @@ class TableProgress:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What a comparison calls while it works; from worker threads too, and never two at a time.
+class ComparisonObserver:
+    """What a comparison calls while it works: also from worker threads, but never two at a time.
 
-    ``progress(done, total, what)`` in pages of all tables, ``log(line)``, and ``check()``, which
-    raises to stop the work. ``table`` at each change of state and some times a second while reading,
-    ``finished`` with a table's result when it is final (again after rows were asked again), and
-    ``difference(table, row)`` for each row that differs, up to ``Options.keep`` of them a table.
+    ``on_progress(done, total, what)``: in pages of all tables. ``on_log(line)``. ``check_cancelled()`` raises
+    to stop the comparison. ``on_table``: at each change of a table's state, and regularly while reading.
+    ``on_table_finished``: with the final result of a table, and again after its rows were read again.
+    ``on_difference(table, row)``: for each row that differs, at most ``ComparisonOptions.keep`` per table.
     """
 
-    progress: Callable[[float, float, str], None] = _nothing
-    log: Callable[[str], None] = _nothing
-    check: Callable[[], None] = _nothing
-    table: Callable[[TableProgress], None] = _nothing
-    finished: Callable[[TableResult], None] = _nothing
-    difference: Callable[[str, Example], None] = _nothing
+    on_progress: Callable[[float, float, str], None] = _ignore
+    on_log: Callable[[str], None] = _ignore
+    check_cancelled: Callable[[], None] = _ignore
+    on_table: Callable[[ReadProgress], None] = _ignore
+    on_table_finished: Callable[[TableResult], None] = _ignore
+    on_difference: Callable[[str, DifferingRow], None] = _ignore
 
 
-def one_at_a_time(watch: Watch) -> Watch:
-    """The same watch, whose functions wait for each other when threads call them."""
+def serialize_calls(observer: ComparisonObserver) -> ComparisonObserver:
+    """The same observer with a lock, so that threads call its functions one at a time."""
     lock = RLock()
 
-    def held(function: Callable[..., None]) -> Callable[..., None]:
+    def locked(function: Callable[..., None]) -> Callable[..., None]:
         def call(*given: Any) -> None:
             with lock:
                 function(*given)
 
-        return call if function is not _nothing else _nothing
+        return call if function is not _ignore else _ignore
 
-    return Watch(**{part.name: held(getattr(watch, part.name)) for part in fields(Watch)})
+    return ComparisonObserver(
+        **{part.name: locked(getattr(observer, part.name)) for part in fields(ComparisonObserver)}
+    )
 
 
-def wants_rows(watch: Watch) -> bool:
-    """Whether anybody listens to the rows that differ; to name ten thousand of them costs time."""
-    return watch.difference is not _nothing
+def wants_rows(observer: ComparisonObserver) -> bool:
+    """Whether rows that differ are reported; reading ten thousand of them takes time."""
+    return observer.on_difference is not _ignore

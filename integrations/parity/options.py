@@ -1,32 +1,36 @@
-"""What a comparison may be told: rules, what is asked beside the rows, and how much load it may make."""
+"""The options of a comparison: declared rules, checks beyond the rows, limits on the load."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from integrations.parity.checks import SqlRule
-from integrations.parity.declared import Rule
-from integrations.parity.spots import Spot
-from integrations.parity.totals import Total
+from integrations.parity.beyond_rows.spot_checks import SpotCheck
+from integrations.parity.beyond_rows.sql_rules import SqlRule
+from integrations.parity.beyond_rows.totals import GroupTotal
+from integrations.parity.model.declared import DeclaredRule
 
 
 @dataclass(frozen=True)
-class Options:
-    """All that a comparison may be told; what is not said has a harmless value.
+class ComparisonOptions:
+    """Everything that can be set; each option has a harmless default. Names are those of the command line.
 
-    ``settle``: seconds after which rows that differ are asked again (0: never). ``longest``: seconds
-    that one statement may take. ``workers``: connections a side (0: as many as cores allow).
-    ``page_rate``: 8 kB pages a second and side. ``snapshot_age``: seconds that a snapshot may get
-    old. ``largest``: pages of the largest table that may be read. (0: no bound; a table that would
-    exceed one is refused with a reason.) ``sample``: percent of the rows to look at (0: all; a
-    sample is never “equal”). ``keep``: differing rows told a table. ``personal``: patterns
-    ``table.column`` of columns whose values are personal. ``structure``: whether indexes, constraints,
-    triggers, defaults, extensions and collations that differ are only told (“told”), stand against
-    “equal” unless they are declared (“judged”), or are not looked at (“off”).
+    What is compared: ``rules`` (declared differences), ``totals``, ``checks`` (rules in SQL), ``spots``
+    (spot checks), ``schemas`` (() for all) and ``views`` (by label). ``structure`` says whether different
+    indexes, constraints, triggers, defaults, extensions and collations are only reported (“told”), count
+    against “equal” unless declared (“judged”), or are not read (“off”). ``sample`` is the percentage of
+    rows to read (0: all); a sample is never “equal”. ``settle``: seconds after which differing rows are
+    read again (0: never).
+
+    Limits; 0 means none, and a table that would exceed one is refused with a reason. ``longest``: seconds
+    of one statement. ``workers``: connections per side (0: as the cores allow). ``page_rate``: 8 kB pages
+    per second and side. ``snapshot_age``: seconds. ``largest``: pages of the largest table.
+
+    ``keep``: differing rows per table that are reported. ``personal``: patterns ``table.column`` of columns
+    whose values are personal.
     """
 
-    rules: tuple[Rule, ...] = ()
-    totals: tuple[Total, ...] = ()
+    rules: tuple[DeclaredRule, ...] = ()
+    totals: tuple[GroupTotal, ...] = ()
     schemas: tuple[str, ...] = ()
     settle: float = 0
     longest: int = 1800
@@ -38,6 +42,6 @@ class Options:
     keep: int = 10_000
     views: tuple[str, ...] = ()
     checks: tuple[SqlRule, ...] = ()
-    spots: tuple[Spot, ...] = ()
+    spots: tuple[SpotCheck, ...] = ()
     personal: tuple[str, ...] = ()
-    structure: str = "told"  # or “judged”, or “off”
+    structure: str = "told"

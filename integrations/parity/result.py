@@ -1,46 +1,49 @@
-"""What a comparison found, as dataclasses that become JSON facts of a bounded size with a digest."""
+"""The result of a comparison: dataclasses that become JSON facts of limited size, and a digest."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.parity.structure import shortened
-from integrations.parity.structure import undeclared as parts_undeclared
+from integrations.parity.beyond_rows.structure import list_undeclared, truncate_structure
 
 LIMIT = 380_000  # bytes of JSON that a result may have
-EXAMPLES = 100  # rows shown of a table
-FEW = 20  # parts of the structure told of each kind where there is room for no more
+EXAMPLES = 100  # rows per table
+FEW = 20  # structure differences of each kind where the size leaves no room for more
 
 
-def digest_of(value: Any) -> str:
-    """SHA-256 over the value's canonical JSON."""
+def compute_digest(value: Any) -> str:
+    """SHA-256 over the canonical JSON of the value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
-class Example:
-    """One row that differs: its key by column, ``changed``, ``missing`` or ``extra``, and both values."""
+class DifferingRow:
+    """One row that differs.
+
+    ``key``: column → text. ``kind``: ``changed``, ``missing`` or ``extra``. ``columns``: column → texts of
+    [source, target]. ``paths``: JSON column → the paths at which it differs.
+    """
 
     key: Mapping[str, str | None]
     kind: str
-    columns: Mapping[str, list[str | None]]  # column → [source, target]
-    paths: Mapping[str, list[str]] = field(default_factory=dict)  # column of JSON → paths that differ
+    columns: Mapping[str, list[str | None]]
+    paths: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass
 class TableResult:
-    """One table's comparison.
+    """The comparison of one table; its fields are the names of its JSON facts.
 
-    ``differing`` rows are changed (same key, other values) + missing (only in the source) + extra
-    (only in the target), none of them declared; with ``at_least`` no more than a lower bound is
-    known, and ``places`` says where. ``declared`` counts cells and rows that a declared rule
-    explains, by rule in ``declared_by``. ``unsound`` says what could not be compared: nothing is
-    known about that. ``settled`` rows differed first and agreed when asked again.
+    ``differing`` rows are changed (same key, other values), missing (only in the source) or extra (only in
+    the target), and not declared; with ``at_least`` that is a lower bound, and ``places`` are the key
+    ranges. ``declared`` counts values and rows that declared rules explain, ``declared_by`` by rule.
+    ``unsound`` says what could not be compared; nothing is known about that. ``settled`` rows differed at
+    first and agreed when they were read again.
     """
 
     table: str
@@ -58,27 +61,27 @@ class TableResult:
     settled: int = 0
     notes: list[str] = field(default_factory=list)
     key: list[str] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[DifferingRow] = field(default_factory=list)
     digest: str = ""
     seconds: float = 0.0
     mode: str = "full"  # full · recheck · sample
-    partial: str = ""  # why it is not whole; said in `unsound`, too
-    pages: int = 0  # 8 kB pages of the bigger side
+    partial: str = ""  # why it was not read to its end; also in `unsound`
+    pages: int = 0  # 8 kB pages of the larger side
     by_column: dict[str, int] = field(default_factory=dict)  # changed rows of the examples, by column
     repair: list[str] = field(default_factory=list)  # SQL that would repair the examples; never run
 
     @property
     def differing(self) -> int:
-        """Rows that differ and were not declared."""
+        """Rows that differ and are not declared."""
         return self.changed + self.missing + self.extra
 
     @property
     def equal(self) -> bool:
-        """Whether all that is compared of it is proven equal, but for declared differences."""
+        """Whether everything that was compared is proven equal, except for declared differences."""
         return not self.differing and not self.unsound
 
     def as_facts(self, examples: int = EXAMPLES) -> dict[str, Any]:
-        """JSON values with at most that many examples, and statements that would repair them."""
+        """JSON values with at most ``examples`` rows and statements that would repair them."""
         facts = {name: value for name, value in vars(self).items() if name != "examples"}
         shown = [vars(example) for example in self.examples[:examples]]
         facts.update(equal=self.equal, differing=self.differing, seconds=round(self.seconds, 3))
@@ -87,8 +90,8 @@ class TableResult:
 
 
 @dataclass
-class Result:
-    """A whole comparison; ``mode`` is ``live`` or ``before``; addresses hold no secrets."""
+class ComparisonResult:
+    """A whole comparison; ``mode`` is live, before, sample or recheck. Addresses contain no secrets."""
 
     mode: str
     source: dict[str, Any]
@@ -103,56 +106,72 @@ class Result:
     unsound: list[str] = field(default_factory=list)
     declared: list[dict[str, Any]] = field(default_factory=list)
     unmet_rules: list[str] = field(default_factory=list)
+    unmatched_rules: list[str] = field(default_factory=list)  # rules that name nothing of either side
     partial: str = ""  # why not every table was compared
     cost: dict[str, Any] = field(default_factory=dict)  # pages_read, seconds
-    structure: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # kind → what is not the same
-    structure_judged: bool = False  # whether undeclared differences of structure stand against “equal”
+    structure: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # kind → differences
+    structure_judged: bool = False  # whether undeclared ones count against “equal”
     checks: list[dict[str, Any]] = field(default_factory=list)  # rules in SQL, with both answers
     spots: list[dict[str, Any]] = field(default_factory=list)  # named entities, side by side
 
     @property
     def problems(self) -> list[str]:
-        """Everything that stands against “equal”, each a part of a sentence."""
-        found = []
+        """Everything that counts against “equal”, as parts of a sentence."""
+        return [
+            *self._problems_of_rules(),
+            *self._problems_of_tables(),
+            *self._problems_of_sequences(),
+            *self._problems_of_checks(),
+        ]
+
+    def _problems_of_rules(self) -> Iterator[str]:
+        if wrong := self.unmatched_rules:
+            yield f"{_count(len(wrong), 'rule')} {'matches' if len(wrong) == 1 else 'match'} nothing " + (
+                f"({_name_first(wrong)})"
+            )
+
+    def _problems_of_tables(self) -> Iterator[str]:
         if differing := sum(table.differing for table in self.tables):
             tables = sum(bool(table.differing) for table in self.tables)
             least = "at least " if any(table.at_least for table in self.tables) else ""
-            found.append(
-                f"{least}{_count(differing, 'row')} {'differs' if differing == 1 else 'differ'}"
-                f" in {_count(tables, 'table')}"
-            )
+            verb = "differs" if differing == 1 else "differ"
+            yield f"{least}{_count(differing, 'row')} {verb} in {_count(tables, 'table')}"
         if unsound := sum(len(table.unsound) for table in self.tables) + len(self.unsound):
-            found.append(f"{_count(unsound, 'part')} could not be compared")
+            yield f"{_count(unsound, 'part')} could not be compared"
         if undeclared := self.schema.get("undeclared"):
-            found.append(f"{_count(len(undeclared), 'schema difference')} not declared ({_some(undeclared)})")
+            count = _count(len(undeclared), "schema difference")
+            yield f"{count} not declared ({_name_first(undeclared)})"
+
+    def _problems_of_sequences(self) -> Iterator[str]:
         known = [s for s in self.sequences if not s["reason"]]
         if behind := [f"{s['sequence']} at {s['next']}, highest {s['highest']}" for s in known]:
-            found.append(f"{_count(len(behind), 'sequence')} behind ({_some(behind)})")
+            yield f"{_count(len(behind), 'sequence')} behind ({_name_first(behind)})"
         if unread := [s["sequence"] for s in self.sequences if s["reason"]]:
-            found.append(f"{_count(len(unread), 'sequence')} could not be read ({_some(unread)})")
+            yield f"{_count(len(unread), 'sequence')} could not be read ({_name_first(unread)})"
+
+    def _problems_of_checks(self) -> Iterator[str]:
         if wrong := [total["table"] for total in self.totals if not total["equal"]]:
-            found.append(f"{_count(len(wrong), 'total')} not the same ({_some(wrong)})")
+            yield f"{_count(len(wrong), 'total')} not the same ({_name_first(wrong)})"
         if rules := [check["name"] for check in self.checks if not check["equal"]]:
-            found.append(f"{_count(len(rules), 'rule')} answered differently ({_some(rules)})")
+            yield f"{_count(len(rules), 'rule')} answered differently ({_name_first(rules)})"
         if spots := [spot["table"] for spot in self.spots if not spot["equal"]]:
-            found.append(f"{_count(len(spots), 'spot check')} not the same ({_some(spots)})")
-        if self.structure_judged and (other := parts_undeclared(self.structure)):
-            found.append(f"{_count(len(other), 'part')} of the structure not the same ({_some(other)})")
-        return found
+            yield f"{_count(len(spots), 'spot check')} not the same ({_name_first(spots)})"
+        if self.structure_judged and (other := list_undeclared(self.structure)):
+            yield f"{_count(len(other), 'part')} of the structure not the same ({_name_first(other)})"
 
     @property
     def equal(self) -> bool:
-        """The verdict: everything was compared, and nothing differs that is not declared."""
+        """The verdict: everything was compared, and no undeclared difference was found."""
         return bool(self.tables) and not self.problems
 
     @property
     def declared_count(self) -> int:
-        """Cells and rows that declared rules explain, in all tables."""
+        """Values and rows that declared rules explain, in all tables."""
         return sum(table.declared for table in self.tables)
 
     @property
     def sound(self) -> bool:
-        """Whether everything could be compared, whatever came of it."""
+        """Whether everything could be compared, with any result."""
         return bool(self.tables) and not self.unsound and not any(table.unsound for table in self.tables)
 
     @property
@@ -168,22 +187,35 @@ class Result:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all that was found, without times: the same findings give the same digest."""
+        """SHA-256 over all findings, without times: the same findings give the same digest."""
         tables = [(table.table, table.digest) for table in self.tables]
-        return digest_of([
-            self.mode, tables, self.schema, self.sequences, self.totals, self.not_compared, self.unsound,
-            self.declared, self.structure, self.structure_judged, self.checks, self.spots,
-        ])  # fmt: skip
+        return compute_digest(
+            [
+                self.mode,
+                tables,
+                self.schema,
+                self.sequences,
+                self.totals,
+                self.not_compared,
+                self.unsound,
+                self.declared,
+                self.structure,
+                self.structure_judged,
+                self.checks,
+                self.spots,
+                *([self.unmatched_rules] if self.unmatched_rules else []),
+            ]
+        )
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values below `LIMIT` bytes: where it must, it shows fewer examples and never fewer counts."""
+        """JSON values below `LIMIT` bytes: a large result has fewer examples, and always all counts."""
         examples = EXAMPLES
         while True:
             facts = self._facts(examples)
             if len(json.dumps(facts)) <= LIMIT:
                 return facts
             if examples == 0:
-                return {**facts, "structure": shortened(self.structure, FEW)}
+                return {**facts, "structure": truncate_structure(self.structure, FEW)}
             examples //= 2
 
     def _facts(self, examples: int) -> dict[str, Any]:
@@ -201,9 +233,9 @@ class Result:
 
 
 def _count(number: int, noun: str) -> str:
-    """“1 204 311 rows”: with thin groups of three, as everywhere in the panel."""
+    """“1 204 311 rows”, with narrow no-break spaces between groups of three."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", "\u202f")
 
 
-def _some(names: list[str]) -> str:
+def _name_first(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

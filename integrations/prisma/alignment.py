@@ -1,22 +1,29 @@
-"""Writes the alignment migration: the diff to the datamodel, preceded by the back-fills that it needs."""
+"""Builds the alignment migration: the diff to the datamodel, preceded by the backfills that it needs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from integrations.clients.postgres import Connection
-from integrations.clients.sql_review import review
-from integrations.clients.sql_review.reading import PIECE, Cut, cut
-from integrations.clients.sql_review.script import bare, quoted, table_name
 from integrations.errors import Problem
+from integrations.prisma.diff_script import (
+    find_bare_not_null,
+    find_losses,
+    insert_texts,
+    is_present_time,
+    iterate_commands,
+    parse_diff,
+    read_new_defaults,
+)
+from integrations.sql_review.identifiers import quote_identifier, shorten_name
+from integrations.sql_review.parser import ParsedStatement
 
 
 @dataclass(frozen=True)
 class Backfill:
-    """A value for the rows that have none. ``origin`` says who decided it: diff, database or runbook."""
+    """A value for the rows that have none. ``origin`` says where it is from: schema, database or runbook."""
 
     table: str  # quoted
     column: str
@@ -26,25 +33,24 @@ class Backfill:
     @property
     def key(self) -> str:
         """“table.column”, as the parameter ``defaults`` names it."""
-        return f"{bare(self.table)}.{self.column}"
+        return f"{shorten_name(self.table)}.{self.column}"
 
     @property
     def sql(self) -> str:
         """The statement."""
-        name = quoted(self.column)
+        name = quote_identifier(self.column)
         return f"UPDATE {self.table} SET {name} = {self.value} WHERE {name} IS NULL"  # noqa: S608 - quoted
 
     @property
-    def in_words(self) -> str:
-        """For a person, with a warning where a time is made up."""
-        made_up = "CURRENT_TIMESTAMP" in self.value.upper() or "NOW()" in self.value.upper()
-        note = ": those rows get the time of this migration" if made_up else ""
+    def description(self) -> str:
+        """One sentence for a person, with a warning where the value is the time of the migration."""
+        note = ": those rows get the time of this migration" if is_present_time(self.value) else ""
         return f"{self.key} = {self.value} where it is NULL ({self.origin}){note}"
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """The whole migration, and what it was made of. Empty ``sql``: there is nothing to align."""
+    """The whole migration, and what it consists of. Empty ``sql``: there is nothing to align."""
 
     sql: str
     backfills: tuple[Backfill, ...] = ()
@@ -52,19 +58,19 @@ class Alignment:
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes, which is also the checksum that Prisma keeps."""
+        """SHA-256 of the file's bytes: also the checksum that Prisma stores."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def make(
+def build_alignment(
     diff: str,
     conn: Connection,
     *,
     defaults: Mapping[str, str] | None = None,
-    may_lose: Iterable[str] = (),
+    may_lose: Sequence[str] = (),
     explicit_transaction: bool = False,
 ) -> Alignment:
-    """The alignment from a diff and the live catalog.
+    """Builds the alignment from a diff and the live catalog.
 
     ``defaults`` decides “table.column” → SQL expression where the schema gives no default or another
     value is wanted; ``may_lose`` names the tables and “table.column”s whose loss is accepted.
@@ -73,48 +79,45 @@ def make(
     """
     if not diff.strip():
         return Alignment("")
-    cuts = _read(diff)
-    losses = _losses(cuts)
+    statements = parse_diff(diff)
+    losses = find_losses(statements)
     _refuse_losses(losses, set(may_lose))
+    _refuse_unlost(losses, may_lose)
     wanted = dict(defaults or {})
-    backfills, undecided = _backfills(cuts, conn, wanted)
-    texts, unfilled = _with_values(cuts, wanted)
+    backfills, undecided = _choose_backfills(statements, conn, wanted)
+    texts, unfilled = _add_values(statements, wanted)
     _refuse_undecided([*undecided, *unfilled])
-    _refuse_unused(wanted, cuts)
-    return Alignment(_file(backfills, texts, explicit_transaction), tuple(backfills), tuple(losses))
+    _refuse_unused(wanted, statements)
+    return Alignment(_format_file(backfills, texts, explicit_transaction), tuple(backfills), tuple(losses))
 
 
-def _read(diff: str) -> list[Cut]:
-    found = review(diff)
-    if found.unparsable:
-        raise Problem(
-            f"The diff that Prisma printed is not SQL that PostgreSQL reads: {found.unparsable}.",
-            means="No alignment was made of it. Nothing was changed.",
-            next="Look at the file of the Diff item; mostly a message of the CLI stands in it.",
-        )
-    return cut(diff)
+def draft_alignment(
+    diff: str, conn: Connection, *, defaults: Mapping[str, str], explicit_transaction: bool = False
+) -> Alignment:
+    """As `build_alignment`, without its refusals: what it would be once everything is decided.
+
+    Columns for which no value is known stay as the diff has them, so that a review still counts their rows.
+    """
+    statements = parse_diff(diff)
+    wanted = {name: defaults[name] for name in find_touched_columns(statements) & defaults.keys()}
+    backfills, _ = _choose_backfills(statements, conn, wanted)
+    texts, _ = _add_values(statements, wanted)
+    sql = _format_file(backfills, texts, explicit_transaction)
+    return Alignment(sql, tuple(backfills), tuple(find_losses(statements)))
 
 
-def _commands(cuts: list[Cut]) -> Iterable[tuple[Cut, str, dict[str, Any]]]:
-    """Each sub-command of every ALTER TABLE with its quoted table."""
-    for each in cuts:
-        if each.kind == "AlterTableStmt":
-            table = table_name(each.node["relation"])
-            yield from ((each, table, command["AlterTableCmd"]) for command in each.node["cmds"])
-
-
-def _backfills(
-    cuts: list[Cut], conn: Connection, wanted: Mapping[str, str]
+def _choose_backfills(
+    statements: list[ParsedStatement], conn: Connection, wanted: Mapping[str, str]
 ) -> tuple[list[Backfill], list[str]]:
-    """Back-fills for the columns that become NOT NULL, and those for which nobody knows a value."""
-    defaults = _new_defaults(cuts)
+    """Returns the backfills for columns that become NOT NULL, and the columns for which no value is known."""
+    defaults = read_new_defaults(statements)
     found, undecided = [], []
-    for _, table, command in _commands(cuts):
+    for _, table, command in iterate_commands(statements):
         if command["subtype"] != "AT_SetNotNull":
             continue
         column = command["name"]
-        key = f"{bare(table)}.{column}"
-        live = _live_default(conn, table, column)
+        key = f"{shorten_name(table)}.{column}"
+        live = _query_default(conn, table, column)
         choices = (
             (wanted.get(key), "the runbook"),
             (defaults.get((table, column)), "default of the schema"),
@@ -124,33 +127,11 @@ def _backfills(
         if chosen:
             found.append(Backfill(table, column, *chosen))
         elif has_nulls(conn, table, column):
-            undecided.append(f"{key} ({_nulls(conn, table, column)} rows without a value)")
+            undecided.append(f"{key} ({_count_nulls(conn, table, column)} rows without a value)")
     return found, undecided
 
 
-def _new_defaults(cuts: list[Cut]) -> dict[tuple[str, str], str]:
-    """What the diff's SET DEFAULT says, as text; an empty one for DROP DEFAULT."""
-    found = {}
-    for each, table, command in _commands(cuts):
-        if command["subtype"] == "AT_ColumnDefault":
-            found[table, command["name"]] = _default_text(each, command["name"]) if "def" in command else ""
-    return found
-
-
-def _default_text(each: Cut, column: str) -> str:
-    """The expression after SET DEFAULT: up to the comma, outside of brackets, that ends the sub-command."""
-    head = f"ALTER COLUMN {quoted(column)} SET DEFAULT "
-    start = each.sql.index(head) + len(head)
-    depth, text = 0, ""
-    for piece in PIECE.finditer(each.sql[start:]):
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece.group(), 0)
-        if depth == 0 and piece.group() in {",", ";"}:
-            break
-        text += piece.group()
-    return text.strip()
-
-
-def _live_default(conn: Connection, table: str, column: str) -> str | None:
+def _query_default(conn: Connection, table: str, column: str) -> str | None:
     row = conn.execute(
         "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a "
         "ON a.attrelid = d.adrelid AND a.attnum = d.adnum "
@@ -162,64 +143,39 @@ def _live_default(conn: Connection, table: str, column: str) -> str | None:
 
 def has_nulls(conn: Connection, table: str, column: str) -> bool:
     """Whether any row has no value there."""
-    query = f"SELECT EXISTS (SELECT FROM {table} WHERE {quoted(column)} IS NULL)"  # noqa: S608 - quoted
+    query = f"SELECT EXISTS (SELECT FROM {table} WHERE {quote_identifier(column)} IS NULL)"  # noqa: S608 - quoted
     row = conn.execute(query.encode()).fetchone()
     return bool(row and row[0])
 
 
-def _nulls(conn: Connection, table: str, column: str) -> int:
-    query = f"SELECT count(*) FROM {table} WHERE {quoted(column)} IS NULL"  # noqa: S608 - quoted
+def _count_nulls(conn: Connection, table: str, column: str) -> int:
+    query = f"SELECT count(*) FROM {table} WHERE {quote_identifier(column)} IS NULL"  # noqa: S608 - quoted
     row = conn.execute(query.encode()).fetchone()
     return int(row[0]) if row else 0
 
 
-def _with_values(cuts: list[Cut], wanted: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The diff's statements; a new NOT NULL column without default gets the runbook's value for the rows."""
+def _add_values(statements: list[ParsedStatement], wanted: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Returns the diff's statements, and the new columns for which no value is known.
+
+    A new NOT NULL column without a default gets the runbook's value as a default, for the rows that exist;
+    the default is dropped again afterwards.
+    """
     texts, unfilled = [], []
-    for each in cuts:
+    for each in statements:
         inserts: list[tuple[int, str]] = []
         drops: list[str] = []
-        for _, table, command in _commands([each]):
-            if command["subtype"] != "AT_AddColumn" or (place := _bare_not_null(command)) is None:
+        for _, table, command in iterate_commands([each]):
+            if command["subtype"] != "AT_AddColumn" or (place := find_bare_not_null(command)) is None:
                 continue
             column = command["def"]["ColumnDef"]["colname"]
-            key = f"{bare(table)}.{column}"
+            key = f"{shorten_name(table)}.{column}"
             if key not in wanted:
                 unfilled.append(f"{key} (a new column that may not be NULL and has no default)")
                 continue
             inserts.append((place, f"DEFAULT {wanted[key]} "))
-            drops.append(f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} DROP DEFAULT")
-        texts += [_inserted(each, inserts), *drops]
+            drops.append(f"ALTER TABLE {table} ALTER COLUMN {quote_identifier(column)} DROP DEFAULT")
+        texts += [insert_texts(each, inserts), *drops]
     return texts, unfilled
-
-
-def _bare_not_null(command: dict[str, Any]) -> int | None:
-    rules = [rule["Constraint"] for rule in command["def"]["ColumnDef"].get("constraints", [])]
-    kinds = {rule["contype"]: rule.get("location", 0) for rule in rules}
-    if kinds.keys() & {"CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"}:
-        return None
-    return kinds.get("CONSTR_NOTNULL")
-
-
-def _inserted(each: Cut, inserts: list[tuple[int, str]]) -> str:
-    raw = each.script[each.begin : each.end]
-    for place, text in sorted(inserts, reverse=True):
-        at = place - each.begin
-        raw = raw[:at] + text.encode() + raw[at:]
-    return raw.decode().strip()
-
-
-def _losses(cuts: list[Cut]) -> list[str]:
-    """Tables and columns that the diff drops."""
-    found = [
-        f"{bare(table)}.{command['name']}"
-        for _, table, command in _commands(cuts)
-        if command["subtype"] == "AT_DropColumn"
-    ]
-    for each in cuts:
-        if each.kind == "DropStmt" and each.node["removeType"] == "OBJECT_TABLE":
-            found += [item["List"]["items"][-1]["String"]["sval"] for item in each.node["objects"]]
-    return found
 
 
 def _refuse_losses(losses: list[str], accepted: set[str]) -> None:
@@ -232,23 +188,39 @@ def _refuse_losses(losses: list[str], accepted: set[str]) -> None:
         )
 
 
+def _refuse_unlost(losses: list[str], may_lose: Sequence[str]) -> None:
+    """Raises `Problem` for an accepted loss that does not occur: mostly a misspelt name."""
+    wrong = [f"{name} (entry {number})" for number, name in enumerate(may_lose, 1) if name not in losses]
+    if wrong:
+        raise Problem(
+            f"The parameter may_lose names what the diff does not drop: {', '.join(wrong)}.",
+            means="A name is written wrong, or the datamodel has it now. Nothing was changed.",
+            next=f"The diff drops {', '.join(losses) or 'nothing'}. Correct the names under may_lose:.",
+        )
+
+
 def _refuse_undecided(columns: list[str]) -> None:
     if columns:
         raise Problem(
-            f"Nobody has decided what to write into: {'; '.join(columns)}.",
+            f"There is no value yet for: {'; '.join(columns)}.",
             means="These columns become NOT NULL and the schema gives no default. Nothing was changed.",
             next="Decide with the owner of the data, and give each an SQL value under defaults: of this "
             "item, e.g. users.name: \"'unknown'\".",
         )
 
 
-def _refuse_unused(wanted: Mapping[str, str], cuts: list[Cut]) -> None:
-    """A default for a column that the diff does not touch is a slip of the pen: said, not passed over."""
+def find_touched_columns(statements: list[ParsedStatement]) -> set[str]:
+    """Every “table.column” that a diff adds, drops or alters."""
     met = set()
-    for _, table, command in _commands(cuts):
+    for _, table, command in iterate_commands(statements):
         column = command.get("name") or command.get("def", {}).get("ColumnDef", {}).get("colname")
-        met.add(f"{bare(table)}.{column}")
-    unknown = sorted(set(wanted) - met)
+        met.add(f"{shorten_name(table)}.{column}")
+    return met
+
+
+def _refuse_unused(wanted: Mapping[str, str], statements: list[ParsedStatement]) -> None:
+    """Raises `Problem` for a default of a column that the diff does not touch: mostly a misspelt name."""
+    unknown = sorted(set(wanted) - find_touched_columns(statements))
     if unknown:
         raise Problem(
             f"The parameter defaults names what the diff does not touch: {', '.join(unknown)}.",
@@ -257,7 +229,7 @@ def _refuse_unused(wanted: Mapping[str, str], cuts: list[Cut]) -> None:
         )
 
 
-def _file(backfills: list[Backfill], texts: list[str], explicit_transaction: bool) -> str:
+def _format_file(backfills: list[Backfill], texts: list[str], explicit_transaction: bool) -> str:
     lines = ["-- Brings the tables that SQLAlchemy made to what the Prisma datamodel says."]
     lines += ["BEGIN;"] if explicit_transaction else []
     if backfills:

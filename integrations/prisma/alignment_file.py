@@ -1,4 +1,4 @@
-"""Keeps the alignment migration in the project: found again on every run, never written over."""
+"""Saves the alignment migration in the project; finds it again on every run and never overwrites it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from integrations.clients.postgres import Connection
-from integrations.clients.prisma_alignment import Alignment
-from integrations.clients.prisma_migrations import Migration, read_files
-from integrations.clients.sql_review import Change, review
 from integrations.errors import Problem
+from integrations.prisma.alignment import Alignment
+from integrations.prisma.migrations import MigrationFile, read_migration_files
+from integrations.sql_review import review_script
 
 SUFFIX = "_align_with_datamodel"
 
 
-def found_in(folder: Path) -> Migration | None:
-    """The alignment migration that the project has already, the newest if there are several."""
-    found = [each for each in read_files(folder) if each.name.endswith(SUFFIX)]
+def find_alignment_migration(folder: Path) -> MigrationFile | None:
+    """Returns the alignment migration that the project has already (the newest of several), or None."""
+    found = [each for each in read_migration_files(folder) if each.name.endswith(SUFFIX)]
     return found[-1] if found else None
 
 
-def write(folder: Path, alignment: Alignment) -> Migration:
-    """Puts the migration into the project, or finds it there with the very same SQL.
+def save_alignment(folder: Path, alignment: Alignment) -> MigrationFile:
+    """Writes the migration into the project, or returns the one that is there with the very same SQL.
 
-    The folder appears whole or not at all. Raises `Problem` when one of that name has other SQL.
+    The folder appears whole or not at all. Raises `Problem` when the one that is there has other SQL.
     """
-    there = found_in(folder)
-    if there and there.sql == alignment.sql:
-        return there
-    if there:
+    existing = find_alignment_migration(folder)
+    if existing and existing.sql == alignment.sql:
+        return existing
+    if existing:
         raise Problem(
-            f"The project has an alignment migration already ({there.name}), with other SQL.",
+            f"The project has an alignment migration already ({existing.name}), with other SQL.",
             means="It was made from a database that differed from this one, or with other defaults. "
             "Nothing was changed.",
-            next=f"If it was applied nowhere, remove {folder / there.name} and start again; "
+            next=f"If it was applied nowhere, remove {folder / existing.name} and start again; "
             "else find out with the Drift item how the two databases differ.",
         )
     name = f"{datetime.now(UTC):%Y%m%d%H%M%S}{SUFFIX}"
@@ -43,24 +43,17 @@ def write(folder: Path, alignment: Alignment) -> Migration:
     partial.mkdir()
     (partial / "migration.sql").write_bytes(alignment.sql.encode())
     partial.rename(folder / name)
-    return Migration(name, alignment.sql, alignment.sha256)
+    return MigrationFile(name, alignment.sql, alignment.sha256)
 
 
-def refuse_failing(alignment: Alignment, conn: Connection) -> None:
+def refuse_failing_alignment(alignment: Alignment, conn: Connection) -> None:
     """Raises `Problem` when the live rows, counted now, would stop the alignment."""
-    found = review(alignment.sql, conn)
+    found = review_script(alignment.sql, conn)
     if found.failing:
         first = found.failing[0]
-        reasons = "; ".join(f"{check.count} {check.words}" for check in first.checks if check.count)
         raise Problem(
-            f"The alignment would fail at statement {first.number} ({first.summary}): {reasons}.",
+            f"The alignment would fail at statement {first.number} ({first.summary}): "
+            f"{first.describe_failure()}.",
             means=f"{len(found.failing)} statements meet rows that they cannot pass. Nothing was changed.",
             next="Correct those rows on the old side, or give values under defaults: of this item.",
         )
-
-
-def notes(alignment: Alignment) -> list[str]:
-    """What a person should weigh, one sentence each."""
-    counts = review(alignment.sql).counts
-    said = [f"{count} statements: {kind}" for kind, count in counts.items() if kind != Change.METADATA.value]
-    return [*said, *(f"back-fill: {each.in_words}" for each in alignment.backfills)]

@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import shlex
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from integrations import programs
 from integrations.clients import postgres
-from integrations.clients.prisma_errors import ESCAPES, explain
+from integrations.clients.program_locks import WatchedReport
+from integrations.clients.watched_connection import LockReport
 from integrations.errors import Problem
+from integrations.prisma.cli_environment import CliEnvironment
+from integrations.prisma.cli_locks import explain_timeout, watch_cli
+from integrations.prisma.cli_target import find_cli_target, refuse_other_target
+from integrations.prisma.diff_script import read_script
+from integrations.prisma.errors import ESCAPES, explain_failure
+from integrations.prisma.project_copy import list_copy_options
+from integrations.prisma.project_files import ProjectFiles
+from integrations.prisma.session_proof import hold_session_proof
+from integrations.runbook_commands import RunbookCommand, format_command, read_command
+from integrations.sql_review.parser import SqlSyntaxError, parse_script
 from integrations.systems import System
 
-#: Variables of the worker that Prisma or pnpm may need; everything else stays outside.
-PASSED_ON = (
-    "PRISMA_SCHEMA_ENGINE_BINARY",
-    "PRISMA_QUERY_ENGINE_LIBRARY",
-    "PRISMA_ENGINES_MIRROR",
-    "NODE_EXTRA_CA_CERTS",
-    "PNPM_HOME",
-    "COREPACK_HOME",
-)
 VERSION = re.compile(r"^prisma\s*:\s*(\d+)\.(\d+)\.(\d+\S*)", re.MULTILINE)
 SCHEMA_START = re.compile(r"^(generator|datasource)\s", re.MULTILINE)
-LONGEST_CALL = 25 * 60.0  # seconds; the attempt's deadline is mostly shorter
+COMMAND_TIMEOUT = 25 * 60.0  # seconds; the deadline of the attempt is usually shorter
 POOLER_PORT = 6432
+DEFAULT_SCHEMA = "prisma/schema.prisma"
+#: The setting that only a rehearsal adds to a system: the folder of a private copy of the project.
+COPY = "copy"
+#: The groups of commands that connect to the database.
+CONNECTING = ("migrate", "db")
+
+#: Attempt, address and schema of every target that this process has checked. A process serves one attempt.
+_checked_targets: set[tuple[str, str, str]] = set()
+_versions: dict[tuple[str, ...], tuple[int, str]] = {}  # by attempt, folder and command
 
 
 class Prisma:
     """One Prisma project against one database, for one attempt.
 
     Commands are argument lists from the setting ``command``, a command line such as
-    ``pnpm --filter @covenant-connect/backend prisma``. The database address travels in the
+    ``pnpm --filter @shop/backend prisma``. The database address travels in the
     environment, never on the command line, and names its sessions ``cutover:<attempt>``.
-    ``database`` replaces the address of the system (the rehearsal works on a copy).
     """
 
     def __init__(
@@ -46,14 +54,18 @@ class Prisma:
         system: System,
         *,
         attempt: str = "",
-        report: programs.Listener | None = None,
-        database: str = "",
+        report: LockReport | None = None,
     ) -> None:
         self.system, self.attempt, self.report = system, attempt, report
-        self.url = database or system["database"]
+        self._locks: WatchedReport | None = None  # of the latest command that connects
+        self.url = system["database"]
         self.project = Path(system["project"]).expanduser().absolute()
-        self.schema = self.project / system.get("schema", "prisma/schema.prisma")
-        self.way = system.get("diff", "native")
+        #: where schema and migrations are: the project, or in a rehearsal its private copy
+        self.folder = Path(system.get(COPY, str(self.project)))
+        self.schema = self.folder / system.get("schema", DEFAULT_SCHEMA)
+        self.files = ProjectFiles(self.folder, self.schema)
+        self.engine = system.get("diff", "native")  # or “adapter”: a driver adapter in the Prisma project
+        self.environment = CliEnvironment(self.files, self.url, system.get("shadow"), attempt)
         refuse_pooler(self.url)
 
     @property
@@ -63,173 +75,185 @@ class Prisma:
 
     @property
     def resource(self) -> str:
-        """What two attempts must never change at once."""
+        """The resource that only one attempt at a time may hold."""
         return f"db:{self.where}:schema"
 
     @property
     def migrations(self) -> Path:
         """The folder of the project's migrations."""
-        return (self.schema if self.schema.is_dir() else self.schema.parent) / "migrations"
+        return self.files.migrations
 
     @property
-    def command(self) -> list[str]:
-        """The words that start the CLI."""
-        words = shlex.split(self.system["command"])
-        if not words:
-            raise Problem(
-                f"The system “{self.system.name}” has an empty command.",
-                next="Set it to the Prisma command line, e.g. node_modules/.bin/prisma.",
-            )
-        return words
+    def command(self) -> RunbookCommand:
+        """The words that start the CLI. Raises `Problem` when the installation does not allow its program."""
+        return read_command(self.system, "command", folder=str(self.project))
 
-    def shown(self, *arguments: str) -> str:
-        """The command as a person would type it, with the database named but not its secrets."""
-        return shlex.join([*self.command, *arguments])
+    def build_environment(self) -> dict[str, str]:
+        """Returns the variables for the CLI beside the allow-list, with the address of the database."""
+        return self.environment.build(without_engines=self.engine == "adapter")
 
-    def environment(self) -> dict[str, str]:
-        """The variables that the CLI sees beside the allow-list: address, names, no shadow, no call home."""
-        env = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
-        env |= {"DATABASE_URL": self._tagged_url(), "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1", "CI": "1"}
-        env |= {"PRISMA_HIDE_UPDATE_MESSAGE": "1", "PGAPPNAME": self.application_name}
-        if self.system.get("shadow"):
-            env["SHADOW_DATABASE_URL"] = self.system["shadow"]
-        if self.way == "adapter":
-            # Any existing file keeps Prisma from downloading engines that an adapter never uses.
-            dummy = str(self.project / "package.json")
-            env.setdefault("PRISMA_SCHEMA_ENGINE_BINARY", dummy)
-            env.setdefault("PRISMA_QUERY_ENGINE_LIBRARY", dummy)
-        return env
-
-    @property
-    def application_name(self) -> str:
-        """The name of our sessions in ``pg_stat_activity``."""
-        return f"cutover:{self.attempt}" if self.attempt else "cutover"
-
-    def _tagged_url(self) -> str:
-        parts = urlsplit(self.url)
-        asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-        asked["application_name"] = self.application_name
-        # A server that looks for its client ends the statement of one that was killed.
-        check = f"-c client_connection_check_interval={postgres.CHECK_INTERVAL}"
-        asked["options"] = f"{asked.get('options', '')} {check}".strip()
-        return urlunsplit(parts._replace(query=urlencode(asked, quote_via=quote)))
+    def format_command(self, *arguments: str) -> str:
+        """Returns the command as a person would type it, without secrets."""
+        return format_command(self.command.and_then(*arguments))
 
     @cached_property
     def version(self) -> tuple[int, str]:
-        """Major number and whole version, e.g. ``(6, "6.19.3")``; asked once. Raises `Problem`."""
-        done = self._start(["--version"], capture=True)
+        """Major number and whole version, e.g. ``(6, "6.19.3")``; read once an attempt. Raises `Problem`."""
+        asked = (self.attempt, str(self.project), *self.command)
+        if not self.attempt or asked not in _versions:
+            _versions[asked] = self._read_version()
+        return _versions[asked]
+
+    def _read_version(self) -> tuple[int, str]:
+        done = self._run_program(["--version"], capture=True)
         found = VERSION.search(ESCAPES.sub("", done.stdout))
-        if found is None:  # its exit code means nothing: with an adapter it is 1 although it answers
-            raise self._problem(done, "--version")
+        # The exit code means nothing here: with an adapter it is 1 although the version is printed.
+        if found is None:
+            raise self._explain(done, "--version")
         return int(found[1]), ".".join(found.groups())
 
-    def run(self, *arguments: str, capture: bool = False) -> programs.Finished:
-        """Runs one command to its successful end; raises `Problem` in words for any other."""
-        done = self._start(list(arguments), capture=capture)
+    def run(self, *arguments: str, capture: bool = False) -> programs.CompletedProgram:
+        """Runs one command. Raises the explained `Problem` when it fails."""
+        done = self._run_program(list(arguments), capture=capture)
         if not done.ok:
-            raise self._problem(done, *arguments)
+            raise self._explain(done, *arguments)
         return done
 
-    def try_run(self, *arguments: str) -> programs.Finished:
-        """Runs one command whose exit code is an answer, not an error (``migrate status``)."""
-        return self._start(list(arguments), capture=False)
+    def try_run(self, *arguments: str) -> programs.CompletedProgram:
+        """Runs one command whose exit code is a result, not an error (``migrate status``)."""
+        return self._run_program(list(arguments), capture=False)
 
-    def _start(self, arguments: list[str], *, capture: bool) -> programs.Finished:
+    def _run_program(self, arguments: list[str], *, capture: bool) -> programs.CompletedProgram:
         self.check_project()
-        return programs.run(
-            [*self.command, *arguments],
-            env=self.environment(),
-            cwd=self.project,
-            report=self.report,
-            capture=capture,
-            timeout=LONGEST_CALL,
-        )
+        if arguments[0] in CONNECTING:
+            self.check_target()
+        return self._start(arguments, capture=capture)
+
+    def _start(
+        self, arguments: list[str], *, capture: bool = False, stdin: str | None = None, quiet: bool = False
+    ) -> programs.CompletedProgram:
+        watched = self.report if arguments[0] in CONNECTING else None
+        with watch_cli(self.url, self.environment.application_name, watched) as self._locks:
+            return programs.run(
+                [*self.command, *arguments, *self._copy_options(arguments)],
+                env=self.build_environment(),
+                cwd=self.project,
+                report=self._locks or self.report,
+                capture=capture,
+                timeout=COMMAND_TIMEOUT,
+                stdin=stdin,
+                on_line=(lambda line: None) if quiet else None,
+            )
+
+    def _copy_options(self, arguments: list[str]) -> list[str]:
+        return list_copy_options(self.files, arguments) if self.folder != self.project else []
+
+    def check_target(self) -> None:
+        """Raises `Problem` unless the CLI works in the database of this system. Changes nothing.
+
+        An attempt does this once, before the first command that connects.
+        """
+        target = (self.attempt, self.url, str(self.schema))
+        if self.attempt and target in _checked_targets:
+            return
+        for each in self.files.addresses:
+            each.refuse_unknown_source()
+        if self.engine == "adapter":
+            self._prove_session()
+        else:
+            self._compare_datasource()
+        _checked_targets.add(target)
+
+    def _prove_session(self) -> None:
+        with hold_session_proof(self.url, self.attempt) as proof:
+            command = ["db", "execute", "--schema", str(self.schema), "--stdin"]
+            done = self._start(command, stdin=proof.statement, quiet=True)
+            output = f"{done.stdout}\n{done.stderr}"
+            if not proof.is_answered(output):
+                raise self._explain(done, *command[:2])
+            proof.refuse_other_database(output, config=self.files.config_name)
+            proof.refuse_endless_waits(output, config=self.files.config_name)
+
+    def _compare_datasource(self) -> None:
+        done = self._start(["migrate", "status"])
+        found = find_cli_target(ESCAPES.sub("", f"{done.stdout}\n{done.stderr}"))
+        if found is None:
+            raise self._explain(done, "migrate", "status")
+        refuse_other_target(found, self.url, self.environment.address_variables)
 
     def check_project(self) -> None:
         """Raises `Problem` when project, schema or Node.js is missing; changes nothing."""
-        if not self.project.is_dir():
-            raise Problem(
-                f"The Prisma project {self.project} is not there.",
-                means="The worker sees no such folder. Nothing was started.",
-                next=f"Check out the project, or correct project: of the system “{self.system.name}”.",
-            )
-        if not self.schema.exists():
-            raise Problem(
-                f"The Prisma project has no {self.schema.relative_to(self.project)}.",
-                means="Prisma cannot know what the database should look like. Nothing was started.",
-                next=f"Correct schema: of the system “{self.system.name}”.",
-            )
-        programs.find("node")
-        programs.find(self.command[0], cwd=self.project)
+        self.files.check(self.system.name)
+        programs.find_program("node")
+        programs.find_program(self.command[0], cwd=self.project)
 
-    def _problem(self, done: programs.Finished, *arguments: str) -> Problem:
-        text = self.masked(f"{done.stdout}\n{done.stderr}")
-        return explain(text, command=shlex.join(["prisma", *arguments]), exit_code=done.code, way=self.way)
+    def _explain(self, done: programs.CompletedProgram, *arguments: str) -> Problem:
+        text = self.mask(f"{done.stdout}\n{done.stderr}")
+        problem = explain_failure(
+            text, command=shlex.join(["prisma", *arguments]), exit_code=done.code, engine=self.engine
+        )
+        return explain_timeout(problem, text, self.url, self._locks)
 
-    def masked(self, text: str) -> str:
-        """The text without the passwords of the database addresses."""
+    def mask(self, text: str) -> str:
+        """Returns the text without the passwords of the database addresses."""
         for secret in self.secrets:
             text = text.replace(secret, "•••")
         return text
 
     @property
     def secrets(self) -> list[str]:
-        """What must never be shown: the passwords in the addresses, as written and as decoded."""
+        """The passwords in the addresses, as written and as decoded: never to be shown."""
         found = set()
         for url in filter(None, (self.url, self.system.get("shadow"))):
-            found |= {postgres.settings(url).get("password", ""), urlsplit(url).password or ""}
+            found |= {postgres.connection_settings(url).get("password", ""), urlsplit(url).password or ""}
         return sorted(found - {""}, key=len, reverse=True)
 
-    def schema_digest(self) -> str:
-        """SHA-256 of the schema file, or of all ``.prisma`` files of a schema folder."""
-        files = sorted(self.schema.rglob("*.prisma")) if self.schema.is_dir() else [self.schema]
-        return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    def hash_schema(self) -> str:
+        """Returns the SHA-256 of the schema file, or of all ``.prisma`` files of a schema folder."""
+        return self.files.hash_schema()
 
     def diff(self) -> str:
-        """The SQL that would make the live database what the schema says; empty when it is that.
+        """Returns the SQL that would make the live database what the schema says; empty when it is.
 
-        Reads only. ``diff: native`` compares the database itself, ``diff: adapter`` a description
-        that ``db pull`` prints of it.
+        Reads only. The native engine compares the database itself; with an adapter Prisma compares the schema
+        that ``db pull`` prints of the database.
         """
         with tempfile.TemporaryDirectory(prefix="cutover-diff-") as folder:
-            source = self._source(Path(folder))
+            source = self._diff_source(Path(folder))
             to = "--to-schema" if self.version[0] >= 7 else "--to-schema-datamodel"
             script = Path(folder, "diff.sql")
             self.run("migrate", "diff", *source, to, str(self.schema), "--script", "--output", str(script))
-            sql = script.read_text()
-        return "" if is_empty(sql) else sql
+            sql = read_script(script)
+        return "" if is_empty_script(sql) else sql
 
-    def diff_commands(self) -> list[str]:
-        """The commands of `diff` as a person would type them, in the flags of Prisma 6."""
+    def list_diff_commands(self) -> list[str]:
+        """Returns the commands of `diff` as a person would type them, with the flags of Prisma 6."""
         to = ["--to-schema-datamodel", str(self.schema), "--script"]
-        if self.way == "native":
-            source = self._native_source(shown=True)
-            return [self.shown("migrate", "diff", *source, *to).replace("'$DATABASE_URL'", '"$DATABASE_URL"')]
+        if self.engine == "native":
+            return [self.format_command("migrate", "diff", *self._native_source(), *to)]
         described = ["migrate", "diff", "--from-schema-datamodel", "live.prisma", *to]
-        return [f"{self.shown('db', 'pull', '--print')} > live.prisma", self.shown(*described)]
+        return [
+            f"{self.format_command('db', 'pull', '--print')} > live.prisma",
+            self.format_command(*described),
+        ]
 
-    def _source(self, folder: Path) -> list[str]:
+    def _diff_source(self, folder: Path) -> list[str]:
         seven = self.version[0] >= 7
-        if self.way == "adapter":
+        if self.engine == "adapter":
             described = folder / "live.prisma"
-            described.write_text(self._pull())
+            described.write_text(self._pull_schema())
             return ["--from-schema" if seven else "--from-schema-datamodel", str(described)]
         return ["--from-config-datasource"] if seven else self._native_source()
 
-    def _native_source(self, *, shown: bool = False) -> list[str]:
-        """Prisma 6's flags for the live database.
+    def _native_source(self) -> list[str]:
+        """Returns Prisma 6's flags for the live database. ``--from-url`` would show the password to everyone
+        who may run `ps` on the worker's host."""
+        return ["--from-schema-datasource", str(self.schema)]
 
-        ``--from-url`` would show the password to everyone who may run ``ps`` on the worker's host. Where the
-        schema takes its address from DATABASE_URL, ``--from-schema-datasource`` says the same without it.
-        """
-        if re.search(r'\burl\s*=\s*env\("DATABASE_URL"\)', self._head()):
-            return ["--from-schema-datasource", str(self.schema)]
-        return ["--from-url", "$DATABASE_URL" if shown else self.url]
-
-    def _pull(self) -> str:
-        """The live database as a Prisma schema, without what the CLI prints before it."""
-        if postgres_is_empty(self.url, self.attempt):
-            return self._head()  # ``db pull`` refuses a database without tables (P4001)
+    def _pull_schema(self) -> str:
+        """Returns the live database as a Prisma schema, without what the CLI prints before it."""
+        if is_database_empty(self.url, self.attempt):
+            return self.files.read_head()  # ``db pull`` refuses a database without tables (P4001)
         printed = ESCAPES.sub("", self.run("db", "pull", "--print", capture=True).stdout)
         start = SCHEMA_START.search(printed)
         if start is None:
@@ -240,14 +264,8 @@ class Prisma:
             )
         return printed[start.start() :]
 
-    def _head(self) -> str:
-        """Generators and datasource of the schema, without its models."""
-        files = sorted(self.schema.rglob("*.prisma")) if self.schema.is_dir() else [self.schema]
-        text = "\n".join(file.read_text() for file in files)
-        return "\n".join(re.findall(r"^(?:generator|datasource)\s+\w+\s*\{.*?^\}", text, re.M | re.S))
 
-
-def postgres_is_empty(url: str, attempt: str) -> bool:
+def is_database_empty(url: str, attempt: str) -> bool:
     """Whether the database has no table of its own."""
     with postgres.connect(url, attempt=attempt, readonly=True) as conn:
         row = conn.execute(
@@ -257,20 +275,18 @@ def postgres_is_empty(url: str, attempt: str) -> bool:
     return not (row and row[0])
 
 
-def replace_database(url: str, database: str) -> str:
-    """The URL of another database on the same server, as a URL (Prisma reads no other form)."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
-
-
-def is_empty(sql: str) -> bool:
+def is_empty_script(sql: str) -> bool:
     """Whether a script has no statement: blank, or only comments (“-- This is an empty migration.”)."""
-    return not re.sub(r"--[^\n]*", "", sql).strip()
+    try:
+        return not parse_script(sql)
+    except SqlSyntaxError:
+        return False
 
 
 def refuse_pooler(url: str) -> None:
-    """Raises `Problem` for the address of a pooler: Prisma's lock and its sessions mean nothing there."""
-    known = postgres.settings(url)
-    host, port = known.get("host", ""), known.get("port", "")
+    """Raises `Problem` for the address of a pooler."""
+    settings = postgres.connection_settings(url)
+    host, port = settings.get("host", ""), settings.get("port", "")
     if "-pooler" in host or port == str(POOLER_PORT):
         raise Problem(
             f"{postgres.address(url)} is the address of a connection pooler.",

@@ -1,5 +1,6 @@
-// Lets the project's own Prisma client read one row of every model, with its relations; one JSON line each.
-// Started in the project's folder: node prisma_sanity.js [CLIENT_MODULE]. Its session can only read.
+// Lets the project's own Prisma client read one row of every model, with its relations, and count its rows; one JSON
+// line each. Then it adds up the totals: [{table, sum, by}] by names of the database; one JSON line each.
+// Started in the project's folder: node sanity.js [CLIENT_MODULE [TOTALS]]. Its session can only read.
 "use strict";
 const path = require("node:path");
 const { createRequire } = require("node:module");
@@ -30,6 +31,22 @@ function relationsOf(model) {
   return Object.fromEntries(related.map((field) => [field.name, field.isList ? { take: 1 } : true]));
 }
 
+// The groups of one total, by the names that the datamodel has for its table and columns.
+async function addUp(client, models, total) {
+  const model = models.find((one) => (one.dbName ?? one.name) === total.table);
+  if (!model) throw new Error(`the client has no model of the table ${total.table}`);
+  const field = (column) => {
+    const found = model.fields.find((one) => (one.dbName ?? one.name) === column);
+    if (!found) throw new Error(`the model ${model.name} has no field of the column ${column}`);
+    return found.name;
+  };
+  const by = total.by.map(field);
+  const sum = field(total.sum);
+  const name = model.name[0].toLowerCase() + model.name.slice(1);
+  const rows = await client[name].groupBy({ by, _sum: { [sum]: true }, _count: { _all: true } });
+  return rows.map((row) => [by.map((one) => row[one]), String(row._sum[sum] ?? 0), row._count._all]);
+}
+
 async function main() {
   const { PrismaClient, Prisma } = project(process.argv[2] ?? "@prisma/client");
   const client = connected(PrismaClient);
@@ -39,10 +56,20 @@ async function main() {
     const said = { model: model.name, relations: Object.keys(include).length };
     try {
       const row = await client[name].findFirst(Object.keys(include).length ? { include } : {});
-      Object.assign(said, { ok: true, empty: row === null });
+      const rows = await client[name].count();
+      Object.assign(said, { ok: true, empty: row === null, rows, table: model.dbName ?? model.name });
     } catch (error) {
       const line = String(error.message).trim().split("\n").pop().slice(0, 300);
       Object.assign(said, { ok: false, code: error.code ?? error.name, message: line });
+    }
+    console.log(JSON.stringify(said));
+  }
+  for (const total of JSON.parse(process.argv[3] ?? "[]")) {
+    const said = { total, groups: [], error: "" };
+    try {
+      said.groups = await addUp(client, Prisma.dmmf.datamodel.models, total);
+    } catch (error) {
+      said.error = String(error.message).trim().split("\n").pop().slice(0, 300);
     }
     console.log(JSON.stringify(said));
   }

@@ -1,5 +1,4 @@
-"""A small outside world for demo and tests: an old database and app, a Prisma project, a new API."""
+"""A small outside world for demo and tests: an old database and app, a Prisma project, a new API.
 
-from integrations.sandbox.world import Process, Sandbox
-
-__all__ = ["Process", "Sandbox"]
+Imports nothing: the demo starts small programs of this package hundreds of times.
+"""

@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from integrations.sandbox.state import State, write_private
+from integrations.sandbox.private_files import write_private
+from integrations.sandbox.state import SandboxState
 
 NAMESPACE, INGRESS = "covenant", "covenant-connect"
-OLD, NEW = "flask:80", "backend:3000"  # the chart's services: the old one's port is not the new one's
+OLD, NEW = "flask:80", "frontend:3000"  # the chart's ingress leads to the front end only
 
 
 class Cluster:
     """Its API server and its ingress on two ports of the sandbox; ``folder`` is its own."""
 
-    def __init__(self, folder: Path, state: State) -> None:
+    def __init__(self, folder: Path, state: SandboxState) -> None:
         self.folder, self.token, self.ports = folder, state.cluster_token, state.ports
 
     @property
@@ -33,7 +34,7 @@ class Cluster:
         if self.file.exists():
             return
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        services = {OLD: self._behind("old-app"), NEW: self._behind("new-api")}
+        services = {OLD: self._behind("old-app"), NEW: self._behind("new-frontend")}
         known = {"token": self.token, "namespace": NAMESPACE, "services": services}
         write_private(self.file, json.dumps({**known, "ingresses": [ingress(INGRESS, OLD)]}, indent=1))
 
@@ -42,7 +43,8 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """What `cluster_server` is told."""
-        return {"PORT": str(self.ports["ingress"]), "API_PORT": str(self.ports["cluster"])}
+        ports = {"PORT": "ingress", "API_PORT": "cluster", "METRICS_PORT": "ingress-metrics"}
+        return {variable: str(self.ports[name]) for variable, name in ports.items()}
 
     def variables(self) -> dict[str, str]:
         """By which the runbook's systems for this door are reached."""
@@ -50,6 +52,7 @@ class Cluster:
             "INGRESS_URL": self.url,
             "INGRESS_API_URL": f"http://127.0.0.1:{self.ports['cluster']}",
             "INGRESS_TOKEN": self.token,
+            "INGRESS_METRICS": f"http://127.0.0.1:{self.ports['ingress-metrics']}/metrics",
             "INGRESS_NAMESPACE": NAMESPACE,
             "INGRESS_NAME": INGRESS,
             "INGRESS_OLD": OLD,

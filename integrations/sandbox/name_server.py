@@ -14,7 +14,7 @@ from pathlib import Path
 from integrations import programs
 from integrations.errors import Problem
 from integrations.sandbox import name_server_python
-from integrations.sandbox.state import write_private
+from integrations.sandbox.private_files import write_private
 
 CONFIGURATION = """
 options {{
@@ -39,7 +39,7 @@ def zone_file(zone: str, records: str) -> str:
     return "\n".join([*head, *(line.strip() for line in records.split(";") if line.strip())]) + "\n"
 
 
-def lay_out(folder: Path, environ: Mapping[str, str]) -> Path:
+def lay_out_name_server(folder: Path, environ: Mapping[str, str]) -> Path:
     """BIND's configuration (0600: it has the key) and, where there is none yet, the zone; its path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (folder / "zone.db").exists():
@@ -62,7 +62,7 @@ def _bind() -> str:
     if is_on and Path("/etc/apparmor.d/usr.sbin.named").exists():
         return ""
     try:
-        return programs.find("named")
+        return programs.find_program("named")
     except Problem:
         return "/usr/sbin/named" if os.access("/usr/sbin/named", os.X_OK) else ""
 
@@ -72,7 +72,7 @@ def main() -> None:
     folder, chosen, bind = Path(sys.argv[1]).absolute(), os.environ.get("PROGRAM", ""), _bind()
     if chosen == "bind" and not bind:
         raise SystemExit("BIND is not installed (Debian: bind9), or AppArmor confines it.")
-    configuration = lay_out(folder, os.environ)
+    configuration = lay_out_name_server(folder, os.environ)
     if bind and chosen != "python":
         os.execv(bind, [bind, "-g", "-n", "1", "-c", str(configuration)])
     name_server_python.serve(folder / "zone.db", os.environ)

@@ -7,13 +7,11 @@ signed by its one TSIG key, prerequisites and all, whole or not at all.
 from __future__ import annotations
 
 import contextlib
-import signal
 import socketserver
 import struct
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import dns.exception
@@ -29,6 +27,8 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 import dns.zone
+
+from integrations.sandbox.serving import serve_until_stopped
 
 
 class NameServer:
@@ -60,6 +60,8 @@ class NameServer:
             return answer
         answer.flags |= dns.flags.AA
         found = self.zone.get_rrset(question.name, question.rdtype)
+        if found is None:  # an alias answers for every other type (RFC 1034, 4.3.2)
+            found = self.zone.get_rrset(question.name, dns.rdatatype.CNAME)
         if found is not None:
             answer.answer.append(found)
         elif self.zone.get_node(question.name) is None:
@@ -145,10 +147,6 @@ def serve(file: Path, environ: Mapping[str, str]) -> None:
                 answer = server.answer(self.rfile.read(length))
                 self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
     socketserver.ThreadingTCPServer.allow_reuse_address = True
     with (
         socketserver.ThreadingUDPServer(place, Datagrams) as udp,
@@ -156,4 +154,4 @@ def serve(file: Path, environ: Mapping[str, str]) -> None:
     ):
         udp.daemon_threads = tcp.daemon_threads = True
         threading.Thread(target=tcp.serve_forever, daemon=True).start()
-        udp.serve_forever(poll_interval=0.2)
+        serve_until_stopped(udp)

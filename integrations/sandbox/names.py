@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integrations.sandbox.state import State
+from integrations.sandbox.state import SandboxState
 
 ZONE, KEY = "covenant.invalid", "cutover"
 PUBLIC_NAME = f"www.{ZONE}"
@@ -14,7 +14,7 @@ NEW_DOOR = "127.0.0.2"  # where `front_door` shows the new stack alone
 class Names:
     """One zone on a name server of its own; ``folder`` is that server's."""
 
-    def __init__(self, folder: Path, state: State) -> None:
+    def __init__(self, folder: Path, state: SandboxState) -> None:
         self.folder, self.secret = folder, state.tsig_secret
         self.port = state.ports["name-server"]
 

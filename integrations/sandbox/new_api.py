@@ -1,42 +1,59 @@
-"""The new API: reads the columns that the new schema has, and answers as covenant-connect.md found it.
+"""The new API: reads the new schema, and answers as `customer/api.json` and `customer/answers/` have it.
 
-Settings: DATABASE_URL (the role `covenant_api`), PORT, REDIS_URL; MOOD_FILE: while that file is there,
-its reads answer 500. Unlike the real image it does not
-migrate when it starts (finding 5): the runbook takes that out of the image first.
+Settings: DATABASE_URL (the role `covenant_api`), PORT, REDIS_URL, CORS_ORIGINS, REPAIRS_FILE; SETTINGS_FILE:
+the file that people enter its secrets into; API_TOKEN: the front end's token, which reads what is protected;
+MOOD_FILE: while that file is there, its reads answer 500. Unlike the real image it does not migrate when it
+starts: the runbook takes that out of the image first.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
-import secrets
-import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import argon2
 import psycopg
-import redis
-from psycopg.rows import dict_row
 
-from integrations.sandbox.new_oauth import OAuth
-from integrations.sandbox.new_reads import READS
-from integrations.sandbox.new_webhooks import Webhooks
-from integrations.sandbox.serving import Answer, Asked, Counted, say, serve
-
-SESSION = timedelta(days=7)
-UNFINISHED = (
-    "SELECT count(*) AS n FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL"
+from integrations.sandbox.entered_settings import EnteredSettings
+from integrations.sandbox.facts import load_facts
+from integrations.sandbox.new_accounts import Accounts
+from integrations.sandbox.new_admin import AdminRoutes
+from integrations.sandbox.new_database import ApiDatabase
+from integrations.sandbox.new_donations import Donations
+from integrations.sandbox.new_errors import (
+    database_error,
+    internal_error,
+    nest_error,
+    not_found,
+    unauthorized,
 )
-USER = "id, email, name, first_name, last_name, avatar_url, roles, is_admin"
+from integrations.sandbox.new_health import Health
+from integrations.sandbox.new_metrics import Measured
+from integrations.sandbox.new_oauth import OAuth
+from integrations.sandbox.new_reads import Reads
+from integrations.sandbox.new_routes import has_route, recorded_routes
+from integrations.sandbox.new_tasks import Tasks
+from integrations.sandbox.new_webhooks import Webhooks
+from integrations.sandbox.new_worker import run_tasks_of_api
+from integrations.sandbox.new_writes import Writes, needs_account
+from integrations.sandbox.repairs import AppliedRepairs
+from integrations.sandbox.serving import Answer, Asked, say, serve
 
-Connection = psycopg.Connection[dict[str, Any]]
+LARGEST_JSON = 100 * 1024  # bytes of a body; Express takes no more
+METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+#: what only those who are signed in may read or do, once the API asks for it (the repair `sign-in`)
+PROTECTED = frozenset(
+    {"/donations", "/prayer/requests", "/reports/dashboard", "/tasks", "/integrations", "/email/providers"}
+)
+FORMS = frozenset({"/donations", "/prayer/requests"})  # visitors give and ask for prayer without an account
 
 
-class Part(Protocol):
-    """Some more routes of the API."""
+class ApiPart(Protocol):
+    """Some of the API's routes."""
 
     def answer(self, asked: Asked) -> Answer | None:
         """None for what is none of them."""
@@ -45,144 +62,103 @@ class Part(Protocol):
 class Api:
     """Answers questions on one database and one Redis, asked anew each time: no state, no cache."""
 
-    def __init__(self, database: str, queue: str, mood: str = "", parts: Sequence[Part] = ()) -> None:
-        self.database, self.queue, self.mood = database, queue, Path(mood) if mood else None
-        self.parts = parts
-
-    def __call__(self, asked: Asked) -> Answer:
-        """One question; what the database refuses is a 400, as the real exception filter has it."""
-        if asked.path in READS and self.mood is not None and self.mood.exists():
-            return failure(500, "Internal server error", "Internal Server Error")  # as a bad night has it
-        try:
-            more = next((found for part in self.parts if (found := part.answer(asked)) is not None), None)
-            return more or self._route(asked.method, asked.path)(asked.body)
-        except psycopg.Error as error:
-            say(f"{asked.method} {asked.path}: {error.sqlstate} {error}".strip())
-            return failure(400, "An unexpected database error occurred", "Bad Request")
-
-    def _route(self, method: str, path: str) -> Callable[[bytes], Answer]:
-        if method == "POST" and path == "/auth/login":
-            return self.login
-        if method == "GET" and path.startswith("/auth/session/"):
-            return lambda body: self.session(path.removeprefix("/auth/session/"))
-        if method == "GET" and path in READS:
-            return lambda body: self.read(path)
-        if method == "GET" and path == "/health/live":
-            return lambda body: Answer(200, {"status": "ok"})
-        if method == "GET" and path == "/health/ready":
-            return lambda body: self.ready()
-        return lambda body: failure(404, f"Cannot {method} {path}", "Not Found")
-
-    def connect(self) -> Connection:
-        """A session that gives up a question after five seconds."""
-        return psycopg.connect(
-            self.database,
-            row_factory=dict_row,
-            autocommit=True,
-            connect_timeout=3,
-            application_name="covenant-api",
-            options="-c statement_timeout=5000",
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        url, queue = environ["DATABASE_URL"], environ.get("REDIS_URL", "")
+        database, settings = ApiDatabase(url), EnteredSettings(environ)
+        self.repairs = AppliedRepairs.of(environ)
+        self.mood = Path(environ["MOOD_FILE"]) if environ.get("MOOD_FILE") else None
+        self.origins = [origin for origin in environ.get("CORS_ORIGINS", "").split(",") if origin]
+        self.token = environ.get("API_TOKEN", "")
+        self.accounts, self.reads = Accounts(database, self.repairs), Reads(database, self.repairs)
+        self.tasks, self.admin = Tasks(queue), AdminRoutes(database, self.repairs)
+        self.parts: Sequence[ApiPart] = (
+            Health(database, queue, self.repairs),
+            self.accounts,
+            Webhooks(url, settings),
+            Donations(url, settings),
+            OAuth(url, settings),
+            self.tasks,
+            Writes(),
+            self.admin,
+            self.reads,
         )
 
-    def read(self, path: str) -> Answer:
-        """The rows behind a key read: one question gives a list, several an object of lists."""
-        questions = READS[path]
-        with self.connect() as connection:
-            found = {name: connection.execute(query).fetchall() for name, query in questions.items()}
-        return Answer(200, found if len(found) > 1 else next(iter(found.values())))
+    def __call__(self, asked: Asked) -> Answer:
+        """One question, with the headers for browsers of other origins."""
+        origin = asked.headers.get("origin", "")
+        allowed = {"Access-Control-Allow-Origin": origin} if origin in self.origins else {}
+        if asked.method == "OPTIONS":
+            vary = {"Vary": "Origin, Access-Control-Request-Headers"}
+            return Answer(204, b"", {**allowed, **vary, "Access-Control-Allow-Methods": METHODS})
+        answer = self._answer(replace(asked, method="GET") if asked.method == "HEAD" else asked)
+        return replace(answer, headers={**answer.headers, **allowed}) if allowed else answer
 
-    def ready(self) -> Answer:
-        """In the shape of Terminus. Like the real one it does not notice a migration never started."""
-        details = {"database": self._database_state(), "queue": self._queue_state()}
-        down = {name: state for name, state in details.items() if state["status"] != "up"}
-        well = {name: state for name, state in details.items() if name not in down}
-        status = "error" if down else "ok"
-        body = {"status": status, "info": well, "error": down, "details": details}
-        return Answer(503 if down else 200, body)
-
-    def _database_state(self) -> dict[str, Any]:
+    def _answer(self, asked: Asked) -> Answer:
+        if asked.path in self.reads.lists and self.mood is not None and self.mood.exists():
+            return internal_error()  # as a bad night has it
+        if refusal := _refuse_body(asked):
+            return refusal
         try:
-            with self.connect() as connection:
-                row = connection.execute(UNFINISHED).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return {"status": "up", "pendingMigrations": 0}
+            if not self._is_open(asked):
+                return unauthorized("Unauthorized")
+            return self._route(asked) or not_found(f"Cannot {asked.method} {asked.target or asked.path}")
         except psycopg.Error as error:
-            return {"status": "down", "message": type(error).__name__}
-        pending = row["n"] if row else 0
-        return {"status": "down" if pending else "up", "pendingMigrations": pending}
+            say(f"{asked.method} {asked.path}: {error.sqlstate} {error}".strip())
+            return database_error(asked, error)
 
-    def _queue_state(self) -> dict[str, Any]:
-        began = time.monotonic()
-        try:
-            client = redis.Redis.from_url(self.queue, socket_timeout=2, socket_connect_timeout=2)
-            try:
-                client.ping()
-            finally:
-                client.close()
-        except (redis.RedisError, ValueError) as error:
-            return {"status": "down", "driver": "redis", "message": type(error).__name__}
-        latency = round((time.monotonic() - began) * 1000, 2)
-        return {"status": "up", "driver": "redis", "latencyMs": latency}
+    def _route(self, asked: Asked) -> Answer | None:
+        found = next((found for part in self.parts if (found := part.answer(asked)) is not None), None)
+        asks = (asked.method, asked.path) == ("POST", "/prayer/requests")
+        # Recorded: nothing adds this job.
+        if asks and found and found.status == 201 and self.repairs.has("prayer-notification"):
+            self.tasks.add("notifications.prayer", {"prayerRequestId": found.body["id"]})
+        return found
 
-    def login(self, body: bytes) -> Answer:
-        """Verifies by argon2 only: at werkzeug's hash the library raises, which ends as a 500."""
-        try:
-            asked = json.loads(body)
-            email, password = str(asked["email"]), str(asked["password"])
-        except (ValueError, KeyError, TypeError):
-            return failure(400, "email and password are required", "Bad Request")
-        with self.connect() as connection:
-            query = f"SELECT {USER}, password_hash, is_active FROM users WHERE email = %s"
-            user = connection.execute(query, [email]).fetchone()
-            if user is None or not user.pop("is_active") or not matches(user.pop("password_hash"), password):
-                return failure(401, "Invalid credentials", "Unauthorized")
-            token, until = secrets.token_urlsafe(32), utc() + SESSION
-            connection.execute(
-                "INSERT INTO sessions (id, user_id, expires_at) VALUES (%s, %s, %s)",
-                [token, user["id"], until],
-            )
-        return Answer(201, {"token": token, "expiresAt": until, "user": user})
+    def _is_open(self, asked: Asked) -> bool:
+        """Whether this question needs no sign-in, or comes with one."""
+        if not has_route([*recorded_routes(), *self.admin.routes], asked):
+            return True
+        if self.repairs.has("changes-without-sign-in") and needs_account(asked):
+            return self._is_signed_in(asked)
+        is_protected = asked.path in PROTECTED or asked.path.startswith("/admin/")
+        if not is_protected or (asked.method == "POST" and asked.path in FORMS):
+            return True
+        return not self.repairs.has("sign-in") or self._is_signed_in(asked)
 
-    def session(self, token: str) -> Answer:
-        """The account behind a token."""
-        columns = ", ".join(f"u.{name}" for name in USER.split(", "))
-        with self.connect() as connection:
-            found = connection.execute(
-                f"SELECT s.expires_at AS until, {columns} FROM sessions s JOIN users u ON u.id = s.user_id"
-                " WHERE s.id = %s AND s.expires_at > %s",
-                [token, utc()],
-            ).fetchone()
-        if found is None:
-            return failure(401, "Session not found or expired", "Unauthorized")
-        return Answer(200, {"token": token, "expiresAt": found.pop("until"), "user": found})
+    def _is_signed_in(self, asked: Asked) -> bool:
+        """By a session, or, to read, by the front end's own token."""
+        authorization, own = asked.headers.get("authorization", ""), f"Bearer {self.token}"
+        if self.token and asked.method == "GET" and hmac.compare_digest(authorization.encode(), own.encode()):
+            return True
+        return self.accounts.is_signed_in(authorization)
 
 
-def matches(stored: str | None, password: str) -> bool:
-    """Whether argon2 accepts it; raises `argon2.exceptions.InvalidHashError` at another scheme."""
-    if stored is None:
-        return False
+def _refuse_body(asked: Asked) -> Answer | None:
+    """What Express says to a body before any route is looked for."""
+    if len(asked.body) > LARGEST_JSON:
+        return Answer(413, {"statusCode": 413, "message": "request entity too large"})
+    if not asked.body or "json" not in asked.headers.get("content-type", ""):
+        return None
     try:
-        return argon2.PasswordHasher().verify(stored, password)
-    except argon2.exceptions.VerifyMismatchError:
-        return False
-
-
-def utc() -> datetime:
-    """Now, as the columns hold it: UTC without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def failure(status: int, message: str, error: str) -> Answer:
-    """An error in Nest's shape."""
-    return Answer(status, {"statusCode": status, "message": message, "error": error})
+        json.loads(asked.body)
+    except ValueError as error:
+        at_end = isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc)
+        message = "Unexpected end of JSON input" if at_end else "Unexpected token in JSON"
+        return nest_error(400, message)
+    return None
 
 
 def main() -> None:
     """Serves until SIGTERM."""
-    environ, database = os.environ, os.environ["DATABASE_URL"]
-    parts: list[Part] = [Webhooks(database, environ), OAuth(database, environ)]
-    api = Api(database, environ.get("REDIS_URL", ""), environ.get("MOOD_FILE", ""), parts)
-    serve(int(os.environ["PORT"]), Counted(api), name="new-api")
+    environ = os.environ
+    repairs = environ.get("REPAIRS_FILE")
+    if repairs and not AppliedRepairs(Path(repairs)).has("api-ends-at-start"):
+        say("Error: Nest could not find Logger element (this provider does not exist in the current context)")
+        raise SystemExit(1)
+    headers = load_facts("api.json")["headers"]["every_answer"]
+    with run_tasks_of_api(environ):
+        api = Measured(Api(environ), environ)
+        serve(int(environ["PORT"]), api, name="new-api", headers=headers, etags=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from integrations.sandbox.state import write_private
+from integrations.sandbox.private_files import write_private
 
 SETTINGS = """\
 bind 127.0.0.1

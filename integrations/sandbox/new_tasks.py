@@ -1,11 +1,13 @@
-"""The new API's tasks: adds a job to the queue of its worker by BullMQ's own library.
+"""The new API's tasks: lists the jobs of its queue, and adds one by BullMQ's own library.
 
-``POST /tasks/canary`` with a JSON object (or nothing) adds a job that the worker only answers.
+``GET /tasks`` and ``POST /tasks`` take no sign-in, and any name of a job.
+Facts: customer/queues.json, answers/tasks-*.
 """
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import bullmq
@@ -14,8 +16,14 @@ import redis
 from integrations.sandbox.serving import Answer, Asked, say
 
 QUEUE, PREFIX = "automation-tasks", "bull"
-PATH = "/tasks/canary"
-TIMEOUT = 3.0  # seconds; BullMQ itself would try for ever
+PATH = "/tasks"
+LISTED = ["waiting", "delayed", "active"]
+TIMEOUT = 3.0  # seconds; the real API waits for ever
+OPTIONS = {
+    "attempts": 3,
+    "backoff": {"type": "exponential", "delay": 5000},
+    "removeOnComplete": {"age": 3600, "count": 500},
+}
 
 
 class Tasks:
@@ -25,30 +33,41 @@ class Tasks:
         self.queue_url = queue_url
 
     def answer(self, asked: Asked) -> Answer | None:
-        """201 with the job's id; 400 for what is no JSON object, 503 without a queue; None where the path is
-        another's."""
-        if (asked.method, asked.path) != ("POST", PATH):
+        """The jobs, or 201 with the new one; None where the path is another's."""
+        if asked.path != PATH or asked.method not in ("GET", "POST"):
             return None
         try:
-            data = asked.json() if asked.body else {}
-        except ValueError:
-            return _failure(400, "a JSON object is required", "Bad Request")
-        try:
-            job = asyncio.run(asyncio.wait_for(self._add(data), TIMEOUT))
+            if asked.method == "GET":
+                return Answer(200, asyncio.run(asyncio.wait_for(self._list(), TIMEOUT)))
+            given = asked.json()
+            return Answer(201, asyncio.run(asyncio.wait_for(self._add(given), TIMEOUT)))
         except (redis.RedisError, TimeoutError, OSError, ValueError) as error:
-            say(f"POST {PATH}: {type(error).__name__}")
-            return _failure(503, "The queue does not answer", "Service Unavailable")
-        return Answer(201, {"id": job, "name": "canary", "queue": QUEUE})
+            say(f"{asked.method} {PATH}: {type(error).__name__}")
+            return Answer(500, {"statusCode": 500, "message": "Internal server error"})
 
-    async def _add(self, data: dict[str, Any]) -> str:
-        queue = bullmq.Queue(QUEUE, {"connection": self.queue_url, "prefix": PREFIX})
+    def add(self, name: str, payload: dict[str, Any]) -> None:
+        """Adds a job, as the API's own services do. Raises what the library raises."""
+        asyncio.run(asyncio.wait_for(self._add({"name": name, "payload": payload}), TIMEOUT))
+
+    async def _list(self) -> list[dict[str, Any]]:
+        queue = self._queue()
         try:
-            job = await queue.add("canary", data, {"removeOnComplete": 100, "removeOnFail": 100})
-            return str(job.id)
+            return [_described(job) for job in await queue.getJobs(LISTED)]
         finally:
             await queue.close()
 
+    async def _add(self, given: dict[str, Any]) -> dict[str, Any]:
+        queue = self._queue()
+        try:
+            return _described(await queue.add(str(given["name"]), given.get("payload") or {}, OPTIONS))
+        finally:
+            await queue.close()
 
-def _failure(status: int, message: str, error: str) -> Answer:
-    """In Nest's shape."""
-    return Answer(status, {"statusCode": status, "message": message, "error": error})
+    def _queue(self) -> bullmq.Queue:
+        return bullmq.Queue(QUEUE, {"connection": self.queue_url, "prefix": PREFIX})
+
+
+def _described(job: Any) -> dict[str, Any]:
+    at = datetime.fromtimestamp((int(job.timestamp) + int(job.delay or 0)) / 1000, UTC)
+    text = f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return {"id": str(job.id), "name": job.name, "payload": job.data, "scheduledAt": text}

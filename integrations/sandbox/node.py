@@ -6,27 +6,29 @@ written there calls it whenever the packages are missing, so that nobody has to 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from integrations import programs
 from integrations.errors import Problem
+from integrations.sandbox.private_files import hold_lock
 
 SOURCE = Path(__file__).parent / "prisma"
 REPOSITORY = Path(__file__).parents[2]
+#: Where packages are kept for all folders: in the virtual environment, when it is ours to write.
+KEPT = Path(sys.prefix, "node") if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK) else None
 OLDEST_NODE = (18, 18)  # what Prisma 6 asks for
 PASSED_ON = re.compile(r"(https?_proxy|no_proxy|npm_config_.*|node_extra_ca_certs|ssl_cert_.*)", re.I)
 
-#: The environment (found in covenant-connect.md) keeps Prisma from downloading engines that it does
-#: not use here; the panel's own client of Prisma needs to know nothing of it.
+#: This environment keeps Prisma from downloading engines that it does not use here
+#: (docs/explanation/covenant-connect.md, “Prisma without its native engines”). The panel's own client of
+#: Prisma needs to know nothing of it.
 WRAPPER = """\
 #!/bin/sh
 # The Prisma CLI of the sandbox. Installs its packages when they are missing; standard output is Prisma's.
@@ -44,7 +46,11 @@ class Log:
     """Hands the lines of npm to a function; what `programs.run` needs of a report."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.log = say
+        self.say = say
+
+    def log(self, line: str, *, stream: str = "", more: bool = False) -> None:
+        """Hands the line over."""
+        self.say(line)
 
     def raise_if_cancelled(self) -> None:
         """Nothing to ask: a signal ends us."""
@@ -78,8 +84,8 @@ def lay_out(folder: Path) -> Path:
 def install(folder: Path, log: Callable[[str], None]) -> Path:
     """Lays the project out and installs its packages unless exactly these are there; gives the command.
 
-    Takes some five seconds with npm's cache warm. Raises `Problem` in words where Node.js or npm is
-    missing or too old, and when npm fails.
+    The first time takes some five seconds, with npm's cache warm. Raises `Problem` in words where Node.js or
+    npm is missing or too old, and when npm fails.
     """
     command = lay_out(folder)
     install_packages(SOURCE, folder, log)
@@ -89,14 +95,39 @@ def install(folder: Path, log: Callable[[str], None]) -> Path:
 def install_packages(source: Path, folder: Path, log: Callable[[str], None]) -> None:
     """Installs what the lock file of ``source`` names into a folder with a copy of it, unless it is there.
 
+    npm installs them once for each Python environment; every further folder gets links to the same files.
     Raises `Problem` in words.
     """
-    done = folder / "node_modules" / marker(source)
-    with _alone(folder):
-        if not done.exists():
+    modules = folder / "node_modules"
+    with hold_lock(folder / "install.lock"):
+        if not (modules / marker(source)).exists():
             _check_node()
+            shutil.rmtree(modules, ignore_errors=True)  # of an installation that was interrupted
+            if KEPT is None:
+                _npm_ci(folder, log)
+            else:
+                kept = _keep_packages(source, KEPT / marker(source), log)
+                shutil.copytree(kept, modules, symlinks=True, copy_function=_link)
+            (modules / marker(source)).touch(0o600)
+
+
+def _keep_packages(source: Path, folder: Path, log: Callable[[str], None]) -> Path:
+    """Installs the packages of ``source`` into the folder that others link to; gives its node_modules."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "complete"
+    with hold_lock(folder / "install.lock"):
+        if not done.exists():
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
             _npm_ci(folder, log)
-            done.touch(0o600)
+            done.touch()
+    return folder / "node_modules"
+
+
+def _link(file: str, to: str) -> None:
+    try:
+        os.link(file, to)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(file, to)
 
 
 def marker(source: Path = SOURCE) -> str:
@@ -109,16 +140,10 @@ def _quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "'\\''") + "'"
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two first needs at once: the second waits, and finds the packages there."""
-    with (folder / "install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _check_node() -> None:
-    version = programs.run([programs.find("node"), "--version"], capture=True, timeout=30).stdout.strip()
+    version = programs.run(
+        [programs.find_program("node"), "--version"], capture=True, timeout=30
+    ).stdout.strip()
     numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_NODE:
         raise Problem(
@@ -132,7 +157,7 @@ def _npm_ci(folder: Path, log: Callable[[str], None]) -> None:
     log("Installing npm packages (once).")
     env = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     done = programs.run(
-        [programs.find("npm"), "ci", "--ignore-scripts", "--no-progress", "--loglevel=error"],
+        [programs.find_program("npm"), "ci", "--ignore-scripts", "--no-progress", "--loglevel=error"],
         cwd=folder,
         env=env,
         report=Log(log),
@@ -147,7 +172,7 @@ def _npm_ci(folder: Path, log: Callable[[str], None]) -> None:
 
 
 def main() -> int:
-    """Installs into the folder given; without one into a folder for a moment, which fills npm's cache.
+    """Installs into the folder given; without one into a folder for a moment, which keeps the packages.
 
     The exit code says whether it worked.
     """
@@ -158,9 +183,9 @@ def main() -> int:
 
 def _install_in_words(folder: Path) -> int:
     try:
-        install(folder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        install(folder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # a program prints
     except Problem as problem:
-        print(problem, file=sys.stderr)  # noqa: T201
+        print(problem, file=sys.stderr)  # noqa: T201  # a program prints
         return 1
     return 0
 

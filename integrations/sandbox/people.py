@@ -1,38 +1,25 @@
-"""What people do outside the panel while a rehearsal is played without hands: they open the addresses that
-the log asks them to open and fill in the one form that is there, and they break what is to fail."""
+"""Work that people do outside the panel, for the autopilot: open the address that a log asks for, submit the
+one form there, and break the new stack."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html.parser import HTMLParser
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from integrations.errors import Problem
+from integrations.sandbox import handed_in
+from integrations.sandbox.forms import FormPage
+from integrations.sandbox.manual_work import CHECKED_BY, SEEN_TOO_EARLY, WORK
+from integrations.sandbox.repairs import AppliedRepairs, Repair, find_reported, load_repairs
 
 OPEN = "Open in your browser: "
 STEPS = 8  # pages and redirects on the way from the first page to the last
 TIMEOUT = 10.0  # seconds a page
-
-
-class Page(HTMLParser):
-    """The first form of a page, with what is filled in already."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.action: str | None = None
-        self.fields: dict[str, str] = {}
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Takes the form, its inputs and its first button."""
-        given = {name: value or "" for name, value in attributes}
-        if tag == "form" and self.action is None:
-            self.action = given.get("action", "")
-        elif tag in ("input", "button") and self.action is not None and given.get("name"):
-            self.fields.setdefault(given["name"], given.get("value", ""))
 
 
 class People:
@@ -42,9 +29,47 @@ class People:
         self.folder = folder
 
     def do(self, key: str) -> None:
-        """The manual items of the runbook ask for nothing that a machine could see here."""
+        """Does what a manual item asks for, where a machine can see it (`manual_work`)."""
+        if key in WORK:
+            WORK[key](self.folder)
 
-    def saw(self, line: str) -> None:
+    def note(self, key: str) -> str:
+        """What they write in the note that this item requires."""
+        return handed_in.write_note(self.folder, key)
+
+    def picture(self) -> tuple[str, bytes]:
+        """Name and content of a file, for an item that requires one."""
+        return handed_in.take_picture()
+
+    def checked_by(self, key: str) -> str:
+        """The item whose check fails until the work of this manual item is done; empty for other items."""
+        return CHECKED_BY.get(key, "")
+
+    def seen_too_early(self) -> Sequence[str]:
+        """The items that are red before any work is done."""
+        return SEEN_TOO_EARLY
+
+    def repair(self, key: str, verdict: str) -> list[Repair]:
+        """Applies the repairs of all defects that this item's verdict names, and gives them."""
+        applied = AppliedRepairs(self.folder / "repairs.json")
+        open_ones = [repair for repair in load_repairs().values() if not applied.has(repair.key)]
+        reported = find_reported(open_ones, key, verdict)
+        for repair in reported:
+            applied.apply(repair.key)
+        return reported
+
+    @contextmanager
+    def turn(self, *, wait: bool) -> Iterator[bool]:
+        """Only one works at a time, the autopilot or the demo itself; False when it is another's turn."""
+        with (self.folder / "outside-work.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def handle_log_line(self, line: str) -> None:
         """Opens what a line asks for, and submits the form there. Raises `Problem` when that fails."""
         _, found, address = line.partition(OPEN)
         if not found:
@@ -64,7 +89,7 @@ class People:
                 there = _here(urljoin(answer.url, answer.headers["location"]))
                 answer = session.get(there, timeout=TIMEOUT, allow_redirects=False)
                 continue
-            page = Page(answer.text) if "html" in answer.headers.get("content-type", "") else None
+            page = FormPage(answer.text) if "html" in answer.headers.get("content-type", "") else None
             if page is None or page.action is None or answer.status_code >= 400:
                 break
             there, submitted = _here(urljoin(answer.url, page.action)), True
@@ -79,11 +104,7 @@ class People:
 
 def _here(address: str) -> str:
     if urlsplit(address).hostname not in ("127.0.0.1", "localhost"):
-        raise Problem(f"{address} is not on this machine; a rehearsal without hands stays here.")
+        raise Problem(
+            f"{address} is not on this machine; the autopilot opens only addresses of this machine."
+        )
     return address
-
-
-def hands(environ: Mapping[str, str]) -> People | None:
-    """The people of the sandbox that this environment belongs to; None where it is none."""
-    folder = environ.get("SANDBOX_FOLDER", "")
-    return People(Path(folder)) if folder else None

@@ -1,8 +1,10 @@
-"""Keys and addresses of the sandbox's estates at the providers; keys are shaped as test keys, at random."""
+"""The sandbox's random test keys for the providers, and the addresses of their stand-ins."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from collections.abc import Mapping
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,13 +25,13 @@ def secret_key(provider: str) -> str:
 
 
 def old(name: str) -> str:
-    """A value of the old estate's setting of that name."""
+    """A value of the old environment's setting of that name."""
     provider = name.removesuffix("_SECRET_KEY")
     return secret_key(provider) if provider in PAYMENTS else f"sandbox-{secrets.token_hex(12)}"
 
 
 def new() -> dict[str, str]:
-    """Every secret of the new estate, by the name of its setting: no key is shared with the old one."""
+    """Every secret of the new environment, by the name of its setting: no key is shared with the old one."""
     keys = {f"{name}_SECRET_KEY": secret_key(name) for name in PAYMENTS}
     keys |= {f"{name}_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}" for name in PAYMENTS}
     for name in ("GOOGLE", "FACEBOOK"):
@@ -44,6 +46,21 @@ def new() -> dict[str, str]:
     }
 
 
+def as_received(keys: Mapping[str, str]) -> dict[str, str]:
+    """The settings as a program gets them from an environment file: in double quotes, \\n is a line break."""
+    return {name: value.replace("\\n", "\n") for name, value in keys.items()}
+
+
+def registry_password(token: str) -> str:
+    """The password of the registry, from another secret of the sandbox: earlier ones kept none."""
+    return hashlib.sha256(f"registry {token}".encode()).hexdigest()[:32]
+
+
+def code_host_token(token: str) -> str:
+    """The token for the host of the code, made in the same way, in the shape that GitHub gives them."""
+    return f"github_pat_{hashlib.sha256(f'code {token}'.encode()).hexdigest()[:32]}"
+
+
 def apple_key() -> str:
     """An EC key on P-256 as PEM, in one line with its breaks written as \\\\n, as environments hold it."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -53,7 +70,7 @@ def apple_key() -> str:
 
 
 def addresses(base: str) -> dict[str, str]:
-    """Where the stand-ins listen, below ``base``, by the names that the new estate's settings have."""
+    """Where the stand-ins listen, below ``base``, by the names that the new environment's settings have."""
     return {
         "STRIPE_API_URL": f"{base}/stripe/v1",
         "PAYSTACK_API_URL": f"{base}/paystack",

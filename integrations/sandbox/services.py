@@ -2,7 +2,8 @@
 
 ``python -m integrations.sandbox.services FOLDER`` supervises them until SIGTERM. What should run is in
 ``wanted.json``, what does run in ``status.json``; `services_control` writes the one and reads the other.
-A release is a file ``releases/<sha256>.json`` whose name is the SHA-256 of its content: service, argv, env.
+A release is a file ``releases/<sha256>.json`` whose name is the SHA-256 of its content: service,
+argv, env, and start.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from integrations.sandbox.state import write_private
+from integrations.sandbox import images
+from integrations.sandbox.private_files import write_private
 
 POLL = 0.1  # seconds between two looks at what is wanted
 PATIENCE = 8.0  # seconds from SIGTERM to SIGKILL
@@ -29,11 +31,15 @@ PATIENCE = 8.0  # seconds from SIGTERM to SIGKILL
 
 @dataclass(frozen=True)
 class Release:
-    """One version of a service: what runs, and with which environment (in addition to ours)."""
+    """One version of a service: what runs, and with which environment (in addition to ours).
+
+    ``start``: the command of the image that it stands for; without one it is ``argv`` itself (`images`).
+    """
 
     service: str
     argv: list[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    start: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -76,7 +82,7 @@ class Running:
     stop_at: float | None = None  # when SIGTERM was sent
 
 
-class Platform:
+class SandboxPlatform:
     """Brings what runs to what is wanted, again and again."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,6 +91,7 @@ class Platform:
         self.restarts: dict[str, int] = {}
         self.told: dict[str, Any] | None = None
         self.again_at: dict[str, float] = {}
+        self.ends: dict[str, str] = {}
 
     def tend(self, wanted: Mapping[str, Any]) -> None:
         """One look: starts, stops, restarts, and says how it stands."""
@@ -97,6 +104,7 @@ class Platform:
         runs = wish.get("state") == "running"
         if child is not None and child.process.poll() is not None:
             del self.children[name]
+            self.ends[name] = f"ended with exit code {child.process.returncode}"
             if runs and child.stop_at is None:
                 self.restarts[name] = self.restarts.get(name, 0) + 1
                 self.again_at[name] = time.monotonic() + min(5.0, 0.5 * self.restarts[name])
@@ -108,9 +116,13 @@ class Platform:
 
     def _start(self, name: str, digest: str) -> None:
         release = Release.of(self.folder, digest)
-        with (self.folder / f"{name}.log").open("ab") as log:
+        ends = images.why_it_ends(images.start_of(self.folder, name, release.start)) if release.start else ""
+        file = self.folder / f"{name}.log"
+        if file.exists():  # a container that is started again has a log of its own
+            file.replace(file.with_suffix(".log.before"))
+        with file.open("wb") as log:
             process = subprocess.Popen(
-                release.argv,
+                [sys.executable, "-c", f"raise SystemExit({ends!r})"] if ends else release.argv,
                 env={**os.environ, **release.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -145,6 +157,7 @@ class Platform:
             "ready": int(state == "running"),
             "image": f"{name}@{child.digest if child else wish.get('digest', '')}",
             "restarts": self.restarts.get(name, 0),
+            "message": self.ends.get(name, "") if wants and child is None else "",
         }
 
     def end(self) -> None:
@@ -160,7 +173,7 @@ class Platform:
 
 def main() -> None:
     """Tends until SIGTERM."""
-    platform = Platform(Path(sys.argv[1]))
+    platform = SandboxPlatform(Path(sys.argv[1]))
     stopped: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,8 @@
 """Tells the sandbox's platform what to run: the program behind the ``command`` driver of the demo.
 
 ``python -m integrations.sandbox.services_control FOLDER status | start NAME… | stop NAME… |
-apply NAME@sha256:…``. ``status`` prints the JSON that the driver reads; others wait until it is so.
+apply NAME@sha256:… | logs NAME…``. ``status`` prints the JSON that the driver reads, ``logs`` the last lines
+of each service's log; the others wait until it is so.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from integrations.sandbox.private_files import write_private
 from integrations.sandbox.services import Release, read
-from integrations.sandbox.state import write_private
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 20.0  # seconds until it has to be so
+
+
+LINES = 200  # of a log that are printed
 
 
 class Refused(Exception):
@@ -29,12 +33,19 @@ class Refused(Exception):
 
 def lay_out(folder: Path) -> Path:
     """Writes the command ``bin/services`` of this platform; its path."""
-    command = folder / "bin" / "services"
+    return write_command(folder, "services", ["integrations.sandbox.services_control", str(folder)])
+
+
+def write_command(
+    folder: Path, name: str, module: Sequence[str], settings: Mapping[str, str] | None = None
+) -> Path:
+    """Writes ``bin/NAME``, which runs a module with its first arguments and these variables; its path."""
+    command = folder / "bin" / name
     command.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "integrations.sandbox.services_control", str(folder)]
-    quoted = " ".join(map(shlex.quote, words))
-    script = f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(REPOSITORY))} exec {quoted} "$@"\n'
-    write_private(command, script)
+    words = " ".join(map(shlex.quote, (sys.executable, "-m", *module)))
+    known = {"PYTHONPATH": str(REPOSITORY), **(settings or {})}
+    assigned = " ".join(f"{variable}={shlex.quote(value)}" for variable, value in known.items())
+    write_private(command, f'#!/bin/sh\n{assigned} exec {words} "$@"\n')
     command.chmod(0o700)
     return command
 
@@ -100,22 +111,31 @@ def _is_so(now: dict[str, Any] | None, wish: dict[str, Any]) -> bool:
     return bool(now["state"] == "stopped" or now["image"].endswith(wish["digest"]))
 
 
+def _log_lines(folder: Path, names: Sequence[str]) -> list[str]:
+    files = [folder / f"{Path(name).name}.log" for name in names]
+    texts = [file.read_text(errors="replace") for file in files if file.exists()]
+    return [line for text in texts for line in text.splitlines()[-LINES:]]
+
+
 def main(argv: Sequence[str]) -> int:
     """Exit code 1 with a sentence when it was refused or did not come about."""
     folder, verb, *names = Path(argv[0]), argv[1], *argv[2:]
+    if verb == "logs":
+        print("\n".join(_log_lines(folder, names)))  # noqa: T201  # a program prints
+        return 0
     try:
         if verb == "apply":
             apply(folder, names)
         elif verb in ("start", "stop"):
             set_state(folder, names, "running" if verb == "start" else "stopped")
         elif verb != "status":
-            raise Refused("say one of: status, start, stop, apply")
+            raise Refused("say one of: status, start, stop, apply, logs")
         if verb != "status":
             wait(folder)
     except Refused as refusal:
-        print(f"services: {refusal}", file=sys.stderr)  # noqa: T201
+        print(f"services: {refusal}", file=sys.stderr)  # noqa: T201  # a program prints
         return 1
-    print(json.dumps(read(folder / "status.json") or {"services": {}}))  # noqa: T201
+    print(json.dumps(read(folder / "status.json") or {"services": {}}))  # noqa: T201  # a program prints
     return 0
 
 

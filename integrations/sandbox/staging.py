@@ -1,32 +1,38 @@
-"""The sandbox's staging: a new API and its queue on a platform of their own, beside a database for them.
+"""The sandbox's staging: a new API, its queue and the front end, beside a database for them.
 
-Nothing of it runs until somebody sets it up by the platform's command, as Compose or Helm would. Its
-database is on the server for restored backups, which is the PostgreSQL that staging has here.
+It has a platform of its own. Nothing runs until somebody sets it up by the platform's command, as Compose or
+Helm would. Its database is on the server for restored backups, which is the PostgreSQL that staging has here.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
-from integrations.sandbox import services_control
+from integrations.sandbox import provider_keys, services_control
 from integrations.sandbox.services import Release
-from integrations.sandbox.state import State
+from integrations.sandbox.state import SandboxState
 
 MODULE = (sys.executable, "-m")
-QUEUE, API = "staging-queue", "staging-api"  # services, and their names among the ports
+#: services, and their names among the ports
+QUEUE, API, FRONTEND = "staging-queue", "staging-api", "staging-frontend"
 
 
 class Staging:
-    """``folder`` is its platform's; ``server`` a superuser's address; ``database`` its name there."""
+    """``folder`` is its platform's; ``server`` a superuser's address; ``database`` its name there;
+    ``settings``: more variables of its programs."""
 
-    def __init__(self, folder: Path, state: State, server: str, database: str) -> None:
+    def __init__(
+        self, folder: Path, state: SandboxState, server: str, database: str, settings: Mapping[str, str]
+    ) -> None:
         self.folder, self.state, self.server, self.database = folder, state, server, database
+        self.settings = settings
 
     def lay_out(self) -> None:
         """Makes its database and makes its services known to its platform; none of them runs."""
@@ -43,26 +49,36 @@ class Staging:
         services = shlex.quote(str(self.folder / "bin" / "services"))
         return {
             "STAGING_DRIVER": "command",
-            "STAGING_APPLY": f"{services} start {QUEUE} {API}",
+            "STAGING_APPLY": f"{services} start {QUEUE} {API} {FRONTEND}",
             "STAGING_STATUS": f"{services} status",
+            "STAGING_LOGS": f"{services} logs {{services}}",
+            "STAGING_SERVICE": API,
             "STAGING_DATABASE_URL": self._database_url(),
             "STAGING_QUEUE_URL": self._queue_url(),
             "STAGING_API_URL": f"http://127.0.0.1:{self.state.ports[API]}",
+            "STAGING_FRONTEND_URL": f"http://127.0.0.1:{self.state.ports[FRONTEND]}",
         }
 
     def _releases(self) -> list[Release]:
         password, ports = self.state.queue_password, self.state.ports
         api = {
-            **self.state.keys,
+            **provider_keys.as_received(self.state.keys),
+            **self.settings,
             "DATABASE_URL": self._database_url(),
             "REDIS_URL": self._queue_url(),
             "QUEUE_DRIVER": "redis",
             "PORT": str(ports[API]),
         }
+        front_end = {
+            **self.settings,
+            "NEXT_PUBLIC_API_BASE_URL": f"http://127.0.0.1:{ports[API]}",
+            "PORT": str(ports[FRONTEND]),
+        }
         queue = [*MODULE, "integrations.sandbox.new_queue", str(self.folder / "queue"), str(ports[QUEUE])]
         return [
             Release(QUEUE, queue, {"QUEUE_PASSWORD": password}),
             Release(API, [*MODULE, "integrations.sandbox.new_api"], api),
+            Release(FRONTEND, [*MODULE, "integrations.sandbox.front_end"], front_end),
         ]
 
     def _database_url(self) -> str:

@@ -1,10 +1,9 @@
-"""What the sandbox has to remember between two starts: passwords, ports, the old estate's secrets."""
+"""What the sandbox has to remember between two starts: passwords, ports, the old environment's secrets."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 import socket
 from dataclasses import asdict, dataclass, fields
@@ -13,11 +12,18 @@ from pathlib import Path
 from integrations.errors import Problem
 from integrations.sandbox import provider_keys
 from integrations.sandbox.legacy.access import ROLES
+from integrations.sandbox.private_files import write_private
 
 #: below the ports that the kernel gives to outgoing connections; a sandbox takes one block of them
 FIRST_PORT, LAST_PORT, BLOCK = 18_100, 28_100, 20
 
-#: names of the old estate's settings, as covenant-connect.md lists them, that hold a secret
+#: Raised when the databases or the programs of the sandbox change so that a folder of before does not fit.
+#: 1d104b9 and earlier wrote none.
+VERSION = 4
+
+CANARY = "Canary@people.invalid"  # with a capital, as many old addresses have
+#: Settings of the old environment that hold a secret (docs/explanation/covenant-connect.md, “Names of
+#: secrets and settings”).
 SECRETS = (
     "SECRET_KEY",
     "MAIL_PASSWORD",
@@ -29,28 +35,31 @@ SECRETS = (
 #: who listens on loopback, in the order in which they get their ports
 LISTENERS = (
     *("old-app", "new-api", "queue", "providers", "public", "front-door", "name-server"),
-    *("staging-queue", "staging-api", "cluster", "ingress"),
+    *("staging-queue", "staging-api", "cluster", "ingress", "ingress-metrics"),
+    *("new-frontend", "staging-frontend", "mail"),
 )
 
 
 @dataclass(frozen=True)
-class State:
+class SandboxState:
     """Made once, with random values that are good for nothing else; kept in a file only we may read."""
 
     passwords: dict[str, str]  # by database role
     canary_password: str
-    secrets: dict[str, str]  # of the old estate, by the names of its settings
-    keys: dict[str, str]  # of the new estate, by the names of its settings
+    secrets: dict[str, str]  # of the old environment, by the names of its settings
+    keys: dict[str, str]  # of the new environment, by the names of its settings
     queue_password: str
     tsig_secret: str
     cluster_token: str
+    frontend_token: str  # with which the front end reads what the API protects
     ports: dict[str, int]
+    version: int = VERSION  # of the sandbox that wrote it
 
     @classmethod
-    def of(cls, folder: Path) -> State:
+    def of(cls, folder: Path) -> SandboxState:
         """The state kept in the folder; a new one, kept at once, where there is none.
 
-        Raises `Problem` for one that an earlier version of the sandbox kept.
+        Raises `Problem` for one that another version of the sandbox kept.
         """
         path = folder / "state.json"
         if path.exists():
@@ -62,17 +71,21 @@ class State:
         return state
 
     @classmethod
-    def _kept(cls, path: Path) -> State:
+    def _kept(cls, path: Path) -> SandboxState:
         known = json.loads(path.read_text())
-        if known.keys() != {field.name for field in fields(cls)} or known["ports"].keys() != set(LISTENERS):
+        names = {field.name for field in fields(cls)}
+        if known.keys() != names or known["version"] != VERSION or known["ports"].keys() != set(LISTENERS):
             raise Problem(
-                f"{path.parent} holds a sandbox of an earlier version.",
-                next="Begin anew: ./panel demo --fresh",
+                f"{path.parent} holds a sandbox of another version of the panel.",
+                means="Its databases and programs do not fit those of this version. Nothing was started or "
+                "changed.",
+                next="Start over: ./panel demo --fresh deletes this demo. To keep it, set CUTOVER_DATA to a "
+                "new folder, or go on with the version that began it.",
             )
         return cls(**known)
 
     @classmethod
-    def new(cls) -> State:
+    def new(cls) -> SandboxState:
         """Other passwords, keys and ports than any before."""
         return cls(
             passwords={role: secrets.token_hex(16) for role in ROLES},
@@ -82,6 +95,7 @@ class State:
             queue_password=secrets.token_hex(16),
             tsig_secret=base64.b64encode(secrets.token_bytes(32)).decode(),
             cluster_token=secrets.token_hex(16),
+            frontend_token=secrets.token_hex(16),
             ports=free_ports(),
         )
 
@@ -111,12 +125,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file of mode 0600 that is whole or not there."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
-    partial.unlink(missing_ok=True)
-    partial.touch(0o600)
-    partial.write_text(text)
-    partial.rename(path)

@@ -1,193 +1,212 @@
-"""Judges ALTER TABLE, one sub-command at a time."""
+"""Assesses ALTER TABLE, one sub-command at a time, in the order in which PostgreSQL carries them out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from integrations.clients.sql_review.column_types import convert, from_tree
-from integrations.clients.sql_review.constraints import add_constraint, all_rows, filter_check
-from integrations.clients.sql_review.reading import Cut
-from integrations.clients.sql_review.script import Script, bare, quoted, table_name
-from integrations.clients.sql_review.statement import Change, Judgement, Weighs
+from integrations.sql_review.added_columns import assess_add_column
+from integrations.sql_review.altered_types import assess_alter_type
+from integrations.sql_review.assessment import STRONGEST_LOCK, Assessment, ChangeClass, RowImpact
+from integrations.sql_review.constraints import assess_constraint, assess_not_null
+from integrations.sql_review.dropped_parts import absent_column, assess_drop_column, assess_drop_constraint
+from integrations.sql_review.identifiers import quote_identifier
+from integrations.sql_review.parser import Node, ParsedStatement
+from integrations.sql_review.row_checks import make_filter_check
+from integrations.sql_review.rules import make_rule_checks, read_columns
+from integrations.sql_review.script_state import ScriptState
+from integrations.sql_review.tables import ScriptTable
 
-ALL = "ACCESS EXCLUSIVE"
-#: Column types whose default is a sequence: each row gets a number of its own.
-SERIALS = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
-#: Constraints within ADD COLUMN that are judged like ones that are added by themselves.
-INLINE = {"CONSTR_FOREIGN", "CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_CHECK"}
+#: PostgreSQL does all drops first, then types, then new columns, then what needs them.
+PASSES = {
+    "AT_DropColumn": 0,
+    "AT_DropConstraint": 0,
+    "AT_DropNotNull": 0,
+    "AT_AlterColumnType": 1,
+    "AT_AddColumn": 2,
+    "AT_SetNotNull": 3,
+    "AT_AddConstraint": 4,
+}
 
 
-def alter_table(cut: Cut, script: Script) -> list[Judgement]:
-    """One judgement for each sub-command; other objects than tables are the catalog's alone."""
-    if cut.node.get("objtype") not in {"OBJECT_TABLE", "OBJECT_MATVIEW"}:
-        return [Judgement().add(Change.METADATA, lock=ALL)]
-    table = table_name(cut.node["relation"])
-    return [_command(cut, script, table, each["AlterTableCmd"]) for each in cut.node["cmds"]]
+def assess_alter_table(statement: ParsedStatement, state: ScriptState) -> list[Assessment]:
+    """Returns one assessment for each sub-command. Of other objects than tables only the catalog changes."""
+    node = statement.node
+    if node.get("objtype") not in {"OBJECT_TABLE", "OBJECT_MATVIEW"}:
+        return [Assessment().add(ChangeClass.METADATA)]
+    table = state.find_table(node["relation"])
+    if table is None:
+        name = node["relation"]["relname"]
+        if node.get("missing_ok"):
+            return [Assessment().add(ChangeClass.METADATA, note=f"there is no {name}: nothing happens")]
+        refused = Assessment().add(ChangeClass.METADATA)
+        return [refused.refuse(f"there is no table {name} at this point (42P01)")]
+    commands = [each["AlterTableCmd"] for each in node["cmds"]]
+    ordered = sorted(commands, key=lambda command: PASSES.get(command["subtype"], 5))
+    return [_assess_command(state, table, command) for command in ordered]
 
 
-def _command(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
+def _assess_command(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
     kind = command["subtype"]
-    if table in script.made and kind != "AT_DropColumn":
-        return Judgement().add(Change.ADDITIVE, words=f"on {bare(table)}, which is new and empty")
-    if kind == "AT_AddConstraint":
-        return add_constraint(cut, script, table, command["def"]["Constraint"])
-    judge = _JUDGES.get(kind)
-    if judge is not None:
-        return judge(cut, script, table, command)
-    if kind in _CATALOG_ONLY:
-        return Judgement().add(Change.METADATA, lock=ALL)
-    words = f"{kind.removeprefix('AT_')} is not among the changes that this review knows: read it"
-    return Judgement().add(Change.NOT_UNDERSTOOD, words=words, lock=ALL)
+    assess = _ASSESSORS.get(kind)
+    if assess is not None:
+        return assess(state, table, command)
+    lock = _LOCKS.get(kind, STRONGEST_LOCK)
+    if kind in _CATALOG_ONLY or kind in _LOCKS:
+        return Assessment().add(ChangeClass.METADATA).take_lock(lock, table)
+    note = f"{kind.removeprefix('AT_')} is not among the changes that this review knows: read it"
+    return Assessment().add(ChangeClass.NOT_UNDERSTOOD, note=note).take_lock(STRONGEST_LOCK, table)
 
 
+#: Sub-commands that change only the catalog, and keep everybody out while they do.
 _CATALOG_ONLY = {
-    "AT_ColumnDefault",
-    "AT_DropNotNull",
-    "AT_DropConstraint",
     "AT_AlterConstraint",
-    "AT_SetStatistics",
-    "AT_SetOptions",
-    "AT_ResetOptions",
-    "AT_SetRelOptions",
-    "AT_ResetRelOptions",
     "AT_ChangeOwner",
-    "AT_EnableTrig",
-    "AT_DisableTrig",
     "AT_EnableRowSecurity",
     "AT_DisableRowSecurity",
+    "AT_ForceRowSecurity",
+    "AT_NoForceRowSecurity",
     "AT_ReplicaIdentity",
     "AT_DropIdentity",
     "AT_SetIdentity",
     "AT_SetStorage",
     "AT_SetCompression",
+    "AT_DropExpression",
+}
+#: Sub-commands that change only the catalog, with a weaker lock.
+_LOCKS = {
+    "AT_SetStatistics": "SHARE UPDATE EXCLUSIVE",
+    "AT_SetOptions": "SHARE UPDATE EXCLUSIVE",
+    "AT_ResetOptions": "SHARE UPDATE EXCLUSIVE",
+    "AT_SetRelOptions": STRONGEST_LOCK,
+    "AT_ResetRelOptions": STRONGEST_LOCK,
+    "AT_ClusterOn": "SHARE UPDATE EXCLUSIVE",
+    "AT_EnableTrig": "SHARE ROW EXCLUSIVE",
+    "AT_DisableTrig": "SHARE ROW EXCLUSIVE",
+    "AT_EnableTrigAll": "SHARE ROW EXCLUSIVE",
+    "AT_DisableTrigAll": "SHARE ROW EXCLUSIVE",
+    "AT_EnableTrigUser": "SHARE ROW EXCLUSIVE",
+    "AT_DisableTrigUser": "SHARE ROW EXCLUSIVE",
 }
 
 
-def _add_column(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    column = command["def"]["ColumnDef"]
-    name = column["colname"]
-    rules = {c["Constraint"]["contype"]: c["Constraint"] for c in column.get("constraints", [])}
-    found = Judgement().add(Change.ADDITIVE, lock=ALL)
-    has_value = _has_value(column, rules)
-    script.added[table, name] = has_value
-    if _each_row_its_own(script, column, rules):
-        words = f"{name}: each row gets a value of its own, so the table is written again"
-        found.add(Change.REWRITES, Change.LONG_LOCK, words=words)
-    if not has_value and rules.keys() & {"CONSTR_NOTNULL", "CONSTR_PRIMARY"}:
-        found.add(Change.CAN_FAIL, words=f"{name}: NOT NULL without a default fails if there is any row")
-        found.ask(all_rows(table, f"rows of {bare(table)} without a value for {name}", Weighs.FAILS))
-    for rule in rules.keys() & INLINE:
-        found.add(Change.LONG_LOCK, words=f"{name}: {rule.removeprefix('CONSTR_')} checks every row")
-    return found
+def _assess_default(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    result = Assessment().add(ChangeClass.METADATA).take_lock(STRONGEST_LOCK, table)
+    name = command["name"]
+    if absent_column(table, name):
+        return result.refuse(f"{table} has no column {name} (42703)")
+    if name in table.columns:
+        default = state.render_expression(command["def"]).sql if "def" in command else ""
+        table.columns[name] = table.columns[name].changed(default=default)
+        sql_type = table.columns[name].sql_type
+        why = state.catalog.refusal(f"SELECT CAST({default} AS {sql_type})") if default else ""
+        return result.refuse(why) if why else result
+    return result
 
 
-def _has_value(column: dict[str, Any], rules: dict[str, Any]) -> bool:
-    default = rules.get("CONSTR_DEFAULT", {}).get("raw_expr", {})
-    is_null = default.get("A_Const", {}).get("isnull", False)
-    given = bool(default) and not is_null
-    return given or bool(rules.keys() & {"CONSTR_IDENTITY", "CONSTR_GENERATED"}) or _is_serial(column)
+def _assess_drop_not_null(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    result = Assessment().add(ChangeClass.METADATA).take_lock(STRONGEST_LOCK, table)
+    name = command["name"]
+    if absent_column(table, name):
+        return result.refuse(f"{table} has no column {name} (42703)")
+    if any(rule.kind == "primary" and name in read_columns(rule) for rule in table.rules):
+        return result.refuse(f"{name} is part of the primary key of {table} (42P16)")
+    if name in table.columns:
+        table.columns[name] = table.columns[name].changed(not_null=False)
+    return result
 
 
-def _is_serial(column: dict[str, Any]) -> bool:
-    return from_tree(column["typeName"]).name in SERIALS
-
-
-def _each_row_its_own(script: Script, column: dict[str, Any], rules: dict[str, Any]) -> bool:
-    if _is_serial(column) or rules.keys() & {"CONSTR_IDENTITY", "CONSTR_GENERATED"}:
-        return True
-    called = functions(rules.get("CONSTR_DEFAULT", {}).get("raw_expr"))
-    return any(script.catalog.is_volatile(name) for name in called)
-
-
-def functions(node: Any) -> list[str]:
-    """The names of all functions called anywhere in a piece of a parse tree."""
-    if isinstance(node, list):
-        return [name for each in node for name in functions(each)]
-    if not isinstance(node, dict):
-        return []
-    own = [node["FuncCall"]["funcname"][-1]["String"]["sval"]] if "FuncCall" in node else []
-    return own + [name for each in node.values() for name in functions(each)]
-
-
-def _alter_type(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    name, definition = command["name"], command["def"]["ColumnDef"]
-    now = script.column(table, name)
-    change = convert(now.type if now else None, from_tree(definition["typeName"]))
-    found = Judgement().add(Change.METADATA, words=f"{name}: {change.words}", lock=ALL)
-    if not change.rewrites and "raw_default" not in definition:
-        return found
-    found.classes = {Change.REWRITES, Change.LONG_LOCK}
-    if change.fails_unseen or now is None:
-        found.add(Change.CAN_FAIL)
-    for condition, weighs, words, grave in (
-        (change.fails, Weighs.FAILS, "does not fit", Change.CAN_FAIL),
-        (change.changes, Weighs.CHANGED, "comes out different", Change.CHANGES_DATA),
-    ):
-        if condition:
-            found.add(grave).ask(
-                filter_check(
-                    table,
-                    condition.replace("{c}", quoted(name)),
-                    f"{bare(table)} rows whose {name} {words}",
-                    weighs,
-                )
+def _assess_set_not_null(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    name = command["name"]
+    live_type = table.columns[name].type.name if name in table.columns else ""
+    was_null = name in table.columns and not table.columns[name].not_null
+    result = assess_not_null(state, table, name)
+    if live_type in ("json", "jsonb") and was_null:
+        # Required columns take it, and their readers seldom expect it.
+        condition = f"{live_type}_typeof({quote_identifier(name)}) = 'null'"
+        description = f"{table} rows whose {name} is JSON null"
+        unknown = table.find_unknown(name)
+        result.add_checks(
+            make_filter_check(
+                table, condition, description, RowImpact.JSON_NULL, unknown=unknown, column=name
             )
-    return found
+        )
+    return result
 
 
-def _set_not_null(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    name = command["name"]
-    now = script.column(table, name)
-    if now and now.not_null:
-        return Judgement().add(Change.METADATA, words=f"{name}: is NOT NULL already", lock=ALL)
-    words = f"{name}: every row is read while nobody reads or writes"
-    found = Judgement().add(Change.LONG_LOCK, words=words, lock=ALL)
-    if (table, name) in script.filled:
-        number, sure = script.filled[table, name]
-        found.add(words=f"{name}: filled by statement {number} before")
-        return found if sure else found.add(Change.CAN_FAIL)
-    if (table, name) not in script.added:
-        check = f"{bare(table)} rows whose {name} is NULL"
-        condition = f"{quoted(name)} IS NULL"
-        return found.add(Change.CAN_FAIL).ask(filter_check(table, condition, check, Weighs.FAILS))
-    if script.added[table, name]:
-        return found.add(words=f"{name}: has its default in every row")
-    check = f"rows of {bare(table)}, all without a value for {name}"
-    return found.add(Change.CAN_FAIL).ask(all_rows(table, check, Weighs.FAILS))
+def _assess_validate(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    note = f"every row is checked against {command['name']}; reads and writes go on"
+    result = Assessment().add(ChangeClass.CAN_FAIL, note=note).take_lock("SHARE UPDATE EXCLUSIVE", table)
+    if table.is_assumed:
+        return result
+    known = [rule for rule in table.rules if rule.name == command["name"]]
+    if not known:
+        return result.refuse(f"{table} has no constraint {command['name']} (42704)")
+    for rule in known:
+        if rule.other is not None:
+            parent = state.find_table({"schemaname": rule.other.schema, "relname": rule.other.name})
+            result.take_lock("ROW SHARE", *filter(None, [parent]))
+        result.add_checks(*make_rule_checks(state, table, rule, is_validated=True))
+    return result
 
 
-def _drop_column(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    name = command["name"]
-    found = Judgement().add(Change.DESTRUCTIVE, words=f"{name}: its values are gone", lock=ALL)
-    if table in script.made or (table, name) in script.added:
-        return found
-    words = f"{bare(table)} rows that have a value in {name}"
-    return found.ask(filter_check(table, f"{quoted(name)} IS NOT NULL", words, Weighs.LOST))
+def _assess_rewrite(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    result = Assessment().add(ChangeClass.REWRITES, ChangeClass.LONG_LOCK, note="every row is written again")
+    return result.take_lock(STRONGEST_LOCK, table)
 
 
-def _validate(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    words = f"every row is held against {command['name']}; reads and writes go on"
-    return Judgement().add(Change.CAN_FAIL, words=words, lock="SHARE UPDATE EXCLUSIVE")
+def _assess_add_identity(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    result = Assessment().add(ChangeClass.ADDITIVE, note=f"{command['name']} gets a sequence")
+    result.take_lock(STRONGEST_LOCK, table)
+    column = table.columns.get(command["name"])
+    if column is None:
+        return (
+            result if table.is_assumed else result.refuse(f"{table} has no column {command['name']} (42703)")
+        )
+    if not column.not_null:
+        return result.refuse(f"{command['name']} has to be NOT NULL before it becomes an identity (55000)")
+    table.columns[column.name] = column.changed(is_computed=True)
+    return result
 
 
-def _rewrite(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    return Judgement().add(Change.REWRITES, Change.LONG_LOCK, words="every row is written again", lock=ALL)
+def _assess_partition(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    """ATTACH and DETACH PARTITION."""
+    attaches = command["subtype"] == "AT_AttachPartition"
+    part = state.find_table(command["def"]["PartitionCmd"]["name"])
+    if part is None:
+        return (
+            Assessment().add(ChangeClass.METADATA).refuse("there is no such partition at this point (42P01)")
+        )
+    table.unknown = table.unknown or f"{part} becomes a part of it or leaves it"
+    result = Assessment().take_lock(STRONGEST_LOCK, part)
+    if attaches:
+        result.take_lock("SHARE UPDATE EXCLUSIVE", table)
+        note = f"every row of {part} is checked against the bounds, unless a CHECK proves them"
+        return result.add(ChangeClass.ADDITIVE, ChangeClass.CAN_FAIL, note=note)
+    concurrently = command["def"]["PartitionCmd"].get("concurrent")
+    result.take_lock("SHARE UPDATE EXCLUSIVE" if concurrently else STRONGEST_LOCK, table)
+    return result.add(ChangeClass.METADATA, note=f"the rows of {part} leave {table}")
 
 
-def _add_identity(cut: Cut, script: Script, table: str, command: dict[str, Any]) -> Judgement:
-    return Judgement().add(Change.ADDITIVE, words=f"{command['name']} gets a sequence", lock=ALL)
+def _add_constraint(state: ScriptState, table: ScriptTable, command: Node) -> Assessment:
+    return assess_constraint(state, table, command["def"]["Constraint"])
 
 
-_JUDGES: dict[str, Callable[[Cut, Script, str, dict[str, Any]], Judgement]] = {
-    "AT_AddColumn": _add_column,
-    "AT_AlterColumnType": _alter_type,
-    "AT_SetNotNull": _set_not_null,
-    "AT_DropColumn": _drop_column,
-    "AT_ValidateConstraint": _validate,
-    "AT_SetLogged": _rewrite,
-    "AT_SetUnLogged": _rewrite,
-    "AT_SetTableSpace": _rewrite,
-    "AT_SetAccessMethod": _rewrite,
-    "AT_AddIdentity": _add_identity,
+_ASSESSORS: dict[str, Callable[[ScriptState, ScriptTable, Node], Assessment]] = {
+    "AT_AddColumn": assess_add_column,
+    "AT_AlterColumnType": assess_alter_type,
+    "AT_AddConstraint": _add_constraint,
+    "AT_ColumnDefault": _assess_default,
+    "AT_DropNotNull": _assess_drop_not_null,
+    "AT_SetNotNull": _assess_set_not_null,
+    "AT_DropColumn": assess_drop_column,
+    "AT_DropConstraint": assess_drop_constraint,
+    "AT_ValidateConstraint": _assess_validate,
+    "AT_SetLogged": _assess_rewrite,
+    "AT_SetUnLogged": _assess_rewrite,
+    "AT_SetTableSpace": _assess_rewrite,
+    "AT_SetAccessMethod": _assess_rewrite,
+    "AT_SetExpression": _assess_rewrite,
+    "AT_AddIdentity": _assess_add_identity,
+    "AT_AttachPartition": _assess_partition,
+    "AT_DetachPartition": _assess_partition,
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-#: Names that people and the catalog use for the same type, as PostgreSQL calls it inside.
-SAME = {
+from integrations.sql_review.json_values import refused_by_jsonb, shortened_by_jsonb
+
+#: Other names of a type → the name in PostgreSQL's catalog.
+ALIASES = {
     "int": "int4",
     "integer": "int4",
     "bigint": "int8",
@@ -15,7 +17,16 @@ SAME = {
     "decimal": "numeric",
     "real": "float4",
 }
-#: Ranges that narrowing to a smaller integer would leave.
+#: Types that are an integer with a sequence for its default → that integer.
+SERIALS = {
+    "serial": "integer",
+    "bigserial": "bigint",
+    "smallserial": "smallint",
+    "serial4": "integer",
+    "serial8": "bigint",
+    "serial2": "smallint",
+}
+#: Smallest and largest value of an integer type.
 LIMITS = {"int2": (-(2**15), 2**15 - 1), "int4": (-(2**31), 2**31 - 1)}
 WIDTH = {"int2": 2, "int4": 4, "int8": 8}
 TIMES = {"timestamp", "timestamptz", "time", "timetz"}
@@ -23,7 +34,7 @@ TIMES = {"timestamp", "timestamptz", "time", "timetz"}
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A type as PostgreSQL names it inside (int4, varchar, _text for arrays), with its modifiers."""
+    """A type by its name in PostgreSQL's catalog (int4, varchar, _text for arrays), with its modifiers."""
 
     name: str
     modifiers: tuple[int, ...] = ()
@@ -34,18 +45,18 @@ class ColumnType:
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """What a change of type means: ``fails`` is a condition on the column ``{c}`` that cannot pass."""
+class TypeConversion:
+    """What a change of type means. ``fails`` and ``changes`` are SQL conditions on the column ``{c}``."""
 
     rewrites: bool
-    words: str
-    fails: str = ""
-    fails_unseen: bool = False  # can fail, and no query can tell beforehand
-    changes: str = ""  # condition on ``{c}`` of values that come out different
+    explanation: str
+    fails: str = ""  # values that make the statement fail
+    fails_uncounted: bool = False  # values can make it fail, and no query can count them beforehand
+    changes: str = ""  # values that come out different
 
 
-def from_tree(type_name: dict[str, Any]) -> ColumnType:
-    """The type in a parse tree's ``typeName``."""
+def read_tree_type(type_name: dict[str, Any]) -> ColumnType:
+    """Returns the type in a parse tree's ``typeName``."""
     name = type_name["names"][-1]["String"]["sval"].lower()
     array = "_" if type_name.get("arrayBounds") else ""
     modifiers = tuple(
@@ -53,11 +64,11 @@ def from_tree(type_name: dict[str, Any]) -> ColumnType:
         for m in type_name.get("typmods", [])
         if "ival" in m.get("A_Const", {})
     )
-    return ColumnType(array + SAME.get(name, name), modifiers)
+    return ColumnType(array + ALIASES.get(name, name), modifiers)
 
 
-def from_catalog(name: str, typmod: int) -> ColumnType:
-    """The type from ``pg_type.typname`` and ``pg_attribute.atttypmod``."""
+def read_catalog_type(name: str, typmod: int) -> ColumnType:
+    """Returns the type from ``pg_type.typname`` and ``pg_attribute.atttypmod``."""
     base = name.removeprefix("_")
     if typmod < 0:
         return ColumnType(name)
@@ -69,31 +80,62 @@ def from_catalog(name: str, typmod: int) -> ColumnType:
     return ColumnType(name, (typmod,))
 
 
-def convert(old: ColumnType | None, new: ColumnType) -> Conversion:
-    """What ``ALTER COLUMN … TYPE new`` means for a column of type ``old`` (None: not known)."""
+def convert_type(old: ColumnType | None, new: ColumnType, *, server: int = 0) -> TypeConversion:
+    """Returns what ``ALTER COLUMN … TYPE new`` means for a column of type ``old`` (None: not known).
+
+    ``server`` is the version of PostgreSQL as libpq gives it (150004), 0 where it is not known.
+    """
     if old is None:
-        return Conversion(True, f"to {new}; its present type is not known here, so a rewrite is assumed")
+        return TypeConversion(True, f"to {new}; its present type is not known here, so a rewrite is assumed")
     if old == new:
-        return Conversion(False, f"is {new} already")
-    said = f"{old} becomes {new}"
+        return TypeConversion(False, f"is {new} already")
+    change = f"{old} becomes {new}"
     family = _FAMILIES.get(old.name), _FAMILIES.get(new.name)
     if family == ("characters", "characters"):
-        return _characters(old, new, said)
+        return _convert_characters(old, new, change)
     if family == ("integer", "integer"):
-        return _integers(new, said, narrows=WIDTH[new.name] < WIDTH[old.name])
+        return _convert_integers(new, change, narrows=WIDTH[new.name] < WIDTH[old.name])
     if old.name == new.name == "numeric":
-        return _numerics(old, new, said)
+        return _convert_numerics(old, new, change)
     if old.name == new.name and old.name in TIMES:
-        return _times(old, new, said)
+        return _convert_times(old, new, change)
     if (old.name, new.name) == ("json", "jsonb"):
-        return Conversion(
+        return TypeConversion(
             True,
-            f"{said}: every value is parsed again, repeated keys fall together",
-            fails="strpos({c}::text, '\\u0000') > 0",
+            f"{change}: every value is parsed again; of keys that are there twice the last one stays",
+            fails=refused_by_jsonb(server),
+            changes=shortened_by_jsonb(server),
         )
     if {old.name, new.name} == {"timestamp", "timestamptz"}:
-        return Conversion(True, f"{said}: read in the session's time zone", changes="{c} IS NOT NULL")
-    return Conversion(True, f"{said}: a value without a cast stops it", fails_unseen=True)
+        return TypeConversion(True, f"{change}: read in the session's time zone", changes="{c} IS NOT NULL")
+    return _convert_by_cast(old, new, change) or TypeConversion(
+        True, f"{change}: a value without a cast stops it", fails_uncounted=True
+    )
+
+
+_FLOATS = ("float4", "float8")
+
+
+def _convert_by_cast(old: ColumnType, new: ColumnType, change: str) -> TypeConversion | None:
+    """Between numbers, and to text; None for other pairs."""
+    is_number = old.name in (*WIDTH, *_FLOATS, "numeric")
+    if is_number and new.name in WIDTH:
+        low, high = LIMITS.get(new.name, (-(2**63), 2**63 - 1))
+        rounded = f"{change}: values are rounded to whole numbers, larger ones do not fit"
+        # A float has values that are no numbers; as numeric they are compared like any other.
+        fails = f"round({{c}}::numeric) NOT BETWEEN {low} AND {high}"
+        return TypeConversion(True, rounded, fails=fails, changes="{c}::numeric <> round({c}::numeric)")
+    if is_number and new.name == "numeric":
+        return _convert_numerics(ColumnType("numeric"), new, change, "{c}::numeric", is_rewritten=True)
+    if is_number and new.name in _FLOATS:
+        inexact = f"{change}: only so many digits are kept"
+        return TypeConversion(True, inexact, changes=f"{{c}}::{new.name}::numeric <> {{c}}::numeric")
+    if new.name in ("text", "varchar") and old.name not in ("bpchar", "_char") and not new.modifiers:
+        return TypeConversion(True, f"{change}: every value is written as text")
+    if new.name == "varchar":
+        too_long = f"length({{c}}::text) > {new.modifiers[0]}"
+        return TypeConversion(True, f"{change}: longer values do not fit", fails=too_long)
+    return None
 
 
 _FAMILIES = {"varchar": "characters", "text": "characters", "bpchar": "characters"} | dict.fromkeys(
@@ -101,44 +143,48 @@ _FAMILIES = {"varchar": "characters", "text": "characters", "bpchar": "character
 )
 
 
-def _characters(old: ColumnType, new: ColumnType, said: str) -> Conversion:
+def _convert_characters(old: ColumnType, new: ColumnType, change: str) -> TypeConversion:
     widens = not new.modifiers or (bool(old.modifiers) and new.modifiers[0] >= old.modifiers[0])
     if "bpchar" in (old.name, new.name):
-        padded = f"{said}: blanks at the end are not kept alike"
+        padded = f"{change}: blanks at the end are not kept alike"
         too_long = f"length({{c}}) > {new.modifiers[0]}" if not widens else ""
-        return Conversion(True, padded, fails=too_long)
+        return TypeConversion(True, padded, fails=too_long)
     if widens:
-        return Conversion(False, f"{said}, no value is touched")
-    return Conversion(True, f"{said}: longer values do not fit", fails=f"length({{c}}) > {new.modifiers[0]}")
-
-
-def _integers(new: ColumnType, said: str, *, narrows: bool) -> Conversion:
-    if not narrows:
-        return Conversion(True, f"{said}: every row is written again")
-    low, high = LIMITS[new.name]
-    return Conversion(True, f"{said}: larger values do not fit", f"{{c}} NOT BETWEEN {low} AND {high}")
-
-
-def _numerics(old: ColumnType, new: ColumnType, said: str) -> Conversion:
-    if not new.modifiers:
-        return Conversion(False, f"{said}, no value is touched")
-    precision, scale = (*new.modifiers, 0)[:2]
-    if old.modifiers and (*old.modifiers, 0)[1] == scale and precision >= old.modifiers[0]:
-        return Conversion(False, f"{said}, no value is touched")
-    return Conversion(
-        True,
-        f"{said}: values are rounded to {scale} places, larger ones do not fit",
-        fails=f"abs(round({{c}}, {scale})) >= 10::numeric ^ {precision - scale}",
-        changes=f"{{c}} <> round({{c}}, {scale})",
+        return TypeConversion(False, f"{change}, no value is touched")
+    return TypeConversion(
+        True, f"{change}: longer values do not fit", fails=f"length({{c}}) > {new.modifiers[0]}"
     )
 
 
-def _times(old: ColumnType, new: ColumnType, said: str) -> Conversion:
+def _convert_integers(new: ColumnType, change: str, *, narrows: bool) -> TypeConversion:
+    if not narrows:
+        return TypeConversion(True, f"{change}: every row is written again")
+    low, high = LIMITS[new.name]
+    return TypeConversion(True, f"{change}: larger values do not fit", f"{{c}} NOT BETWEEN {low} AND {high}")
+
+
+def _convert_numerics(
+    old: ColumnType, new: ColumnType, change: str, value: str = "{c}", *, is_rewritten: bool = False
+) -> TypeConversion:
+    if not new.modifiers:
+        return TypeConversion(is_rewritten, f"{change}, no value is touched")
+    precision, scale = (*new.modifiers, 0)[:2]
+    if old.modifiers and (*old.modifiers, 0)[1] == scale and precision >= old.modifiers[0]:
+        return TypeConversion(False, f"{change}, no value is touched")
+    return TypeConversion(
+        True,
+        f"{change}: values are rounded to {scale} places, larger ones do not fit",
+        fails=f"abs(round({value}, {scale})) >= 10::numeric ^ {precision - scale}",
+        changes=f"{value} <> round({value}, {scale})",
+    )
+
+
+def _convert_times(old: ColumnType, new: ColumnType, change: str) -> TypeConversion:
     before, after = (old.modifiers or (6,))[0], (new.modifiers or (6,))[0]
     if after >= before:
-        return Conversion(False, f"{said}, no value is touched")
-    return Conversion(
+        return TypeConversion(False, f"{change}, no value is touched")
+    return TypeConversion(
         True,
-        f"{said}: values are rounded to {after} digits of a second",
+        f"{change}: values are rounded to {after} digits of a second",
         changes=f"{{c}} <> {{c}}::{new.name}({after})",
     )

@@ -1,10 +1,10 @@
-"""Makes one role read-only in one database, and gives back exactly what was before.
+"""Makes one role read-only in one database, and restores exactly what was before.
 
 The means is ``ALTER ROLE … IN DATABASE … SET default_transaction_read_only = on``, after which every
-session that began earlier is ended. Write privileges are *not* revoked as well: the role often owns
+session that began earlier is terminated. Write privileges are *not* revoked as well: the role often owns
 its tables, revoking would also hit the migrator where that is a member of the owner, would cascade to
 grants made onward, and could not be given back exactly. A program that lifts the default for its own
-session could still write; that is not hoped away but looked for (`writers`, `rows_written`).
+session can still write; `find_writing_sessions` and `count_written_rows` show that.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import errors, sql
 
-from integrations.clients import durable, postgres
+from integrations import atomic_files
+from integrations.artefacts import ArtefactStore
+from integrations.clients import lock_waits, postgres
+from integrations.clients.postgres_errors import describe_error
 from integrations.errors import Problem
 
 SETTING = "default_transaction_read_only"
@@ -28,7 +30,7 @@ TRUE = {"on", "true", "yes", "1", "t", "y", "tru", "tr", "ye"}
 
 
 @dataclass(frozen=True)
-class Login:
+class DatabaseLogin:
     """The old application's role in its database, as the server names them."""
 
     role: str
@@ -36,9 +38,12 @@ class Login:
 
 
 @dataclass(frozen=True)
-class Original:
-    """How it was before the freeze: the role's own setting in this database (None: it had none), all
-    its settings for the record (``database`` “*” is the whole cluster), and whether a write went through."""
+class StateBeforeFreeze:
+    """What a freeze has to restore. Attempts record it as evidence under these names.
+
+    ``own`` is the role's setting in this database (None: it had none); ``settings`` are all of its settings,
+    for the record (``database`` “*” is the whole cluster); ``writable`` is whether a test write passed.
+    """
 
     role: str
     database: str
@@ -46,36 +51,39 @@ class Original:
     settings: list[dict[str, Any]]
     writable: bool
 
-    def keep(self, folder: Path) -> None:
-        """Writes it down for good, before anything changes. What is there already stays: it is older."""
-        path = _path(folder, Login(self.role, self.database))
-        if path.exists():
+    def save(self, store: ArtefactStore) -> None:
+        """Writes the state where all hosts find it. Call it before anything changes."""
+        # A file that is there is from an earlier freeze, before the role was changed. It must not be replaced
+        # by what the role is now.
+        path = _path(store, DatabaseLogin(self.role, self.database))
+        if store.has(path):
             return
-        durable.private_folder(folder)
-        durable.write(path, json.dumps(asdict(self)).encode())
+        atomic_files.make_private_folder(path.parent)
+        atomic_files.write_file(path, json.dumps(asdict(self)).encode())
+        store.publish(path)
 
 
-def _path(folder: Path, login: Login) -> Path:
+def _path(store: ArtefactStore, login: DatabaseLogin) -> Path:
     name = re.sub(r"[^\w-]", "_", f"{login.database}-{login.role}")
-    return folder / f"freeze-{name}.json"
+    return store.root / f"freeze-{name}.json"
 
 
-def kept(folder: Path, login: Login) -> Original | None:
-    """What an earlier freeze of this login wrote down, None where there was none."""
-    path = _path(folder, login)
-    return Original(**json.loads(path.read_text())) if path.exists() else None
+def read_saved_state(store: ArtefactStore, login: DatabaseLogin) -> StateBeforeFreeze | None:
+    """Returns what an earlier freeze of this login saved, None when there was none."""
+    saved = store.read(str(_path(store, login)))
+    return StateBeforeFreeze(**json.loads(saved)) if saved is not None else None
 
 
-def forget(folder: Path, login: Login) -> None:
-    """The freeze is lifted: what was before it is history now."""
-    path = _path(folder, login)
-    if path.exists():
-        path.unlink()
-        durable.sync(folder)
+def delete_saved_state(store: ArtefactStore, login: DatabaseLogin) -> None:
+    """Deletes what a freeze saved; call it when the freeze is lifted."""
+    store.remove(_path(store, login))
 
 
-def login_of(admin: postgres.Connection, application_url: str, attempt: str) -> Login:
-    """The login behind the application's address; a `Problem` when it leads to another database."""
+def find_login(admin: postgres.Connection, application_url: str, attempt: str) -> DatabaseLogin:
+    """Returns the login behind the application's address.
+
+    Raises `Problem` when the two addresses lead to different databases, or have the same role.
+    """
     query = (
         "select session_user, current_database(), oid::text, pg_postmaster_start_time()::text"
         " from pg_database where datname = current_database()"
@@ -98,11 +106,11 @@ def login_of(admin: postgres.Connection, application_url: str, attempt: str) -> 
             means="The freeze would end and freeze its own session, and the migrator with it.",
             next="Give the runbook an administrating role of its own. Nothing was changed.",
         )
-    return Login(mine[0], mine[1])
+    return DatabaseLogin(mine[0], mine[1])
 
 
-def role_settings(admin: postgres.Connection, login: Login) -> list[dict[str, Any]]:
-    """Every setting of the role, in this database and (``*``) in the whole cluster."""
+def read_role_settings(admin: postgres.Connection, login: DatabaseLogin) -> list[dict[str, Any]]:
+    """Returns the role's settings: ``{"database": str, "config": ["name=value"]}``, “*” for the cluster."""
     rows = admin.execute(
         "select coalesce(d.datname, '*'), s.setconfig from pg_db_role_setting s"
         " join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase"
@@ -112,9 +120,9 @@ def role_settings(admin: postgres.Connection, login: Login) -> list[dict[str, An
     return [{"database": database, "config": list(config)} for database, config in rows]
 
 
-def own_setting(admin: postgres.Connection, login: Login) -> str | None:
-    """The role's `SETTING` in this very database, None where it has none."""
-    for row in role_settings(admin, login):
+def read_own_setting(admin: postgres.Connection, login: DatabaseLogin) -> str | None:
+    """Returns the role's `SETTING` in this database, None when it has none."""
+    for row in read_role_settings(admin, login):
         for entry in row["config"]:
             name, _, value = entry.partition("=")
             if row["database"] == login.database and name == SETTING:
@@ -123,12 +131,12 @@ def own_setting(admin: postgres.Connection, login: Login) -> str | None:
 
 
 def is_on(value: str | None) -> bool:
-    """Whether a setting's text means yes to PostgreSQL."""
+    """Whether PostgreSQL reads a setting's text as true."""
     return value is not None and value.lower() in TRUE
 
 
-def statement(login: Login, value: str | None) -> sql.Composed:
-    """The SQL that gives the role this value in this database; None takes its setting away."""
+def build_statement(login: DatabaseLogin, value: str | None) -> sql.Composed:
+    """Returns the SQL that sets `SETTING` for the role in this database; None resets it."""
     change = sql.SQL("reset {}") if value is None else sql.SQL("set {} = {}")
     parts = [sql.Identifier(SETTING), *([] if value is None else [sql.Literal(value)])]
     return sql.SQL("alter role {} in database {} {}").format(
@@ -136,24 +144,25 @@ def statement(login: Login, value: str | None) -> sql.Composed:
     )
 
 
-def set_own(admin: postgres.Connection, login: Login, value: str | None) -> str:
-    """Does that and returns the SQL. Raises `Problem` where the administrator may not."""
-    command = statement(login, value)
-    admin.execute(sql.SQL("set {} = off").format(sql.Identifier(SETTING)))  # the database may have it on
+def apply_own_setting(admin: postgres.Connection, login: DatabaseLogin, value: str | None) -> str:
+    """Runs `build_statement` and returns its SQL. Raises `Problem` when the administrator may not."""
+    command = build_statement(login, value)
+    # The database itself may be read-only by default, and then the administrator's session is, too.
+    admin.execute(sql.SQL("set {} = off").format(sql.Identifier(SETTING)))
     try:
-        admin.execute(command)
+        lock_waits.execute_change(admin, command)
     except errors.InsufficientPrivilege as error:
         raise Problem(
             f"{admin.info.user} may not change the settings of the role {login.role}: "
-            f"{error.diag.message_primary}.",
+            f"{describe_error(error)}.",
             means="Nothing was changed: the application still writes as before.",
             next=f"Use a superuser, or a role with CREATEROLE and ADMIN on {login.role}.",
         ) from None
     return command.as_string(admin)
 
 
-def sessions(admin: postgres.Connection, login: Login) -> list[dict[str, Any]]:
-    """The role's open sessions in this database: pid, start, what program; not those of the panel's proof."""
+def list_sessions(admin: postgres.Connection, login: DatabaseLogin) -> list[dict[str, Any]]:
+    """Returns the role's sessions in this database: ``pid``, ``started``, ``application``, ``state``."""
     rows = admin.execute(
         "select pid, backend_start::text, application_name, coalesce(state, '') from pg_stat_activity"
         " where usename = %s and datname = %s and pid <> pg_backend_pid() order by backend_start",
@@ -162,17 +171,19 @@ def sessions(admin: postgres.Connection, login: Login) -> list[dict[str, Any]]:
     return [{"pid": p, "started": s, "application": a, "state": st} for p, s, a, st in rows]
 
 
-def end_sessions(admin: postgres.Connection, login: Login, check: Callable[[], None]) -> int:
-    """Ends every session that began before now, and returns when the last is gone: how many there were.
+def end_sessions(admin: postgres.Connection, login: DatabaseLogin, check: Callable[[], None]) -> int:
+    """Terminates every session that began before now, and returns how many when the last is gone.
 
-    Those that begin from here on read the role's new setting. Raises `Problem` after 20 s.
+    Sessions that begin later read the role's new setting. Raises `Problem` after 20 s, and when the
+    administrator may not end them. ``check`` may raise to stop.
     """
     now = admin.execute("select clock_timestamp()").fetchone()
     assert now is not None
     ended: set[int] = set()
+    # pg_terminate_backend only sends a signal. The loop ends when no session of before is left.
     for _ in range(100):
         check()
-        left = _end_older(admin, login, now[0])
+        left = _terminate_older(admin, login, now[0])
         ended |= left
         if not left:
             return len(ended)
@@ -184,7 +195,7 @@ def end_sessions(admin: postgres.Connection, login: Login, check: Callable[[], N
     )
 
 
-def _end_older(admin: postgres.Connection, login: Login, than: Any) -> set[int]:
+def _terminate_older(admin: postgres.Connection, login: DatabaseLogin, than: Any) -> set[int]:
     try:
         rows = admin.execute(
             "select pid, pg_terminate_backend(pid) from pg_stat_activity"
@@ -194,14 +205,14 @@ def _end_older(admin: postgres.Connection, login: Login, than: Any) -> set[int]:
         return {row[0] for row in rows}
     except errors.InsufficientPrivilege as error:
         raise Problem(
-            f"{admin.info.user} may not end the sessions of {login.role}: {error.diag.message_primary}.",
+            f"{admin.info.user} may not end the sessions of {login.role}: {describe_error(error)}.",
             means="The role is changed, but its open sessions go on under the old setting.",
             next=f"Grant pg_signal_backend to {admin.info.user} (or use a superuser), then start this again.",
         ) from None
 
 
-def prepared(admin: postgres.Connection, login: Login) -> list[str]:
-    """Names of the role's prepared transactions: they write when they are committed, frozen or not."""
+def list_prepared_transactions(admin: postgres.Connection, login: DatabaseLogin) -> list[str]:
+    """Returns the names of the role's prepared transactions, which write on commit in spite of a freeze."""
     rows = admin.execute(
         "select gid from pg_prepared_xacts where owner = %s and database = %s order by prepared",
         [login.role, login.database],
@@ -209,57 +220,8 @@ def prepared(admin: postgres.Connection, login: Login) -> list[str]:
     return [row[0] for row in rows]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What PostgreSQL answered to a test write as the application: ``sqlstate`` is empty when it was
-    accepted (and rolled back), 25006 when the freeze refused it."""
-
-    accepted: bool
-    statement: str
-    sqlstate: str
-    message: str
-
-    @property
-    def frozen(self) -> bool:
-        return self.sqlstate == errors.ReadOnlySqlTransaction.sqlstate
-
-
-CANDIDATE = """
-select n.nspname, c.relname, a.attname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^(pg_|information_schema$)'
-and has_schema_privilege(n.oid, 'usage')
-and has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'update')
-and a.attgenerated = '' and a.attidentity <> 'a'
-order by c.reltuples <= 0, c.relpages, n.nspname, c.relname, a.attnum limit 1
-"""
-
-
-def _self_update(schema: str, name: str, attribute: str) -> sql.Composed:
-    table, column = sql.Identifier(schema, name), sql.Identifier(attribute)
-    command = sql.SQL("update {} set {} = {} where ctid = (select ctid from {} limit 1)")
-    return command.format(table, column, column, table)
-
-
-def try_write(application_url: str, attempt: str) -> Proof:
-    """Tries a write with the application's own login and takes it back: one row is set to itself (an
-    empty database: a temporary table is made). Leaves nothing, whatever the answer."""
-    with postgres.connect(application_url, attempt=attempt, autocommit=False) as application:
-        application.execute("set lock_timeout = '5s'")
-        found = application.execute(CANDIDATE).fetchone()
-        command = _self_update(*found) if found else sql.SQL("create temp table cutover_test ()").format()
-        text = command.as_string(application)
-        try:
-            application.execute(command)
-        except psycopg.Error as error:
-            return Proof(False, text, error.sqlstate or "", (error.diag.message_primary or str(error)))
-        finally:
-            application.rollback()
-        return Proof(True, text, "", "accepted, and rolled back")
-
-
-def writers(admin: postgres.Connection, login: Login) -> list[int]:
-    """Sessions of the role that hold a transaction number although it is frozen: they lifted the freeze."""
+def find_writing_sessions(admin: postgres.Connection, login: DatabaseLogin) -> list[int]:
+    """Returns the pids of the role's sessions that have a transaction number, so they lifted the freeze."""
     rows = admin.execute(
         "select pid from pg_stat_activity where usename = %s and datname = %s and backend_xid is not null",
         [login.role, login.database],
@@ -267,8 +229,8 @@ def writers(admin: postgres.Connection, login: Login) -> list[int]:
     return [row[0] for row in rows]
 
 
-def rows_written(admin: postgres.Connection) -> dict[str, int]:
-    """Rows inserted, updated and deleted so far, by table, whoever did it."""
+def count_written_rows(admin: postgres.Connection) -> dict[str, int]:
+    """Returns table → rows inserted, updated and deleted so far, by any role."""
     rows = admin.execute(
         "select format('%I.%I', schemaname, relname), n_tup_ins + n_tup_upd + n_tup_del"
         " from pg_stat_user_tables"

@@ -1,4 +1,4 @@
-"""Whether a stack's database login can write now, and whether anything of that stack holds a session."""
+"""Write access of a stack's database login: whether it can write now, and who has sessions under it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors
 
-from integrations.clients import freeze, postgres
+from integrations.clients import postgres
+from integrations.clients.lock_waits import LockNotFree
 from integrations.errors import Problem
+from integrations.writes import write_proof
 
-#: what PostgreSQL says when it refuses a write for good; a lock or a time limit is no refusal
+LOCK_WAIT = 5.0  # seconds that a test write waits for a lock
+#: A write that gets one of these is refused. A lock or a time limit is no refusal.
 REFUSALS = (errors.ReadOnlySqlTransaction.sqlstate, errors.InsufficientPrivilege.sqlstate)
-# our own sessions of that login are named “cutover…”, and are nobody's program
+# The panel's own sessions of that login are named “cutover…” and do not count.
 SESSIONS = """
 select coalesce((select rolcanlogin from pg_roles where rolname = %(role)s), false),
   (select count(*) from pg_stat_activity where usename = %(role)s and datname = current_database()
@@ -21,49 +24,58 @@ select coalesce((select rolcanlogin from pg_roles where rolname = %(role)s), fal
 
 
 @dataclass(frozen=True)
-class Ability:
-    """``may``: whether a write of the login would be taken, None when that cannot be told; ``why``: what was
-    seen; ``sessions``: how many others are open under it, None when nobody could look."""
+class WriteAccess:
+    """What was observed of a login.
 
-    may: bool | None
-    why: str
+    ``can_write`` is None when it is not known. ``sessions`` is the number of other sessions under the login,
+    None when it is not known.
+    """
+
+    can_write: bool | None
+    reason: str
     sessions: int | None
 
 
-def ability(url: str, beside: str, attempt: str) -> Ability:
-    """Tries a write with the login of ``url`` and takes it back; ``beside`` is another login to the same
-    database, which looks where the first gets no connection. Raises nothing of the database's."""
-    role = postgres.settings(url).get("user", "")
+def probe_write_access(url: str, other_url: str, attempt: str) -> WriteAccess:
+    """Tries a write with the login of ``url`` and rolls it back.
+
+    ``other_url`` is another login to the same database; it looks where the first gets no connection. What
+    the database refuses becomes the result and is not raised.
+    """
+    role = postgres.connection_settings(url).get("user", "")
     try:
-        with postgres.in_words(url):
-            proof = freeze.try_write(url, attempt)
+        with postgres.explain_errors(url):
+            proof = write_proof.try_write(url, attempt, lock_wait=LOCK_WAIT)
+    except LockNotFree as problem:
+        found = _read_sessions(url, role, attempt)
+        return WriteAccess(None, problem.what, found[1] if found else None)
     except Problem as problem:
-        return _kept_out(role, beside, attempt, problem.means or problem.what)
-    found = _look(url, role, attempt)
+        return _explain_refused_login(role, other_url, attempt, problem.means or problem.what)
+    found = _read_sessions(url, role, attempt)
     sessions = found[1] if found else None
     if proof.accepted:
-        return Ability(True, "a test write of its login was accepted (and rolled back)", sessions)
-    said = f"{proof.sqlstate} {proof.message}".strip()
+        return WriteAccess(True, "a test write of its login was accepted (and rolled back)", sessions)
+    answer = proof.message
     if proof.sqlstate in REFUSALS:
-        return Ability(False, f"its login is refused: {said}", sessions)
-    return Ability(None, f"a test write of its login failed, which is no refusal: {said}", sessions)
+        return WriteAccess(False, f"its login is refused: {answer}", sessions)
+    return WriteAccess(None, f"a test write of its login failed, which is no refusal: {answer}", sessions)
 
 
-def _kept_out(role: str, beside: str, attempt: str, why: str) -> Ability:
-    """A login that we cannot use: locked for everybody, or only wrong or full where we are."""
-    found = _look(beside, role, attempt)
+def _explain_refused_login(role: str, other_url: str, attempt: str, reason: str) -> WriteAccess:
+    """Tells a login that is locked for everybody from one that only we cannot use, e.g. a wrong password."""
+    found = _read_sessions(other_url, role, attempt)
     if found is None or found[0]:
-        return Ability(
-            None, f"its login gets no connection here, which proves nothing of its own: {why}", None
+        return WriteAccess(
+            None, f"its login gets no connection here, which proves nothing of its own: {reason}", None
         )
     if found[1]:
         left = f"{found[1]} session(s) that it opened before are still there"
-        return Ability(True, f"its login is locked, but {left}", found[1])
-    return Ability(False, f"its login gets no connection: {why}", 0)
+        return WriteAccess(True, f"its login is locked, but {left}", found[1])
+    return WriteAccess(False, f"its login gets no connection: {reason}", 0)
 
 
-def _look(url: str, role: str, attempt: str) -> tuple[bool, int] | None:
-    """Whether the role may log in, and its sessions; None when this login cannot look."""
+def _read_sessions(url: str, role: str, attempt: str) -> tuple[bool, int] | None:
+    """Returns whether the role may log in and how many sessions it has; None when this login cannot tell."""
     try:
         with postgres.connect(url, attempt=attempt, readonly=True) as connection:
             row = connection.execute(SESSIONS, {"role": role}).fetchone()

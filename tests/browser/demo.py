@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from cutover.embedded import free_port
+from cutover.data_folder import PROJECT
+from integrations.sandbox.outside_people import find_sandbox_people
+from integrations.sandbox.people import People
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 ROWS = 5_000
 SLUG = "first-rehearsal"
@@ -47,11 +52,13 @@ class Demo:
                 [sys.executable, "-m", "cutover.demo", "--rows", str(ROWS), "--port", str(self.port)],
                 stdout=out, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
             )  # fmt: skip
-        until = time.monotonic() + 180
-        while "Everything is there" not in self.output:
-            assert self.process.poll() is None, self.output
-            assert time.monotonic() < until, self.output
-            time.sleep(0.2)
+        process = self.process
+        wait_for(
+            lambda: "Everything is running" in self.output or process.poll() is not None,
+            timeout=180,
+            message=lambda: self.output,
+        )
+        assert process.poll() is None, self.output
 
     def stop(self) -> int:
         """Presses Ctrl-C, and gives the exit code."""
@@ -82,6 +89,38 @@ class Demo:
         """As it was printed."""
         people = json.loads((self.folder / "keys" / "people.json").read_text())
         return str(next(one["password"] for one in people if one["username"] == name))
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The settings of its processes, as its worker has them."""
+        worker = re.search(r"The worker is process (\d+)", self.output)
+        assert worker, self.output
+        entries = Path(f"/proc/{worker[1]}/environ").read_text().split("\0")
+        return dict(entry.split("=", 1) for entry in entries if entry)
+
+    def autopilot(self, until: str = "") -> str:
+        """Lets the autopilot play what is left, up to an item; what it said."""
+        options = ["--people", str(self.folder / "keys" / "people.json"), "--address", self.address]
+        done = subprocess.run(
+            [sys.executable, "manage.py", "autopilot", SLUG, *options, "--limit", "900", "--until", until],
+            env=self.environment,
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def do_outside(self, key: str) -> None:
+        """Does what a manual item asks of its owner outside of the panel."""
+        self.people.do(key)
+
+    @property
+    def people(self) -> People:
+        """Those who work outside of the panel, and write what manual items require."""
+        people = find_sandbox_people(self.environment)
+        assert people is not None
+        return people
 
     def sign_in(self, browser: Browser, name: str) -> Page:
         """A person at a browser of their own, signed in by the form."""

@@ -1,11 +1,13 @@
 """The ASGI application that uvicorn serves in tests: the panel's own, with the tests' actions."""
 
+import django
 from django.conf import settings
 
 # Static files by their own names: `collectstatic` has not run here.
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+django.setup()
 
-from cutover.asgi import application  # noqa: E402  # reads the storages
-from tests.checklists import sample_actions  # noqa: E402
+from cutover.asgi import application  # noqa: E402  # the settings come first
+from tests.checklists import sample_actions  # noqa: E402  # the settings come first
 
 __all__ = ["application", "sample_actions"]

@@ -9,14 +9,24 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from checklists import services
-from checklists.executor.projection import PROJECTIONS
+from checklists.executor.writers.evidence import PROJECTIONS
 from checklists.models import Attempt, Cutover, LogLine, SignOff
 from checklists.models.audit import database_now
-from checklists.states import AttemptStatus, Decision, Kind
-from integrations.parity.result import Example, Result, TableResult
-from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person, sign
+from checklists.states import AttemptStatus, CutoverKind, Decision
+from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
+from tests.checklists.histories import (
+    PASSWORD,
+    asked_preflight,
+    ended,
+    item_of,
+    make_cutover,
+    person,
+    preflight_done,
+    previewed,
+    sign,
+)
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser]
 
 FACTS = {
     "backup": {
@@ -62,7 +72,7 @@ def test_an_action_is_started_and_stopped_by_keyboard(signed_in) -> None:
     page.goto(item(cutover))
     tab_to(page, "start")
     page.keyboard.press("Enter")
-    expect(page.locator("#word")).to_contain_text("On its way.")
+    expect(page.locator("#live")).to_have_attribute("data-state", "QUEUED")
     assert Attempt.objects.get().status == AttemptStatus.QUEUED
     tab_to(page, "cancel")
     page.keyboard.press("Enter")
@@ -75,7 +85,7 @@ def test_a_double_click_starts_one_attempt(signed_in) -> None:
     page = signed_in("ama")
     page.goto(item(cutover))
     page.locator("#start").dblclick()
-    expect(page.locator("#word")).to_contain_text("On its way.")
+    expect(page.locator("#live")).to_have_attribute("data-state", "QUEUED")
     assert Attempt.objects.count() == 1
 
 
@@ -105,7 +115,7 @@ def test_without_javascript_an_item_is_started_and_a_gate_signed(signed_in) -> N
     lead = signed_in("ama", script=False)
     lead.goto(item(cutover))
     lead.locator("#start").click()
-    expect(lead.locator("#word")).to_contain_text("On its way.")
+    expect(lead.locator("#live")).to_have_attribute("data-state", "QUEUED")
     attempt = Attempt.objects.get()
     lead.locator("#cancel").click()
     expect(lead.locator(".attempts")).to_contain_text("Cancelled")
@@ -122,14 +132,14 @@ def test_without_javascript_an_item_is_started_and_a_gate_signed(signed_in) -> N
     approver.locator("#id_reason").fill("the disk is full")
     approver.locator("#id_password").fill(PASSWORD)
     approver.locator("#sign").click()
-    expect(approver.locator("#word")).to_contain_text("No-go by Kofi")
+    expect(approver.locator("#live")).to_have_attribute("data-state", "NO_GO")
     assert SignOff.objects.get().seat == "finance"
 
 
 # ── while things change ─────────────────────────────────────────────────────
 
 
-def test_what_somebody_types_stays_while_the_page_updates_itself(signed_in) -> None:
+def test_typed_text_stays_while_the_page_updates_itself(signed_in) -> None:
     cutover = make_cutover("looked")
     page = signed_in("efua")
     page.goto(gate(cutover))
@@ -138,13 +148,13 @@ def test_what_somebody_types_stays_while_the_page_updates_itself(signed_in) -> N
     page.locator("#id_reason").fill("half a thou")
     page.locator("#id_password").fill(PASSWORD)
     sign(cutover, "kofi", "data")
-    expect(page.locator("#seat-data")).to_contain_text("Kofi", timeout=20_000)
-    expect(page.locator("#seat-choice-data")).to_have_count(0)  # it is taken; the form no longer offers it
+    # The seat is taken, so the form no longer offers it. A page that missed the event would wait for 30 s.
+    expect(page.locator("#seat-choice-data")).to_have_count(0, timeout=20_000)
     assert page.locator("#id_reason").input_value() == "half a thou"
     assert page.locator("#id_password").input_value() == PASSWORD
     assert page.locator("#decision-GO").is_checked()
     page.locator("#sign").click()
-    expect(page.locator("#word")).to_contain_text("Passed")
+    expect(page.locator("#live")).to_have_attribute("data-state", "DONE")
 
 
 def test_evidence_that_changes_under_the_pen_is_not_signed(signed_in) -> None:
@@ -161,7 +171,7 @@ def test_evidence_that_changes_under_the_pen_is_not_signed(signed_in) -> None:
     )  # announces a change
     expect(page.locator("#fact-look")).to_contain_text("attempt #2", timeout=20_000)
     page.locator("#sign").click()
-    expect(page.locator("#sign-problem")).to_contain_text("The evidence changed while you were reading it.")
+    expect(page.locator("#sign-problem")).to_contain_text("The evidence changed")
     assert page.locator("#id_reason").input_value() == "I read the first"
     assert not SignOff.objects.exists()
     page.locator("#id_password").fill(PASSWORD)
@@ -170,7 +180,7 @@ def test_evidence_that_changes_under_the_pen_is_not_signed(signed_in) -> None:
     assert SignOff.objects.count() == 1
 
 
-def test_what_was_written_beside_a_wrong_password_stays_while_the_page_updates_itself(signed_in) -> None:
+def test_typed_text_stays_after_a_wrong_password_while_the_page_updates_itself(signed_in) -> None:
     cutover = make_cutover("looked")
     page = signed_in("efua")
     page.goto(gate(cutover))
@@ -186,21 +196,24 @@ def test_what_was_written_beside_a_wrong_password_stays_while_the_page_updates_i
     assert page.locator("#decision-GO").is_checked()
     page.locator("#id_password").fill(PASSWORD)
     page.locator("#sign").click()
-    expect(page.locator("#word")).to_contain_text("Passed")
+    expect(page.locator("#live")).to_have_attribute("data-state", "DONE")
 
 
 def test_a_wrong_target_is_said_in_place_and_stays_in_its_field(signed_in) -> None:
-    cutover = make_cutover("signed", kind=Kind.PRODUCTION)
+    cutover = make_cutover("signed", kind=CutoverKind.PRODUCTION)
+    previewed(item_of(cutover, "change-it"))
     page = signed_in("ama")
     page.goto(item(cutover, "change-it"))
     expect(page.locator("#preview .target-name")).to_have_text("nowhere/sample")
     page.locator("#id_typed_target").fill("somewhere")
+    page.locator("#id_password").fill(PASSWORD)
     page.locator("#start").click()
     expect(page.locator("#notices")).to_contain_text("was not typed as it is")
     assert page.locator("#id_typed_target").input_value() == "somewhere"
     page.locator("#id_typed_target").fill("nowhere/sample")
+    page.locator("#id_password").fill(PASSWORD)
     page.locator("#start").click()
-    expect(page.locator("#word")).to_contain_text("On its way.")
+    expect(page.locator("#live")).to_have_attribute("data-state", "QUEUED")
 
 
 # ── every page, both themes, phone and desk ─────────────────────────────────
@@ -220,12 +233,12 @@ def compared(cutover: Cutover) -> Attempt:
             declared_by={"null is default: members.bio": 41_892},
             unsound=["body: cannot be compared"],
             examples=[
-                Example(
+                DifferingRow(
                     {"id": "7"},
                     "changed",
                     {"email": ["m7@example.org", "m7@example.com"], "bio": [None, "x" * 90]},
                 ),
-                Example({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
+                DifferingRow({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
             ],
         ),
     ]
@@ -246,7 +259,7 @@ def compared(cutover: Cutover) -> Attempt:
         "groups": [{"group": ["GHS"], "source": [1, "2.50"], "target": [1, "2.51"]}],
     }
     sides = {"address": "db:5432/old"}, {"address": "db:5432/new"}
-    result = Result(
+    result = ComparisonResult(
         "live", *sides, tables=tables, sequences=[behind], totals=[totals], unmet_rules=["none: t.x"]
     )
     attempt = ended(
@@ -309,29 +322,26 @@ def every_page() -> list[tuple[str, str]]:
         ("ama", reverse("parity_attempt", args=[*slug, attempt.pk])),
         ("ama", reverse("parity_table", args=[*slug, attempt.pk, "members"])),
         ("ama", reverse("record", args=slug)),
-        ("ama", reverse("item-preview", args=[*slug, "look"])),
-        ("ama", item(make_cutover("signed", kind=Kind.PRODUCTION), "change-it")),
+        ("ama", item(make_cutover("signed", kind=CutoverKind.PRODUCTION), "change-it")),
     ]
+    known = make_cutover("announced")
+    ended(known, "look", AttemptStatus.FAILED)
+    preflight_done(known, wall="green")
+    asked_preflight(known, items=["look"], wall="red", cellar="unknown", roof="amber", door="green")
+    pages += [("ama", reverse("problems", args=[known.slug])), ("ama", item(known))]
     refused = make_cutover("looked")
     sign(refused, "efua", "technical", Decision.NO_GO, "The disk is full.")
     return [*pages, ("efua", gate(refused)), ("ama", reverse("backups", args=[at["opened"].slug]))]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
-def test_every_page_can_be_read_by_everybody(
-    signed_in, violations: Callable[[Page], list[str]], *, dark: bool, width: int
-) -> None:
+@pytest.mark.timeout(900)  # 35 pages, 20 s; a machine that is busy with something else needs longer
+def test_every_page_can_be_read_by_everybody(signed_in, unreadable: Callable[[Page], list[str]]) -> None:
     pages = every_page()
-    browsers = {name: signed_in(name, width=width, dark=dark, axe=True) for name, _ in pages}
+    browsers = {name: signed_in(name, axe=True) for name, _ in pages}
     wrong = []
     for name, address in pages:
         page = browsers[name]
         page.goto(address)
-        if page.locator("#preview[hx-get]").count():
-            expect(page.locator("#preview .preview-lines, #preview-refused").first).to_be_visible()
         page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true })")
-        wrong += [f"{address}: {one}" for one in violations(page)]
-        too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        wrong += [f"{address} scrolls sideways by {too_wide} px"] if too_wide > 0 else []
+        wrong += unreadable(page)
     assert wrong == []

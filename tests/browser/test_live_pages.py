@@ -1,73 +1,30 @@
-"""The pages in a real browser: live, with the keyboard, on a phone, in light and dark, without JavaScript."""
+"""Live pages in a real browser: updates, the log, the keyboard, both themes, without JavaScript."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator
+import time
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.db import connections
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from checklists import services
+from checklists.hub_reader import render_line
 from checklists.models import LogLine
 from checklists.models.audit import database_now
-from checklists.states import AttemptStatus, Kind
-from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person
+from checklists.states import AttemptStatus, CutoverKind
+from tests.by_hand import by_hand
+from tests.checklists.histories import PASSWORD, end, ended, item_of, make_cutover, person
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.django_db(transaction=True),
-]
-
-expect.set_options(timeout=30_000)  # the machine may be busy
-#: Sandboxing needs what a container has not; the rest keeps Chromium from asking the internet.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+pytestmark = [pytest.mark.browser]
 
 
-@pytest.fixture
-def chromium(monkeypatch) -> Iterator[Browser]:
-    """Debian's Chromium; a machine without it fails here."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps a loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield browser
-        browser.close()
-        connections.close_all()  # beside a loop, Django gives this thread connections of their own
-
-
-@pytest.fixture
-def page_of(chromium, port) -> Callable[..., Page]:
-    """Opens a page in which that person has signed in; what the console complains of fails the test."""
-
-    def of(name: str, **options: object) -> Page:
-        context = chromium.new_context(base_url=f"http://127.0.0.1:{port}", **options)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto("/accounts/login/")
-        page.fill("input[name=login]", name)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("main form button")
-        expect(page).to_have_url(f"http://127.0.0.1:{port}/")
-        return page
-
-    complaints: list[str] = []
-    yield of
-    assert not [said for said in complaints if "status of 422" not in said]  # a form that was refused
-
-
-def test_what_one_ticks_the_other_sees_and_nobody_loses_what_they_were_doing(page_of) -> None:
+def test_a_tick_appears_on_the_page_of_another_person_who_keeps_their_draft(signed_in) -> None:
     cutover = make_cutover()
     runbook = reverse("runbook", args=[cutover.slug])
-    ama, efua = page_of("ama"), page_of("efua")
+    ama, efua = signed_in("ama"), signed_in("efua")
     efua.goto(f"{runbook}?open=look")
     efua.click("#ask-note-look > summary")
     efua.fill("#note-text-look", "half a sen")
@@ -84,9 +41,9 @@ def test_what_one_ticks_the_other_sees_and_nobody_loses_what_they_were_doing(pag
     expect(efua.locator("#updated")).to_have_text(re.compile(r"^updated \d+ s ago$"))
 
 
-def test_the_keyboard_alone_ticks_and_keeps_its_place(page_of) -> None:
+def test_the_keyboard_alone_ticks_and_keeps_its_place(signed_in) -> None:
     cutover = make_cutover()
-    ama = page_of("ama")
+    ama = signed_in("ama")
     ama.goto(reverse("runbook", args=[cutover.slug]))
     ama.keyboard.press("Tab")
     assert ama.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -99,9 +56,9 @@ def test_the_keyboard_alone_ticks_and_keeps_its_place(page_of) -> None:
     assert ama.evaluate("document.activeElement.closest('.line').id") == "item-announce"
 
 
-def test_what_is_under_the_pointer_stays_there_when_the_page_grows_above_it(page_of) -> None:
+def test_the_element_under_the_pointer_stays_when_the_page_grows_above_it(signed_in) -> None:
     cutover = make_cutover("looked")
-    ama = page_of("ama", viewport={"width": 800, "height": 420})
+    ama = signed_in("ama", width=800, height=420)
     ama.goto(reverse("cutover", args=[cutover.slug]))
     entry = ama.locator("#entry-2")
     entry.scroll_into_view_if_needed()
@@ -113,9 +70,9 @@ def test_what_is_under_the_pointer_stays_there_when_the_page_grows_above_it(page
     assert abs(entry.bounding_box()["y"] - before) < 2
 
 
-def test_nobody_signs_evidence_that_changed_while_they_read_it(page_of) -> None:
+def test_nobody_signs_evidence_that_changed_while_they_read_it(signed_in) -> None:
     cutover = make_cutover("looked")
-    efua = page_of("efua")
+    efua = signed_in("efua")
     efua.goto(item_of(cutover, "go").get_absolute_url())
     efua.check("input[name=seat][value=technical]")
     efua.check("#decision-GO")
@@ -128,38 +85,109 @@ def test_nobody_signs_evidence_that_changed_while_they_read_it(page_of) -> None:
     assert not item_of(cutover, "go").sign_offs.exists()
 
 
-def test_a_log_grows_line_by_line_and_a_new_try_brings_its_own(page_of) -> None:
+def test_a_log_grows_line_by_line_and_a_new_attempt_brings_its_own(signed_in) -> None:
     cutover = make_cutover("announced")
     attempt = ended(cutover, "look", AttemptStatus.RUNNING)
-    yaw = page_of("yaw")
-    yaw.goto(item_of(cutover, "look").get_absolute_url())
+    ama = signed_in("ama")
+    ama.goto(item_of(cutover, "look").get_absolute_url())
     for number in range(1, 6):
         text = f"<b>line {number}</b>"
         LogLine.objects.create(attempt=attempt, number=number, at=database_now(), text=text)
-    expect(yaw.locator("#log li")).to_have_count(5)
-    expect(yaw.locator("#line-5 span")).to_have_text("<b>line 5</b>")
-    type(attempt).objects.filter(pk=attempt.pk).update(status=AttemptStatus.FAILED, ended_at=database_now())
+    expect(ama.locator("#log li")).to_have_count(5)
+    expect(ama.locator("#line-5 span")).to_have_text("<b>line 5</b>")
+    end(attempt, AttemptStatus.ERRORED)
     second = ended(cutover, "look", AttemptStatus.RUNNING)
     LogLine.objects.create(attempt=second, number=1, at=database_now(), text="again")
-    expect(yaw.locator("#log li")).to_have_count(1)
-    expect(yaw.locator("#log li span")).to_have_text("again")
+    expect(ama.locator("#log li")).to_have_count(1)
+    expect(ama.locator("#log li span")).to_have_text("again")
 
 
-def test_who_loses_their_part_is_told_on_the_open_page(page_of, monkeypatch) -> None:
-    monkeypatch.setattr("checklists.hub.CHECK", 0.3)
+def test_lines_that_the_stream_repeats_are_shown_once(signed_in) -> None:
+    cutover = make_cutover("announced")
+    attempt = ended(cutover, "look", AttemptStatus.RUNNING)
+    lines = [LogLine(attempt=attempt, number=n, at=database_now(), text=f"line {n}") for n in range(1, 8)]
+    LogLine.objects.bulk_create(lines[:3])
+    ama = signed_in("ama")
+    ama.goto(item_of(cutover, "look").get_absolute_url())
+    html = [render_line(line, "UTC") for line in lines]
+    send_log(ama, html[2:6] + html[3:5])  # one event repeats a line of the page, and two of its own
+    assert shown_lines(ama) == ["1", "2", "3", "4", "5", "6"]
+    send_log(ama, [html[6], html[6], html[0]])
+    assert shown_lines(ama) == ["1", "2", "3", "4", "5", "6", "7"]
+
+
+def send_log(page: Page, lines: list[str]) -> None:
+    """Sends an event of the stream to the page, as htmx does."""
+    script = "(data) => document.dispatchEvent(new CustomEvent('log', {detail: {data}}))"
+    page.evaluate(script, "".join(lines))
+
+
+def shown_lines(page: Page) -> list[str]:
+    return page.locator("#log li > a").all_text_contents()
+
+
+def test_a_page_whose_scripts_come_slowly_listens_all_the_same(signed_in) -> None:
     cutover = make_cutover()
-    yaw = page_of("yaw")
+    yaw = signed_in("yaw")
+    yaw.route("**/hx-sse*.js", lambda route: (time.sleep(1), route.continue_()))
+    with yaw.expect_response(lambda answer: "/stream/" in answer.url):
+        yaw.goto(reverse("status", args=[cutover.slug]))
+
+
+@pytest.mark.parametrize("trouble", ["no connection", "too many viewers"])
+def test_a_page_that_could_not_connect_at_first_tries_again(signed_in, trouble: str) -> None:
+    cutover = make_cutover()
+    yaw = signed_in("yaw", may_complain=True)
+    tries = itertools.count()
+
+    def refuse_first_two(route: Route) -> None:
+        if next(tries) >= 2:
+            route.continue_()
+        elif trouble == "no connection":
+            route.abort()
+        else:
+            route.fulfill(status=503, body="Too many pages are open; this one tries again.")
+
+    yaw.route("**/stream/**", refuse_first_two)
+    yaw.goto(reverse("status", args=[cutover.slug]))
+    expect(yaw.locator("#updated")).to_have_text(re.compile(r"^updated \d+ s ago$"))
+    services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
+    expect(yaw.locator("#live")).to_contain_text("1 of 3 steps done")
+    assert next(tries) == 3  # one stream is open, not one for each try
+
+
+def test_a_page_too_many_says_that_it_is_not_live_until_another_one_is_closed(signed_in) -> None:
+    cutover = make_cutover()
+    yaw = signed_in("yaw", may_complain=True)
+    refused = itertools.count()
+
+    def refuse_first_two(route: Route) -> None:
+        if next(refused) < 2:
+            route.fulfill(status=429, body="You have too many live pages open.")
+        else:
+            route.continue_()
+
+    yaw.route("**/stream/**", refuse_first_two)
+    yaw.goto(reverse("status", args=[cutover.slug]))
+    expect(yaw.locator("#updated")).to_contain_text("Not live: you have too many live pages open.")
+    expect(yaw.locator("#updated")).to_have_text(re.compile(r"^updated \d+ s ago$"))
+
+
+def test_a_person_who_loses_their_part_is_told_on_the_open_page(signed_in) -> None:
+    cutover = make_cutover()
+    yaw = signed_in("yaw")
     with yaw.expect_response(lambda answer: "/stream/" in answer.url):  # the page listens by now
         yaw.goto(reverse("status", args=[cutover.slug]))
-    cutover.members.filter(person=person("yaw")).delete()
+    with by_hand():
+        cutover.members.filter(person=person("yaw")).delete()
     expect(yaw.locator("#updated")).to_have_text(
         "You no longer have a part in this cutover. Reload the page."
     )
 
 
-def test_everything_works_without_javascript(page_of) -> None:
+def test_everything_works_without_javascript(signed_in) -> None:
     cutover = make_cutover()
-    ama = page_of("ama", java_script_enabled=False)
+    ama = signed_in("ama", script=False)
     ama.goto(reverse("runbook", args=[cutover.slug]))
     ama.click("#item-announce .line-do button")
     expect(ama.locator("#notices")).to_contain_text("Ticked 1.1 Announce it.")
@@ -170,26 +198,27 @@ def test_everything_works_without_javascript(page_of) -> None:
     expect(ama.locator("#item-announce .state")).to_have_text("Ready")
 
 
-def test_light_and_dark_are_chosen_once(page_of) -> None:
-    ama = page_of("ama") if make_cutover() else None
+def test_light_and_dark_are_chosen_once(signed_in) -> None:
+    ama = signed_in("ama") if make_cutover() else None
     assert ama is not None
     theme = "document.documentElement.dataset.bsTheme"
+    ama.goto("/")
     assert ama.evaluate(theme) == "light"
     ama.click("[data-theme-toggle]")
     assert ama.evaluate(theme) == "dark"
     ama.goto("/waiting/")
     assert ama.evaluate(theme) == "dark"
+    efua = signed_in("efua", dark=True)
+    efua.goto("/")
+    assert efua.evaluate(theme) == "dark"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
-def test_axe_finds_nothing_and_nothing_is_cut_off(page_of, scheme: str, width: int) -> None:
-    cutover = make_cutover("signed_once", kind=Kind.PRODUCTION)
+def test_axe_finds_nothing_and_nothing_is_cut_off(signed_in, unreadable) -> None:
+    cutover = make_cutover("signed_once", kind=CutoverKind.PRODUCTION)
     trouble = make_cutover("announced")
     ended(trouble, "look", AttemptStatus.UNKNOWN, unknown_reason="Its worker died.")
-    viewport = {"width": width, "height": 800}
-    kofi = page_of("kofi", viewport=viewport, color_scheme=scheme, bypass_csp=True)  # axe is a script
-    ama = page_of("ama", viewport=viewport, color_scheme=scheme, bypass_csp=True)
+    kofi = signed_in("kofi", axe=True)
+    ama = signed_in("ama", axe=True)
     names = (
         "cutover",
         "runbook",
@@ -207,7 +236,4 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(page_of, scheme: str, width: i
     for page, addresses in ((ama, pages), (kofi, [item_of(cutover, "go").get_absolute_url()])):
         for address in addresses:
             page.goto(address)
-            found = Axe().run(page).response["violations"]
-            assert not found, (address, [(v["id"], v["nodes"][0]["html"]) for v in found])
-            cut = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert cut <= 0, address
+            assert unreadable(page) == []

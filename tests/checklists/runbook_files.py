@@ -1,4 +1,4 @@
-"""A small correct runbook and a registry of tiny actions, for tests to break one thing at a time."""
+"""A small correct runbook and a registry of tiny actions. Tests change one thing in it at a time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from django import forms
 
-from checklists.runbook import Reading, read
-from integrations.actions.base import (
+from checklists.runbook import ReadResult, read
+from integrations.actions import (
     Action,
     ActionForm,
     Effect,
@@ -17,10 +17,9 @@ from integrations.actions.base import (
     JSONValueField,
     Outcome,
     Preview,
-    Report,
-    Seen,
+    ProbeStatus,
+    RunReport,
     SystemField,
-    Values,
 )
 
 GOOD = """\
@@ -79,19 +78,19 @@ phases:
 """
 
 
-class Tiny(Action):
-    """What all of them share: they are never run here."""
+class Tiny(Action[Any, dict[str, Any]]):
+    """The base of the tiny actions, which are never run."""
 
     effect = Effect.PURE
 
-    def preview(self, params: Values) -> Preview:
+    def preview(self, params: Any) -> Preview:
         return Preview([])
 
-    def run(self, params: Values, report: Report) -> Outcome:
+    def run(self, params: Any, report: RunReport[dict[str, Any]]) -> Outcome:
         return Outcome(True, "done")
 
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        return Finding(Seen.NOT_DONE, "nothing")
+    def probe(self, params: Any, before: Mapping[str, Any]) -> Finding:
+        return Finding(ProbeStatus.NOT_DONE, "nothing")
 
 
 class Take(Tiny):
@@ -113,7 +112,7 @@ class Change(Tiny):
         copy = EvidenceField(action="copy.take")
 
         def clean(self) -> dict[str, Any]:
-            """Reads an address, as an action may: it must not matter that no variable is set."""
+            """Reads an address, as an action may. This must work although no variable is set."""
             if self.cleaned_data.get("database"):
                 self.cleaned_data["database"]["url"]
             return self.cleaned_data
@@ -122,22 +121,22 @@ class Change(Tiny):
 REGISTRY: dict[str, Action] = {"copy.take": Take(), "schema.change": Change()}
 
 
-def reading(text: str | bytes, environ: Mapping[str, str] | None = None) -> Reading:
-    """Reads with the tiny actions only."""
+def read_tiny(text: str | bytes, environ: Mapping[str, str] | None = None) -> ReadResult:
+    """Reads a runbook with the tiny actions only."""
     return read(text, registry=REGISTRY, environ=environ)
 
 
-def broken(old: str, new: str) -> str:
-    """The good runbook with one thing changed; the thing must be there."""
+def change_good(old: str, new: str) -> str:
+    """The good runbook with the first ``old`` replaced by ``new``. Fails when ``old`` is not in it."""
     assert GOOD.count(old) >= 1, old
     return GOOD.replace(old, new, 1)
 
 
-def told(text: str | bytes, environ: Mapping[str, str] | None = None) -> str:
-    """All mistakes, one a line, as `runbook check` prints them."""
-    return "\n".join(f"{mistake.line}: {mistake}" for mistake in reading(text, environ).mistakes)
+def errors_of(text: str | bytes, environ: Mapping[str, str] | None = None) -> str:
+    """All errors, one per line, with their line numbers."""
+    return "\n".join(f"{error.line}: {error}" for error in read_tiny(text, environ).errors)
 
 
 def line_of(text: str, part: str) -> int:
-    """The number of the first line that has this in it."""
+    """The number of the first line that contains ``part``."""
     return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)

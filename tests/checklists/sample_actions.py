@@ -3,44 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 
-from integrations.actions import register, registry
-from integrations.actions.base import (
+from integrations.actions import (
     Action,
     ActionForm,
+    ActionParams,
     Effect,
     Finding,
     Outcome,
     Preview,
-    Report,
-    Seen,
-    Values,
+    ProbeStatus,
+    RunReport,
+    register,
+    registry,
 )
 
 
+@dataclass(frozen=True)
+class SampleParams(ActionParams):
+    """The thing."""
+
+    thing: str
+
+
 @register
-class SampleLook(Action):
+class SampleLook(Action[SampleParams, dict[str, Any]]):
     """Looks at something named by its parameter."""
 
     key, title, effect = "sample.look", "Look at something", Effect.PURE
+    is_check = True
 
     class Params(ActionForm):
         """What to look at."""
 
         thing = forms.CharField(required=False)
 
-    def preview(self, params: Values) -> Preview:
+    def preview(self, params: SampleParams) -> Preview:
         return Preview([f"look at {params.thing}"], where="nowhere/sample")
 
-    def run(self, params: Values, report: Report) -> Outcome:
-        report.evidence(seen=params.thing)
+    def run(self, params: SampleParams, report: RunReport[dict[str, Any]]) -> Outcome:
+        report.evidence({"seen": params.thing})
         return Outcome(True, f"saw {params.thing}")
 
-    def probe(self, params: Values, before: Mapping[str, Any]) -> Finding:
-        return Finding(Seen.NOT_DONE, "there is nothing to see of a look")
+    def probe(self, params: SampleParams, before: Mapping[str, Any]) -> Finding:
+        return Finding(ProbeStatus.NOT_DONE, "there is nothing to see of a look")
 
 
 @register
@@ -49,9 +59,19 @@ class SampleOnce(SampleLook):
 
     key, title, effect = "sample.once", "Change something for good", Effect.AT_MOST_ONCE
     risky = True
+    is_check = False
 
-    def resource(self, params: Values) -> str | None:
+    def resource(self, params: SampleParams) -> str | None:
         return "sample:resource"
+
+
+@register
+class SampleCount(SampleLook):
+    """Counts what a rollback would lose; only reads, and may run before a rollback is ordered."""
+
+    key, title = "sample.count", "Count something"
+    is_check = False
+    any_direction = True
 
 
 registry.cache_clear()

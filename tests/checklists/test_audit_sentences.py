@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from checklists.audit_sentences import SENTENCES, describe_entry
 from checklists.models import AuditEntry
-from checklists.telling import SENTENCES, told
 from tests.checklists.histories import make_cutover
 
 DOMAIN = Path(__file__).parents[2] / "checklists"
@@ -14,8 +14,9 @@ DOMAIN = Path(__file__).parents[2] / "checklists"
 
 def recorded_kinds() -> set[str]:
     """The kinds that the code appends, found where it does."""
-    text = "".join(path.read_text() for path in DOMAIN.rglob("*.py") if path.name != "telling.py")
-    return set(re.findall(r'"((?:item|gate|attempt|cutover|member|rollback)\.(?!html)[a-z_]+)"', text))
+    text = "".join(path.read_text() for path in DOMAIN.rglob("*.py") if path.name != "audit_sentences.py")
+    kinds = "item|gate|attempt|change|cutover|host|member|preflight|rollback|runbook|secrets|window"
+    return set(re.findall(rf'"((?:{kinds})\.(?!html|yaml|phase_id)[a-z_]+)"', text))
 
 
 def test_every_kind_that_the_code_records_has_a_sentence():
@@ -26,7 +27,9 @@ def test_every_kind_that_the_code_records_has_a_sentence():
 @pytest.mark.django_db
 def test_a_sentence_names_what_it_is_about():
     cutover = make_cutover("signed")
-    sentences = [told(entry) for entry in AuditEntry.objects.filter(cutover=cutover).order_by("seq")]
+    sentences = [
+        describe_entry(entry) for entry in AuditEntry.objects.filter(cutover=cutover).order_by("seq")
+    ]
     assert sentences[0] == "opened this rehearsal"
     assert "ticked “Announce it”" in sentences
     assert "said go at “Change it?” (technical seat)" in sentences

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checklists.curves import HEIGHT, WIDTH, Curve, curves_of, thinned
+from checklists.curves import HEIGHT, WIDTH, Curve, downsample, read_curves
 from checklists.models import Measurement
 from tests.checklists.histories import ended, make_cutover
 
@@ -19,7 +19,7 @@ def points(values):
 def test_a_single_peak_among_thousands_stays_in_the_drawing():
     values = [1.0] * 5000
     values[3333] = 99.0
-    drawn = thinned(points(values), 160)
+    drawn = downsample(points(values), 160)
     assert len(drawn) <= 160
     assert max(value for _, value in drawn) == 99.0
 
@@ -44,5 +44,5 @@ def test_names_become_words_with_their_unit():
         Measurement.objects.create(
             attempt=attempt, number=number, at=BEGAN + timedelta(seconds=number), values=values
         )
-    found = {curve.name: (curve.unit, curve.last, len(curve.points)) for curve in curves_of(attempt)}
+    found = {curve.name: (curve.unit, curve.last, len(curve.points)) for curve in read_curves(attempt)}
     assert found == {"new errors": ("%", 1.5, 2), "completed": ("a minute", 12, 2), "waiting": ("", 3, 2)}

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from checklists import services
-from checklists.history import history_of
+from checklists.history import read_history
 from checklists.states import AttemptStatus
 from tests.checklists.histories import ended, item_of, make_cutover, person
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def story(cutover, key):
-    return next(item for item in history_of(cutover)["items"] if item["key"] == key)
+    return next(item for item in read_history(cutover)["items"] if item["key"] == key)
 
 
 def test_planned_and_actual_waits_and_failures_stand_side_by_side():
@@ -34,7 +34,7 @@ def test_planned_and_actual_waits_and_failures_stand_side_by_side():
 
 
 def test_a_pass_names_who_signed_on_exactly_that_evidence():
-    history = history_of(make_cutover("changed"))
+    history = read_history(make_cutover("changed"))
     (gate,) = history["gates"]
     (passed,) = gate["passes"]
     assert {s["seat"]: s["person"] for s in passed["signoffs"]} == {"technical": "efua", "finance": "kofi"}
@@ -45,10 +45,10 @@ def test_a_pass_names_who_signed_on_exactly_that_evidence():
 def test_an_ordered_rollback_is_part_of_it_with_its_reason():
     cutover = make_cutover("changed")
     services.order_rollback(cutover=cutover, by=person("ama"), reason="The smoke test is red.")
-    assert history_of(cutover)["rollback"]["reason"] == "The smoke test is red."
+    assert read_history(cutover)["rollback"]["reason"] == "The smoke test is red."
 
 
 def test_it_is_json_and_reads_only_what_is_there():
-    history = history_of(make_cutover())
+    history = read_history(make_cutover())
     assert json.loads(json.dumps(history)) == history
     assert all(item["actual_seconds"] is None and item["attempts"] == [] for item in history["items"])

@@ -9,7 +9,8 @@ from django.apps import apps
 from django.db import connection
 
 from checklists.models import RowDifference
-from integrations.parity.result import Example, TableResult
+from integrations.parity.result import DifferingRow, TableResult
+from tests.by_hand import by_hand
 from tests.checklists.histories import make_cutover
 from tests.checklists.views.test_parity import DIFFERENT, compared
 
@@ -19,13 +20,11 @@ pytestmark = pytest.mark.django_db
 def test_examples_of_earlier_comparisons_become_rows_once() -> None:
     keep_rows = import_module("checklists.migrations.0005_rows_of_earlier_comparisons").keep_rows
     cutover = make_cutover("announced")
-    odd = TableResult("odd", 1, 1, changed=1, examples=[Example({}, "changed", {"a": ["1", "2"]})])
+    odd = TableResult("odd", 1, 1, changed=1, examples=[DifferingRow({}, "changed", {"a": ["1", "2"]})])
     attempt = compared(cutover, DIFFERENT, odd)
     now = _rows()
-    with connection.cursor() as cursor:  # as it was before there was such a table
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with by_hand(), connection.cursor() as cursor:  # as it was before there was such a table
         cursor.execute("DELETE FROM checklists_rowdifference")
-        cursor.execute("SET LOCAL session_replication_role = origin")
     for _ in range(2):
         keep_rows(apps, None)
         assert sorted(_rows()) == sorted(now)

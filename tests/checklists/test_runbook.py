@@ -1,6 +1,6 @@
-"""What a runbook file becomes, and every mistake it is told about, with its line."""
+"""What a runbook file becomes, and every error it is told about, with its line."""
 
-# ruff: noqa: E501  # the table of mistakes reads best with one mistake a line
+# ruff: noqa: E501  # the table of errors reads best with one error a line
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import hashlib
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from checklists.runbook import EvidenceSpec, duration_text, parse_duration
-from tests.checklists.runbook_files import GOOD, broken, line_of, reading, told
+from checklists.runbook import EvidenceSpec
+from checklists.runbook.error_collector import suggest
+from tests.checklists.runbook_files import GOOD, change_good, errors_of, line_of, read_tiny
 
 pytestmark = pytest.mark.usefixtures("only_own_actions")
 
 
 def test_a_good_file_becomes_a_document():
-    found = reading(GOOD)
-    assert found.mistakes == []
+    found = read_tiny(GOOD)
+    assert found.errors == []
     document = found.document
     assert (document.name, document.timezone, document.text) == ("small", "Europe/Berlin", GOOD)
     assert document.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
@@ -44,7 +43,7 @@ def test_a_good_file_becomes_a_document():
 
 
 def test_bytes_and_text_are_read_alike():
-    assert reading(GOOD.encode()) == reading(GOOD)
+    assert read_tiny(GOOD.encode()) == read_tiny(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -76,29 +75,42 @@ def test_bytes_and_text_are_read_alike():
         ("        kind: manual\n", "        kind: robot\n", "robot", "“robot” is none of manual, action, gate."),
         ("        how: Take", "        hwo: Take", "hwo", "“hwo” is no key here. Did you mean “how”?"),
         ("        how: Take the copy of [[save]].\n", "", "key: put-back", "an item of kind manual needs how:"),
-        ("[[save]]", "[[sav]]", "key: put-back", "its text names [[sav]], which is no item. Did you mean “save”?"),
+        ("[[save]]", "[[sav]]", "[[sav]]", "its text names [[sav]], which is no item. Did you mean “save”?"),
         ("        kind: manual\n", "        kind: manual\n        quorum: 1\n", "quorum: 1", "quorum: means nothing for kind manual"),
         ("title: Put it back", "title: ''", "title: ''", "title: the text is empty."),
         ("title: Put it back", "title: [a]", "title: [a]", "title: a text belongs here, not a list."),
         ("key: put-back", "key: Put Back", "key: Put Back", "“Put Back” is no key. Use up to 60 small letters"),
-        ("key: put-back", "key: save", "key: save\n        title: Put", "a second item has this key, the first stands in line 17."),
-        ("key: back", "key: first", "key: first\n    title: Back", "a second phase has this key"),
+        ("key: put-back", "key: save", "key: save\n        title: Put", "another item has this key already, in line 17."),
+        ("key: back", "key: first", "key: first\n    title: Back", "another phase has this key"),
+        (
+            "        kind: manual\n",
+            "        kind: manual\n        requires: [note, photo]\n",
+            "photo",
+            "requires: “photo” is none of note, file, second_person. Choose one of them.",
+        ),
+        (
+            "        action: copy.take\n",
+            "        action: copy.take\n        requires: [note]\n",
+            "requires",
+            "requires: means nothing for kind action; it is for manual.",
+        ),
         ("direction: rollback", "direction: sideways", "sideways", "“sideways” is none of forward, rollback."),
         ("timezone: Europe/Berlin", "timezone: Berlin", "timezone", "“Berlin” is no time zone."),
         ("timezone: Europe/Berlin\n", "", "name: small", "runbook: timezone: is missing."),
         ("kind: postgres", "kind: oracle", "kind: oracle", "kind: oracle is no kind of system."),
         ("    url: ${STORE_URL}\n", "    uri: ${STORE_URL}\n", "store:", "a system of kind postgres needs url:"),
         ("    url: ${STORE_URL}\n", "    uri: ${STORE_URL}\n", "uri", "“uri” is no setting of kind postgres. Did you mean “url”?"),
+        ("    url: ${STORE_URL}\n", "    url: ${STORE_URL}\n    lock_wait: \"1 h\"\n", "lock_wait", "lock_wait: must be a number of seconds up to 3600, and not “1 h”."),
         ("${STORE_URL}", "${store_url}", "store_url", "“${” begins a variable that does not read like one."),
         ("${STORE_URL}", "postgres://me:word@host/db", "me:word", "a password stands in the file"),
         ("needs: [save, go]", "needs: [save, go, put-back]", "key: change", "waits for “put-back”, which is only done in a rollback"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_with_its_line_and_remedy(old, new, line, words):
-    text = broken(old, new)
+def test_each_error_is_reported_with_its_line_and_remedy(old, new, line, words):
+    text = change_good(old, new)
     first = text[: text.index(line)].count("\n") + 1
-    assert reading(text).document is None
-    lines = told(text).split("\n")
+    assert read_tiny(text).document is None
+    lines = errors_of(text).split("\n")
     assert any(one.startswith(f"{first}: ") and words in one for one in lines), (first, lines)
 
 
@@ -108,19 +120,19 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_lines():
         .replace("owner: lead", "owner: boss")
         .replace("quorum: 2", "quorum: 9")
     )
-    mistakes = reading(text).mistakes
-    assert len(mistakes) == 6
-    assert [m.line for m in mistakes] == sorted(m.line for m in mistakes)
+    errors = read_tiny(text).errors
+    assert len(errors) == 6
+    assert [m.line for m in errors] == sorted(m.line for m in errors)
 
 
 def test_a_circle_of_needs_is_told_once_with_its_path():
-    text = broken("        needs: [save]\n", "        needs: [save, change]\n")
-    circles = [m for m in reading(text).mistakes if "circle" in m.what]
+    text = change_good("        needs: [save]\n", "        needs: [save, change]\n")
+    circles = [m for m in read_tiny(text).errors if "circle" in m.what]
     assert [m.what for m in circles] == ["the items wait for each other in a circle: change → go → change."]
 
 
 def test_an_item_that_needs_itself_is_a_circle():
-    assert "circle: save → save." in told(broken("planned: 1h30m", "needs: [save]"))
+    assert "circle: save → save." in errors_of(change_good("planned: 1h30m", "needs: [save]"))
 
 
 def test_a_long_chain_of_needs_is_no_trouble():
@@ -128,56 +140,56 @@ def test_a_long_chain_of_needs_is_no_trouble():
         f"      - {{key: i{n}, title: T, kind: manual, owner: lead, how: do, needs: [{f'i{n - 1}' if n else ''}]}}\n"
         for n in range(1, 1200)
     )
-    text = broken("  - key: back\n", items.replace("needs: [i0]", "needs: [save]") + "  - key: back\n")
-    assert reading(text).mistakes == []
+    text = change_good("  - key: back\n", items.replace("needs: [i0]", "needs: [save]") + "  - key: back\n")
+    assert read_tiny(text).errors == []
     round_about = text.replace("needs: [save]", "needs: [i1199]")
-    assert sum("circle" in m.what for m in reading(round_about).mistakes) >= 1
+    assert sum("circle" in m.what for m in read_tiny(round_about).errors) >= 1
 
 
 def test_evidence_of_a_gate_has_to_come_before_it():
-    text = broken("        needs: [save]\n", "        needs: []\n")
-    assert "evidence: “save” need not be done before this gate. Add save to needs:." in told(text)
+    text = change_good("        needs: [save]\n", "        needs: []\n")
+    assert "evidence: “save” need not be done before this gate. Add save to needs:." in errors_of(text)
 
 
 def test_a_gate_without_evidence_is_refused():
-    text = broken("        evidence:\n          - item: save\n            fresh_for: 20m\n", "")
-    assert "an item of kind gate needs evidence:" in told(text)
+    text = change_good("        evidence:\n          - item: save\n            fresh_for: 20m\n", "")
+    assert "an item of kind gate needs evidence:" in errors_of(text)
 
 
 def test_a_reason_stands_in_for_a_missing_undo():
-    assert reading(broken("undo: put-back", "irreversible: It is a rehearsal.")).mistakes == []
+    assert read_tiny(change_good("undo: put-back", "irreversible: It is a rehearsal.")).errors == []
 
 
 def test_an_unset_variable_is_told_and_does_not_stop():
-    found = reading(GOOD, environ={"STORE_URL": ""})
-    (mistake,) = found.mistakes
-    assert (mistake.line, mistake.stops) == (line_of(GOOD, "STORE_URL"), False)
+    found = read_tiny(GOOD, environ={"STORE_URL": ""})
+    (error,) = found.errors
+    assert (error.line, error.is_fatal) == (line_of(GOOD, "STORE_URL"), False)
     assert (
-        str(mistake)
+        str(error)
         == "system store: url: the variable STORE_URL is not set. Set STORE_URL in the environment."
     )
     assert found.document is not None
-    assert reading(GOOD, environ={"STORE_URL": "postgresql://h/d"}).mistakes == []
-    assert reading(broken("${STORE_URL}", "${STORE_URL:-here}"), environ={}).mistakes == []
+    assert read_tiny(GOOD, environ={"STORE_URL": "postgresql://h/d"}).errors == []
+    assert read_tiny(change_good("${STORE_URL}", "${STORE_URL:-here}"), environ={}).errors == []
 
 
 def test_a_parameter_may_come_from_the_environment_and_is_told_when_it_cannot():
-    text = broken("jobs: 2", "jobs: ${JOBS}")
-    found = reading(text, environ={"STORE_URL": "postgresql://h/d"})
-    (mistake,) = found.mistakes
-    assert (mistake.line, mistake.stops) == (line_of(text, "${JOBS}"), False)
-    assert str(mistake) == (
+    text = change_good("jobs: 2", "jobs: ${JOBS}")
+    found = read_tiny(text, environ={"STORE_URL": "postgresql://h/d"})
+    (error,) = found.errors
+    assert (error.line, error.is_fatal) == (line_of(text, "${JOBS}"), False)
+    assert str(error) == (
         "item save: parameter “jobs”: the variable JOBS is not set. Set JOBS in the environment."
     )
-    assert reading(text, environ={"STORE_URL": "postgresql://h/d", "JOBS": "3"}).mistakes == []
-    assert reading(broken("jobs: 2", "jobs: ${JOBS:-2}"), environ=None).mistakes == []
-    assert "jobs" in told(broken("jobs: 2", "jobs: ${JOBS:-many}"))
-    assert "does not read like one" in told(broken("jobs: 2", "jobs: ${jobs}"))
+    assert read_tiny(text, environ={"STORE_URL": "postgresql://h/d", "JOBS": "3"}).errors == []
+    assert read_tiny(change_good("jobs: 2", "jobs: ${JOBS:-2}"), environ=None).errors == []
+    assert "jobs" in errors_of(change_good("jobs: 2", "jobs: ${JOBS:-many}"))
+    assert "does not read like one" in errors_of(change_good("jobs: 2", "jobs: ${jobs}"))
 
 
 def test_words_stay_words():
-    text = broken("title: Put it back", "title: no").replace("name: small", "name: '7'")
-    document = reading(text).document
+    text = change_good("title: Put it back", "title: no").replace("name: small", "name: '7'")
+    document = read_tiny(text).document
     assert document.item("put-back").title == "no"
     assert document.name == "7"
 
@@ -187,19 +199,12 @@ def test_words_stay_words():
     ["- a\n- b\n", "just words\n", "42\n", "name: x\nphases: 7\n", "name: [\n", "phases:\n  - x\n  -\n"],
 )
 def test_what_is_no_runbook_is_told_and_never_crashes(text):
-    assert reading(text).document is None
-    assert reading(text).mistakes
+    assert read_tiny(text).document is None
+    assert read_tiny(text).errors
 
 
-@pytest.mark.parametrize(
-    "text", ["", "5", "5x", "m5", "5m1h", "0s", "-5m", "1.5h", "5 m", "٥m", "366d", "99999999999s", "5M"]
-)
-def test_bad_durations_are_refused(text):
-    with pytest.raises(ValueError):
-        parse_duration(text)
-
-
-@given(st.integers(1, 365 * 86_400))
-def test_durations_survive_being_written_and_read(seconds):
-    duration = timedelta(seconds=seconds)
-    assert parse_duration(duration_text(duration)) == duration
+def test_words_of_other_tools_lead_to_ours() -> None:
+    assert suggest("with", ["goes_with", "params"]) == "Did you mean “params”?"
+    assert suggest("script.run", ["command.run", "backup.take"]) == "Did you mean “command.run”?"
+    assert "without a shell" in suggest("shell.run", ["command.run", "backup.take"])
+    assert suggest("with", ["width"]) == "Did you mean “width”?"

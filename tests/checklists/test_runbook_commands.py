@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from checklists.management.commands.actions import page
+from checklists.management.commands.actions import reference_page
 from checklists.runbook import json_schema
 from checklists.runbook.sections import ITEM, PHASE, RUNBOOK
 from integrations.actions import registry
 from tests.checklists.runbook_files import GOOD, REGISTRY
+from tests.released import release
 
-pytestmark = pytest.mark.usefixtures("only_own_actions")
+pytestmark = [pytest.mark.usefixtures("only_own_actions"), pytest.mark.django_db]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "checklists/runbooks/example.yaml"
@@ -58,6 +59,9 @@ def test_check_tells_unset_variables_unless_asked_not_to(tmp_path, monkeypatch):
     assert (code, "the variable SHOP_ADDRESS_OF_A_TEST is not set" in said) == (1, True)
     assert check(file, "--no-env")[0] == 0
     monkeypatch.setenv("SHOP_ADDRESS_OF_A_TEST", "http://127.0.0.1:1")
+    code, said = check(file)
+    assert (code, "not released for runbooks: SHOP_ADDRESS_OF_A_TEST (line" in said) == (1, True)
+    release(file.read_text())
     assert check(file)[0] == 0
 
 
@@ -74,7 +78,6 @@ def test_check_of_a_file_that_is_not_there_says_so(tmp_path):
         check(tmp_path / "none.yaml")
 
 
-@pytest.mark.slow
 def test_check_ends_the_process_with_one_and_prints_to_the_terminal(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text(GOOD)
@@ -84,6 +87,7 @@ def test_check_ends_the_process_with_one_and_prints_to_the_terminal(tmp_path):
     assert "there is no action “copy.take”" in done.stdout
 
 
+@pytest.mark.reference
 def test_the_schema_in_the_docs_is_that_of_the_code():
     out = StringIO()
     call_command("runbook", "schema", stdout=out)
@@ -115,6 +119,7 @@ def test_the_schema_knows_every_key_and_every_parameter():
     json.dumps(schema)
 
 
+@pytest.mark.reference
 def test_the_page_about_the_file_names_every_key():
     page_text = (ROOT / "docs/reference/runbook-file.md").read_text()
     missing = [key for section in (RUNBOOK, PHASE, ITEM) for key in section if f"`{key}`" not in page_text]
@@ -140,7 +145,7 @@ def test_the_reference_page_has_every_action_with_its_parameters():
 
 
 def test_the_reference_page_says_what_values_a_parameter_takes():
-    said = "\n".join(page(REGISTRY))
+    said = "\n".join(reference_page(REGISTRY))
     assert "| `database` | a system of kind postgres | yes | What to copy. |" in said
     assert "| `jobs` | a whole number | no | Tables at once. |" in said
     assert "| `copy` | an item that does copy.take | yes |  |" in said
@@ -148,6 +153,7 @@ def test_the_reference_page_says_what_values_a_parameter_takes():
     assert "It changes production: its item names its undo." in said
 
 
+@pytest.mark.reference
 def test_the_page_of_actions_in_the_docs_is_that_of_the_code():
     out = StringIO()
     call_command("actions", "--markdown", stdout=out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from checklists.runbook.source import MAX_BYTES, MAX_DEPTH, MAX_NODES
-from tests.checklists.runbook_files import GOOD, reading
+from checklists.runbook.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from tests.checklists.runbook_files import GOOD, read_tiny
 
 pytestmark = pytest.mark.usefixtures("only_own_actions")
 
@@ -40,33 +40,33 @@ pytestmark = pytest.mark.usefixtures("only_own_actions")
     ],
 )  # fmt: skip
 def test_a_hostile_file_is_refused_with_its_line(content, line, words):
-    found = reading(content)
+    found = read_tiny(content)
     assert found.document is None
-    (mistake,) = found.mistakes
-    assert (mistake.line, mistake.where) == (line, "file")
-    assert words in mistake.what
-    assert mistake.remedy
+    (error,) = found.errors
+    assert (error.line, error.where) == (line, "file")
+    assert words in error.what
+    assert error.remedy
 
 
 def test_aliases_are_refused_before_they_expand():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
-    (mistake,) = reading("\n".join(lines)).mistakes
-    assert (mistake.line, mistake.what) == (1, "“a0” is an anchor or alias.")
+    (error,) = read_tiny("\n".join(lines)).errors
+    assert (error.line, error.what) == (1, "“a0” is an anchor or alias.")
 
 
 def test_a_merge_key_is_only_an_unknown_key():
-    assert any("“<<” is no key here." in m.what for m in reading("<<: {name: x}\n").mistakes)
+    assert any("“<<” is no key here." in m.what for m in read_tiny("<<: {name: x}\n").errors)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.property
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_the_reader(content):
-    assert reading(content).mistakes
+    assert read_tiny(content).errors
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.property
 @given(st.integers(0, len(GOOD)), st.integers(0, 40), st.text(max_size=12))
 def test_no_change_of_a_good_file_crashes_the_reader(place, length, text):
-    found = reading(GOOD[:place] + text + GOOD[place + length :])
-    assert (found.document is None) == any(mistake.stops for mistake in found.mistakes)
+    found = read_tiny(GOOD[:place] + text + GOOD[place + length :])
+    assert (found.document is None) == any(error.is_fatal for error in found.errors)

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import requests
 
-from cutover.embedded import free_port
-from integrations.clients.payments import provider_of
+from integrations.clients.payments import get_payment_provider
 from integrations.clients.payments.provider import Payment
 from integrations.systems import Systems
 from tests.integrations.clients.proxies import answers
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 KEPT = Path("/tmp/localstripe.pickle")  # where it keeps what it knows, and nowhere else
 KEY = "sk_test_only_for_this_machine"
@@ -36,7 +36,7 @@ def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield f"{url}/v1"
     finally:
         child.terminate()
@@ -70,7 +70,7 @@ def paid(stripe_url: str) -> Payment:
 def test_a_refund_is_understood_by_another_implementation(stripe_url: str, paid: Payment) -> None:
     settings = {"kind": "payments", "provider": "stripe", "url": stripe_url, "secret_key": KEY}
     systems = Systems({"it": settings}, {})
-    stripe = provider_of(systems["it"], systems)
+    stripe = get_payment_provider(systems["it"], systems)
     assert stripe.refund(paid) == "succeeded"
     listed = stripe.get(f"/refunds?payment_intent={paid.identity}&limit=1")
     assert [(one["status"], one["amount"]) for one in listed["data"]] == [("succeeded", paid.minor)]

@@ -1,4 +1,4 @@
-"""What we expect of the sign-in providers, asked of our stand-ins, of others' work, or of the originals.
+"""What we expect of the sign-in providers, checked with stand-ins, a third-party provider, or the originals.
 
 With ``CONTRACT_<PROVIDER>_CLIENT_ID`` and the other settings of that client in the environment the provider
 itself is asked; nobody has to sign in for it. `oidc-provider-mock` is an OpenID provider that others wrote.
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from cutover.embedded import free_port
-from integrations.clients.http import Caller
-from integrations.clients.oauth import client_of
-from integrations.clients.oauth.client import Client
+from integrations.clients.http import HttpClient
+from integrations.clients.oauth import get_oauth_client
+from integrations.clients.oauth.client import OAuthClient
 from integrations.systems import Systems
 from tests.integrations.clients.proxies import answers
-from tests.integrations.sandbox.estates import until
 from tests.integrations.sandbox.providers import World, providers
 from tests.integrations.sandbox.signins import SIGNINS
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 BASE = "https://staging.cutover.invalid/auth/providers"
 REAL = {
@@ -33,9 +33,9 @@ REAL = {
 SETTINGS = ("client_id", "client_secret", "team_id", "key_id", "private_key", "redirect")
 
 
-def made(settings: dict[str, str]) -> Client:
+def made(settings: dict[str, str]) -> OAuthClient:
     systems = Systems({"it": settings}, {})
-    return client_of(systems["it"], Caller.of(systems))
+    return get_oauth_client(systems["it"], HttpClient.of(systems))
 
 
 def real(provider: str) -> dict[str, str]:
@@ -59,17 +59,17 @@ def client(request: pytest.FixtureRequest, world: World) -> dict[str, str]:
     return real(request.param) or world.oauth(request.param, BASE)
 
 
-def test_a_client_that_is_known_is_told_apart_from_a_code_that_is_not(client: dict[str, str]) -> None:
-    known = made(client).known()
-    assert known.ok, known.said
-    assert client.get("client_secret", "-") not in known.said
+def test_a_known_client_with_an_invented_code_is_accepted(client: dict[str, str]) -> None:
+    known = made(client).check_client()
+    assert known.ok, known.summary
+    assert client.get("client_secret", "-") not in known.summary
 
 
 def test_another_secret_is_refused(client: dict[str, str]) -> None:
     changed = {"key_id": "OTHERKEYID"} if client["provider"] == "apple" else {"client_secret": "another"}
-    known = made({**client, **changed}).known()
+    known = made({**client, **changed}).check_client()
     assert not known.ok
-    assert "refuses the client" in known.said
+    assert "refuses the client" in known.summary
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def openid() -> Iterator[str]:
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield url
     finally:
         child.terminate()
         child.wait(15)
 
 
-def test_an_openid_provider_of_others_is_understood(openid: str) -> None:
+def test_a_third_party_openid_provider_is_understood(openid: str) -> None:
     found = requests.get(f"{openid}/.well-known/openid-configuration", timeout=10).json()
     wanted = {
         "redirect_uris": [f"{BASE}/google/callback"],
@@ -103,5 +103,5 @@ def test_an_openid_provider_of_others_is_understood(openid: str) -> None:
         "client_secret": registered["client_secret"],
         "redirect": f"{BASE}/google/callback",
     }
-    assert made(settings).known().ok
-    assert not made({**settings, "client_secret": "another"}).known().ok
+    assert made(settings).check_client().ok
+    assert not made({**settings, "client_secret": "another"}).check_client().ok

@@ -1,4 +1,4 @@
-"""The front door: says what there is, and what is missing."""
+"""The `./panel` script lists its commands, and names what is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def panel(*arguments: str, where: Path = PROJECT, **environment: str) -> subproc
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A checkout that was never started, and a folder of programs without any Python."""
+    """A checkout without .venv, and a folder of programs without Python."""
     (tmp_path / "panel").write_text((PROJECT / "panel").read_text())
     (tmp_path / "bin").mkdir()
     for name in ("dirname", "readlink", "cat", "cmp", "rm"):
@@ -28,20 +28,21 @@ def bare(tmp_path: Path) -> Path:
 
 
 def fake_python(folder: Path, code: str) -> None:
-    """A python3 that answers as an old or an incomplete one would."""
+    """A python3 that behaves like an old or an incomplete one."""
     python = folder / "bin" / "python3"
     python.write_text(f"#!/bin/sh\n{code}\n")
     python.chmod(0o755)
 
 
-def test_alone_it_says_what_there_is() -> None:
+def test_without_arguments_it_lists_its_commands() -> None:
     said = panel()
     assert said.returncode == 0
-    for word in ("demo", "--fresh", "--autopilot", "run", "test", "check", "bench", "lock", "manage"):
+    for word in ("demo", "--fresh", "--autopilot", "run", "test", "check", "chaos", "bench", "lock"):
         assert word in said.stdout
+    assert "manage" in said.stdout
 
 
-def test_an_unknown_word_is_named() -> None:
+def test_an_unknown_command_is_named() -> None:
     said = panel("dance")
     assert said.returncode == 2
     assert "«dance»" in said.stderr
@@ -73,7 +74,7 @@ def test_an_unknown_check_and_an_unknown_benchmark_are_named() -> None:
     assert "«taste»" in panel("bench", "taste").stderr
 
 
-def test_the_demo_refuses_a_silly_number_of_rows() -> None:
+def test_the_demo_refuses_too_few_rows() -> None:
     said = panel("demo", "--rows", "3")
     assert said.returncode == 2
     assert "between 1000 and 10000000" in said.stderr

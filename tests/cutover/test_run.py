@@ -1,4 +1,4 @@
-"""`./panel run` on servers that somebody else keeps, and what it says when they are not there."""
+"""`./panel run` on external servers, and its messages when they do not answer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ import pytest
 
 from cutover.data_folder import PROJECT
 from cutover.deploy_check import production_environment
-from cutover.embedded import Valkey, free_port
-
-pytestmark = pytest.mark.slow
+from cutover.embedded import Valkey
+from tests import servers
+from tests.ports import free_port
 
 
 def started(folder: Path, **environment: str) -> subprocess.Popen[str]:
-    """The panel in the settings of production, under the name that people use and no other."""
-    env = {**os.environ, **production_environment(), "ALLOWED_HOSTS": "panel.internal", **environment}
+    """A panel with production settings; it accepts only the host name that people use."""
+    env = {
+        **os.environ,
+        **production_environment(),
+        "ALLOWED_HOSTS": "panel.internal",
+        "CUTOVER_HTTPS": "true",
+    }
+    env |= environment
     argv = [sys.executable, "-m", "cutover.run", "--port", str(free_port())]
     env["CUTOVER_DATA"] = str(folder)
     return subprocess.Popen(
@@ -28,33 +34,42 @@ def started(folder: Path, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_runs_on_named_servers_and_says_how_the_first_admin_is_made(
+def test_it_runs_on_external_servers_and_says_how_to_create_the_first_admin(
     new_database: Callable[[], str], valkey_server: Valkey, tmp_path: Path
 ) -> None:
-    panel = started(tmp_path / "data", DATABASE_URL=new_database(), REDIS_URL=valkey_server.url)
+    owner = new_database()
+    panel = started(
+        tmp_path / "data",
+        DATABASE_OWNER_URL=owner,
+        DATABASE_URL=servers.application_url(owner.rpartition("/")[2]),
+        REDIS_URL=valkey_server.url,
+    )
     assert panel.stdout is not None
     said = ""
     for line in panel.stdout:
         said += line
-        if "reaper at work" in line:
+        if "reaper are running" in line:
             break
     panel.send_signal(signal.SIGTERM)
     said += panel.communicate(timeout=60)[0]
     assert panel.returncode == 0, said
     assert "createsuperuser" in said
-    assert "reaper at work" in said
-    assert "Valkey" not in said  # it brought no server of its own
+    assert "reaper are running" in said
+    assert "Valkey" not in said  # it started no embedded server
     assert not (tmp_path / "data" / "postgres").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DATABASE_URL", "postgresql://u:p@127.0.0.1:9/cutover"), ("REDIS_URL", "redis://127.0.0.1:9/0")],
+    [
+        ("DATABASE_OWNER_URL", "postgresql://u:p@127.0.0.1:9/cutover"),
+        ("REDIS_URL", "redis://:0123456789abcdef@127.0.0.1:9/0"),
+    ],
 )
 def test_a_server_that_does_not_answer_is_named_before_anything_starts(
     name: str, value: str, new_database: Callable[[], str], valkey_server: Valkey, tmp_path: Path
 ) -> None:
-    urls = {"DATABASE_URL": new_database(), "REDIS_URL": valkey_server.url, name: value}
+    urls = {"DATABASE_OWNER_URL": new_database(), "REDIS_URL": valkey_server.url, name: value}
     panel = started(tmp_path / "data", **urls)
     said = panel.communicate(timeout=60)[0]
     assert panel.returncode == 1

@@ -1,4 +1,4 @@
-"""The supervisor restarts what falls, stops in order, leaves nothing behind: real processes, by pid."""
+"""The supervisor restarts children, stops them in order and leaves no process running; real processes."""
 
 from __future__ import annotations
 
@@ -6,32 +6,24 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cutover.data_folder import PROJECT
-from cutover.supervisor import Child, JobFailed, Supervisor, seconds
+from cutover.supervisor import Child, JobFailed, Stopped, Supervisor
+from tests.waiting import wait_for
 
 SLEEP = "import time; time.sleep(600)"
 
 
 def alive(pid: int) -> bool:
-    """Is it there, and more than a zombie?"""
+    """Whether the process exists and is no zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return False
     return stat[0] not in "ZX"
-
-
-def eventually(what: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it did not come to that"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -40,15 +32,15 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, said: list[str]):  # type: ignore[no-untyped-def]
-    """One whose children are ended after the test, whatever happens."""
+def supervisor(tmp_path: Path, said: list[str]):
+    """A supervisor whose children are ended after the test."""
     made = Supervisor(tmp_path, said.append)
     yield made
     made.stop()
 
 
 def child(code: str, name: str = "thing", **more: object) -> Child:
-    return Child(name, [sys.executable, "-c", code], dict(os.environ), **more)  # type: ignore[arg-type]
+    return Child(name, [sys.executable, "-c", code], dict(os.environ), **more)
 
 
 def pid_of(one: Child) -> int:
@@ -56,32 +48,46 @@ def pid_of(one: Child) -> int:
     return one.process.pid
 
 
-def test_a_fallen_child_is_named_with_the_end_of_its_log_and_started_again(
+def test_a_child_that_ended_is_reported_with_the_end_of_its_log_and_restarted(
     supervisor: Supervisor, said: list[str]
 ) -> None:
-    fallen = child("print('the disk is full'); raise SystemExit(3)")
-    supervisor.start(fallen)
-    supervisor.watch(lambda: fallen.falls >= 2, timeout=30)
+    crashing = child("print('the disk is full'); raise SystemExit(3)")
+    supervisor.start(crashing)
+    supervisor.watch(lambda: crashing.crashes >= 2, timeout=30)
     assert "thing ended by itself (exit code 3)" in said[0]
     assert "the disk is full" in said[0]
     assert str(supervisor.log_of("thing")) in said[0]
 
 
-def test_a_killed_child_is_started_again_under_another_number(supervisor: Supervisor) -> None:
+def test_a_killed_child_is_restarted_and_its_new_process_id_is_reported(
+    supervisor: Supervisor, said: list[str]
+) -> None:
     steady = child(SLEEP)
     supervisor.start(steady)
     first = pid_of(steady)
+    assert supervisor.process_id("thing") == first
     os.kill(first, signal.SIGKILL)
     assert supervisor.watch(lambda: steady.process is not None and steady.process.pid != first, timeout=30)
     assert alive(pid_of(steady))
+    assert str(pid_of(steady)) in said[-1]
 
 
-def test_every_fall_waits_longer_than_the_one_before(supervisor: Supervisor, said: list[str]) -> None:
-    fallen = child("raise SystemExit(1)")
-    supervisor.start(fallen)
-    supervisor.watch(lambda: len(said) >= 3, timeout=60)
-    waits = [line.split("again in ")[1].split(" s")[0] for line in said]
-    assert waits[:3] == ["0.5", "1.0", "2.0"]
+def test_a_process_that_does_not_run_has_no_process_id(supervisor: Supervisor) -> None:
+    crashing = child("raise SystemExit(1)")
+    supervisor.start(crashing)
+    wait_for(lambda: crashing.process is not None and crashing.process.poll() is not None)
+    assert supervisor.process_id("thing") is None
+    assert supervisor.process_id("another") is None
+
+
+def test_each_restart_waits_longer_than_the_one_before(supervisor: Supervisor, said: list[str]) -> None:
+    crashing = child("raise SystemExit(1)")
+    supervisor.start(crashing)
+    supervisor.watch(lambda: crashing.crashes >= 3, timeout=60)
+    waits = [
+        line.split("restarting it in ")[1].split(" s")[0] for line in said if "restarting it in " in line
+    ]
+    assert waits[:3] == ["0.5", "1", "2"]
 
 
 def test_children_stop_in_the_opposite_order_of_their_start(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -95,20 +101,20 @@ def test_children_stop_in_the_opposite_order_of_their_start(supervisor: Supervis
     for name in "abc":
         one = Child(name, [sys.executable, "-c", code, name], dict(os.environ))
         supervisor.start(one)
-    eventually(lambda: all((tmp_path / f"up-{name}").exists() for name in "abc"))
+    wait_for(lambda: all((tmp_path / f"up-{name}").exists() for name in "abc"))
     supervisor.stop()
     assert order.read_text() == "cba"
 
 
-def test_a_child_that_does_not_listen_is_killed_after_its_grace(
+def test_a_child_that_ignores_the_signal_is_killed_after_its_grace(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     up = tmp_path / "up"
     code = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(up)!r}, 'w'); {SLEEP}"
-    deaf = child(code, grace=0.3)
-    supervisor.start(deaf)
-    eventually(up.exists)
-    pid = pid_of(deaf)
+    stubborn = child(code, grace=0.3)
+    supervisor.start(stubborn)
+    wait_for(up.exists)
+    pid = pid_of(stubborn)
     supervisor.stop()
     assert not alive(pid)
 
@@ -119,7 +125,7 @@ def test_a_job_that_fails_is_named_with_the_end_of_its_log(supervisor: Superviso
         supervisor.finish(job)
 
 
-def test_a_job_in_the_background_tells_how_it_ended(supervisor: Supervisor) -> None:
+def test_a_background_job_reports_its_exit_code(supervisor: Supervisor) -> None:
     codes: list[int] = []
     supervisor.job("npm", [sys.executable, "-c", "raise SystemExit(7)"], os.environ, codes.append)
     assert supervisor.watch(lambda: bool(codes), timeout=30)
@@ -132,8 +138,9 @@ from pathlib import Path
 from cutover.supervisor import Child, Stopped, Supervisor
 notes = Path(sys.argv[1])
 supervisor = Supervisor(notes / "logs", lambda line: print(line, flush=True))
-supervisor.take_charge()
-# a child that leaves a grandchild in a session of its own, and goes
+supervisor.adopt_orphans()
+supervisor.catch_stop_signals()
+# a child that starts a grandchild in a new session, and ends
 sleep = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 orphan = "import subprocess as s, sys; s.Popen([sys.executable, '-c', *sys.argv[1:]], start_new_session=True)"
 try:
@@ -144,14 +151,13 @@ try:
 except Stopped:
     pass
 finally:
-    supervisor.stopping = True
     supervisor.stop()
     print("left", supervisor.sweep(), flush=True)
 """
 
 
 def read_pid(path: Path) -> int:
-    eventually(lambda: path.exists() and path.read_text().isdigit())
+    wait_for(lambda: path.exists() and path.read_text().isdigit())
     return int(path.read_text())
 
 
@@ -161,11 +167,13 @@ def started_alone(folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_everything_also_what_left_its_session(tmp_path: Path, number: signal.Signals) -> None:
+def test_ctrl_c_ends_all_processes_even_those_in_another_session(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = started_alone(tmp_path)
     steady, orphan = read_pid(tmp_path / "steady"), read_pid(tmp_path / "orphan")
     process.send_signal(number)
-    process.send_signal(number)  # an impatient second one breaks nothing off
+    process.send_signal(number)  # a second signal does not interrupt the orderly stop
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "left 1" in out
@@ -173,15 +181,33 @@ def test_ctrl_c_ends_everything_also_what_left_its_session(tmp_path: Path, numbe
     assert not alive(orphan)
 
 
-def test_children_of_a_supervisor_that_is_killed_end_too(tmp_path: Path) -> None:
+def test_children_of_a_killed_supervisor_end_too(tmp_path: Path) -> None:
     process = started_alone(tmp_path)
     steady, orphan = read_pid(tmp_path / "steady"), read_pid(tmp_path / "orphan")
     process.kill()
     process.communicate(timeout=60)
-    eventually(lambda: not alive(steady))
-    if alive(orphan):  # nobody was there to find it: the one thing that SIGKILL costs
+    wait_for(lambda: not alive(steady))
+    if alive(orphan):  # a killed supervisor cannot end its orphans
         os.kill(orphan, signal.SIGKILL)
 
 
-def test_durations_read_as_people_say_them() -> None:
-    assert [seconds(s) for s in (0.04, 9.94, 12.4, 192)] == ["0.0 s", "9.9 s", "12 s", "3 min 12 s"]
+class StopsWhenDropped:
+    """Python ignores what is raised while an object is deleted, also by a handler of a signal."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(3))
+
+
+def test_a_stop_signal_is_not_lost_wherever_it_arrives(supervisor: Supervisor) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    supervisor.catch_stop_signals()
+    dropped = [StopsWhenDropped()]
+    try:
+        with pytest.raises(Stopped):
+            supervisor.watch(lambda: bool(dropped and dropped.clear()), timeout=5)
+        with pytest.raises(Stopped):
+            supervisor.finish(supervisor.job("long", [sys.executable, "-c", SLEEP], dict(os.environ)))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

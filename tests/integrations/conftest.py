@@ -1,4 +1,4 @@
-"""A database with an application of its own, and the surroundings that an action is given."""
+"""A database with an application's role, and the context that an action gets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from integrations.actions.base import Context
+from integrations.actions import Context
+from integrations.sandbox.mariadb_server import MariaDbServer
 from integrations.systems import Systems
+from tests.integrations.mariadb import running_mariadb
 
 TABLES = """
 create table members (id integer generated always as identity primary key, name varchar(80), notes json,
@@ -45,7 +47,7 @@ class AppDatabase:
 
     def execute(self, query: str, *, url: str = "") -> list[tuple[Any, ...]]:
         with psycopg.connect(url or self.admin_url, autocommit=True) as connection:
-            cursor = connection.execute(query)  # type: ignore[arg-type]
+            cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []
 
     def set_read_only(self) -> None:
@@ -92,3 +94,10 @@ def new_context(tmp_path: Path) -> Callable[..., Context]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDbServer]:
+    """A MariaDB without TLS that all tests share; each makes databases of its own."""
+    with running_mariadb(["--skip-ssl"]) as server:
+        yield server

@@ -1,8 +1,9 @@
-"""A report that remembers what an action told it, and can be told to cancel."""
+"""A report that records what an action sends to it, and that can cancel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from integrations.errors import Cancelled
@@ -17,6 +18,7 @@ class Recorder:
 
     def __init__(self, cancel_when: Callable[[Recorder], bool] | None = None, attempt: str = "") -> None:
         self.lines: list[str] = []
+        self.pieces: list[tuple[str, str, bool]] = []  # line, stream, whether more of the line follows
         self.steps: list[tuple[float, float, str]] = []
         self.facts: dict[str, Any] = {}
         self.secrets: list[str] = []
@@ -34,9 +36,10 @@ class Recorder:
     def cancel(self) -> None:
         self.cancelled = True
 
-    def log(self, line: str) -> None:
+    def log(self, line: str, *, stream: str = "", more: bool = False) -> None:
         assert "\n" not in line, "a log line is one line"
         self.lines.append(line)
+        self.pieces.append((line, stream, more))
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         self.steps.append((done, total, what))
@@ -44,14 +47,14 @@ class Recorder:
     def measure(self, **values: float) -> None:
         self.points.append(values)
 
-    def evidence(self, **facts: Any) -> None:
-        self.facts.update(facts)
+    def evidence(self, facts: Mapping[str, Any], /) -> None:
+        self.facts.update(deepcopy(facts))  # as it was then: the panel writes it at once
 
-    def part(self, name: str, state: str, **how: Any) -> None:
-        self.parts.append((name, state, how))
+    def table_progress(self, table: str, state: str, **how: Any) -> None:
+        self.parts.append((table, state, how))
 
-    def difference(self, part: str, kind: str, key: Any, columns: Any, **more: Any) -> None:
-        self.differences.append({"table": part, "kind": kind, "key": key, "columns": columns, **more})
+    def row_difference(self, table: str, kind: str, key: Any, columns: Any, **more: Any) -> None:
+        self.differences.append({"table": table, "kind": kind, "key": key, "columns": columns, **more})
 
     def secret(self, *values: str) -> None:
         self.secrets.extend(values)

@@ -1,4 +1,4 @@
-"""A program gets what it is given and no more, tells line by line, and leaves nothing running."""
+"""A program gets the given environment only, is read line by line, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from integrations import programs
+from integrations import processes
 from integrations.errors import Cancelled, Problem
-from integrations.programs import CONTINUED, LINE, run
+from integrations.program_output import LINE
+from integrations.programs import run
 from tests.integrations.recorder import Recorder
+from tests.waiting import wait_for
 
 STUBBORN = "trap '' TERM; setsid sleep 300 & (setsid sleep 300 &) ; echo ready; while :; do sleep 0.1; done"
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_output_comes_line_by_line_and_the_exit_code_is_no_exception() -> None:
@@ -72,11 +64,42 @@ def test_standard_input_is_empty_or_the_given_text() -> None:
     assert run(["true"], stdin=text).ok  # a program that does not read it
 
 
-def test_a_giant_line_is_broken_into_marked_pieces() -> None:
+def test_a_very_long_line_comes_in_pieces_that_say_so() -> None:
     report = Recorder()
-    run([sys.executable, "-c", f"print('x' * {3 * LINE + 5}); print('next')"], report=report)
-    assert [len(line) for line in report.lines] == [LINE + len(CONTINUED)] * 3 + [5, 4]
-    assert all(line.endswith(CONTINUED) for line in report.lines[:3])
+    run([sys.executable, "-c", f"print('x' * {3 * LINE + 5}); print('next …+')"], report=report)
+    assert [len(line) for line in report.lines] == [LINE] * 3 + [5, 7]
+    assert [more for _, _, more in report.pieces] == [True] * 3 + [False] * 2
+    assert report.lines[-1] == "next …+"
+
+
+def test_both_outputs_of_each_run_are_streams_of_their_own() -> None:
+    report = Recorder()
+    for _ in range(2):
+        run(["sh", "-c", "echo out; echo err >&2; printf end"], report=report)
+    streams = {(line, stream) for line, stream, _ in report.pieces}
+    assert len(streams) == 6
+    assert len({stream for _, stream in streams}) == 4
+
+
+def test_a_piece_ends_behind_a_whole_character() -> None:
+    report = Recorder()
+    run([sys.executable, "-c", f"print('a' + '€' * {LINE})"], report=report)
+    assert "".join(report.lines) == "a" + "€" * LINE
+    assert len(report.lines) > 2
+
+
+def test_an_unfinished_line_of_a_program_that_was_stopped_is_kept() -> None:
+    report = Recorder(lambda report: time.monotonic() > until)
+    until = time.monotonic() + 1
+    with pytest.raises(Cancelled):
+        run(["sh", "-c", "printf 'waiting for '; sleep 300"], report=report)
+    assert report.lines == ["waiting for "]
+
+
+def test_a_function_for_lines_gets_long_lines_whole() -> None:
+    lines = list[str]()
+    run([sys.executable, "-c", f"print('x' * {5 * LINE}); print('next')"], on_line=lines.append)
+    assert [len(line) for line in lines] == [5 * LINE, 4]
 
 
 def test_output_without_a_line_end_does_not_fill_the_memory() -> None:
@@ -85,8 +108,8 @@ def test_output_without_a_line_end_does_not_fill_the_memory() -> None:
         [sys.executable, "-c", "import sys; [sys.stdout.write('x' * 100_000) for _ in range(200)]"],
         report=report,
     )
-    assert sum(len(line.removesuffix(CONTINUED)) for line in report.lines) == 20_000_000
-    assert max(map(len, report.lines)) <= LINE + len(CONTINUED)
+    assert sum(map(len, report.lines)) == 20_000_000
+    assert max(map(len, report.lines)) <= LINE
 
 
 def test_a_progress_bar_is_its_last_state_and_broken_bytes_are_shown_as_such() -> None:
@@ -114,25 +137,25 @@ def test_a_program_below_its_own_folder_is_found_there(tmp_path: Path) -> None:
 def test_a_passed_timeout_ends_everything_that_was_started() -> None:
     with pytest.raises(Problem, match="did not finish within 1 s"):
         run(["sh", "-c", STUBBORN], timeout=1, attempt="timeout-test")
-    assert programs.leftovers("timeout-test") == []
+    assert processes.find_leftovers("timeout-test") == []
 
 
 def test_a_cancel_ends_what_ignores_signals_and_what_left_the_session() -> None:
     report = Recorder(lambda report: "ready" in report.lines, attempt="cancel-test")
     with pytest.raises(Cancelled):
         run(["sh", "-c", STUBBORN], report=report)
-    assert programs.leftovers("cancel-test") == []
+    assert processes.find_leftovers("cancel-test") == []
 
 
-def test_what_a_finished_program_left_running_is_ended_and_said() -> None:
+def test_processes_that_a_finished_program_left_are_ended_and_logged() -> None:
     report = Recorder()
     done = run(["sh", "-c", "(setsid sleep 300 &) ; echo done"], report=report, attempt="left-test")
     assert done.ok
-    assert programs.leftovers("left-test") == []
+    assert processes.find_leftovers("left-test") == []
     assert report.lines == ["done", "1 process(es) that sh left running were ended."]
 
 
-def test_the_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:
+def test_a_program_gets_sigterm_before_sigkill(tmp_path: Path) -> None:
     report = Recorder(lambda report: "ready" in report.lines)
     script = f"trap 'touch {tmp_path}/cleaned; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     with pytest.raises(Cancelled):
@@ -149,17 +172,16 @@ run(["sh", "-c", "echo started; sleep 300"], attempt="orphan-test", on_line=tell
 """
 
 
-def test_it_dies_with_us_even_when_we_are_killed() -> None:
+def test_a_program_dies_with_the_worker_even_when_that_is_killed() -> None:
     code = PARENT.format(path=str(Path.cwd()))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
-        assert len(programs.leftovers("orphan-test")) >= 1
+        assert len(processes.find_leftovers("orphan-test")) >= 1
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    shell_dead = eventually(lambda: len(programs.leftovers("orphan-test")) <= 1)
-    assert shell_dead
-    assert programs.kill_leftovers("orphan-test") == []  # its `sleep` had lost its parent, not its mark
+    wait_for(lambda: len(processes.find_leftovers("orphan-test")) <= 1)
+    assert processes.kill_leftovers("orphan-test") == []  # its `sleep` had lost its parent, not its mark
 
 
 def test_leftovers_are_those_of_that_attempt_and_never_ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,13 +190,13 @@ def test_leftovers_are_those_of_that_attempt_and_never_ourselves(monkeypatch: py
         subprocess.Popen(["sleep", "300"], env=env) as mine,
         subprocess.Popen(["sleep", "300"], env={**env, "CUTOVER_ATTEMPT": "mine-not"}) as other,
     ):
-        assert eventually(lambda: programs.leftovers("mine") == [mine.pid])
-        assert programs.kill_leftovers("mine") == []
+        wait_for(lambda: processes.find_leftovers("mine") == [mine.pid])
+        assert processes.kill_leftovers("mine") == []
         assert mine.wait() == -signal.SIGKILL
         assert other.poll() is None
         other.kill()
-    assert programs.leftovers("") == []
-    code = "from integrations.programs import *; print(leftovers('self'), kill_leftovers('self'))"
+    assert processes.find_leftovers("") == []
+    code = "from integrations.processes import *; print(find_leftovers('self'), kill_leftovers('self'))"
     inner = subprocess.run(
         [sys.executable, "-c", code],
         env={**env, "CUTOVER_ATTEMPT": "self"},

@@ -1,7 +1,8 @@
-"""Which process it is: host, boot, pid namespace, pid, start time; a reused number is another process."""
+"""The identity of a process: host, boot, pid namespace, pid and start time, because pids are reused."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -9,19 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from psutil import Process
 
-def boot() -> str:
-    """The kernel's identity since it was started."""
+from integrations import processes
+
+#: What two processes must have in common to see each other in /proc. The start of the namespace's first
+#: process is part of it, because the kernel gives the number of a namespace that ended to the next one.
+PLACE = ("host", "boot", "space", "init")
+FIRST_PROCESS = 1
+
+
+def boot_id() -> str:
+    """The identifier that the kernel made when it was started."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def started(pid: int) -> str:
-    """When the process began, in clock ticks since boot; empty when it is gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if stat[0] in "ZX" else stat[19]
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
@@ -29,28 +30,36 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     pid = os.getpid() if pid is None else pid
     return {
         "host": socket.gethostname(),
-        "boot": boot(),
+        "boot": boot_id(),
         "space": str(Path("/proc/self/ns/pid").readlink()),
+        "init": processes.start_ticks(FIRST_PROCESS),
         "pid": pid,
-        "started": started(pid),
+        "started": processes.start_ticks(pid),
     }
 
 
+def place_key(who: Mapping[str, Any]) -> str:
+    """A short name of the pid namespace in which a process runs, on its host; empty when that is not known.
+
+    Processes of the same place can see, and kill, one another. Of a process elsewhere nothing can be said.
+    """
+    parts = [who.get(name) for name in PLACE]
+    if not all(parts):
+        return ""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
 def is_alive(who: Mapping[str, Any]) -> bool:
-    """Does exactly this process still run? Only to be asked on its own host, in its own namespace."""
-    return bool(who.get("started")) and started(who["pid"]) == who["started"]
+    """Whether exactly this process still runs. Only valid on its own host, in its own pid namespace."""
+    return _find(who) is not None
 
 
 def kill(who: Mapping[str, Any]) -> None:
-    """Kills exactly this process, also a frozen one; nothing happens when it is gone."""
-    try:
-        handle = os.pidfd_open(who["pid"])
-    except OSError:
-        return
-    try:
-        if is_alive(who):
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(handle)
+    """Kills exactly this process, also a frozen one; does nothing when it is gone."""
+    process = _find(who)
+    if process is not None:
+        processes.send_signal(process, signal.SIGKILL)
+
+
+def _find(who: Mapping[str, Any]) -> Process | None:
+    return processes.find_process(who["pid"], who.get("started") or "")

@@ -1,4 +1,4 @@
-"""Everything that a guard has below it, and the end of that."""
+"""Everything that a guard has started: how it is inherited, named, killed."""
 
 from __future__ import annotations
 
@@ -8,72 +8,73 @@ import os
 import signal
 import stat
 import time
-from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
-from integrations import programs
+from checklists.executor.process import cgroup
+from integrations import processes
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
+GUARD = "cutover-guard"  # as `ps` shows it
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def inherit_orphans() -> None:
-    """Processes below us whose parent dies become our children instead of init's."""
+def become_subreaper() -> None:
+    """Makes us inherit processes below us whose parent dies; otherwise they would become children of init."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def call_ourselves(name: str) -> None:
-    """The name that ``ps`` and ``/proc/PID/comm`` show (15 characters)."""
+def set_process_name(name: str) -> None:
+    """Sets the name that ``ps`` and ``/proc/PID/comm`` show (at most 15 characters)."""
     _libc.prctl(PR_SET_NAME, name.encode())
 
 
-def die_with(parent: int) -> None:
-    """The kernel kills us when our parent dies, of whatever; we leave at once if it has died already."""
+def process_name(pid: int) -> str:
+    """The name that ``ps`` shows; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill us when our parent dies."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the call. Then no signal will come, and we leave at once.
     if os.getppid() != parent:
         os._exit(125)
 
 
-def below(pid: int) -> list[int]:
-    """Every living process that descends from this one, parents first."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError):
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                if fields[0] not in "ZX":
-                    children[int(fields[1])].append(int(entry.name))
-    found, waiting = list[int](), [pid]
-    while waiting:
-        waiting = [child for parent in waiting for child in children[parent]]
-        found += waiting
-    return found
+def descendant_pids(pid: int) -> list[int]:
+    """The pids of all living descendants of a process, parents first."""
+    return [process.pid for process in processes.descendants(pid)]
 
 
-def kill_below() -> None:
-    """One SIGKILL to everything below us."""
-    for pid in below(os.getpid()):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+def kill_descendants() -> None:
+    """Sends one SIGKILL to each of our descendants."""
+    for process in processes.descendants():
+        processes.send_signal(process, signal.SIGKILL)
 
 
-def end_below(attempt: str, seconds: float = 10.0) -> list[int]:
-    """Kills everything below us and all that carries the attempt's mark; gives what is *still* there.
+def kill_everything(attempt: str, seconds: float = 10.0) -> list[int]:
+    """Kills our descendants and every process with the attempt's mark; gives the pids of those that survive.
 
-    An empty answer is proof that nothing of the attempt runs on this host any more.
+    An empty list proves that nothing of ours runs on this host any more. What another guard has started is
+    left alone: when we lost our claim before the effect began, that one runs the attempt by now.
     """
+    cgroup.end_own(attempt)
     until = time.monotonic() + seconds
-    while below(os.getpid()) and time.monotonic() < until:
-        kill_below()
+    while (left := processes.descendants()) and time.monotonic() < until:
+        kill_descendants()
         time.sleep(0.02)
-    return sorted({*below(os.getpid()), *programs.kill_leftovers(attempt)})
+    return sorted({*(process.pid for process in left), *processes.kill_leftovers(attempt, spare_below=GUARD)})
 
 
-def drop_sockets(keep: Collection[int] = ()) -> None:
-    """Turns every inherited socket, pipe and poller but stdio into /dev/null.
+def redirect_inherited_sockets(keep: Collection[int] = ()) -> None:
+    """Points every inherited socket, pipe and poller except stdio at /dev/null.
 
-    The numbers stay taken: an inherited object that closes its own later must not close one of ours.
+    They are not closed, because their numbers must stay taken: an inherited Python object that closes its
+    descriptor later would close a file of ours that got the same number.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
@@ -87,14 +88,14 @@ def drop_sockets(keep: Collection[int] = ()) -> None:
     os.dup2(nothing, 0)
 
 
-#: Signals that a Celery process handles in its own way.
-HANDLED = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "CHLD", "TSTP")
+#: Signals for which a Celery process installs handlers.
+CELERY_SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "CHLD", "TSTP")
 
 
-def default_signals() -> None:
-    """Puts every handler that was inherited back to what the system does."""
+def reset_signal_handlers() -> None:
+    """Replaces inherited signal handlers by the system's defaults."""
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for name in HANDLED:
+    for name in CELERY_SIGNALS:
         signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -1,4 +1,4 @@
-"""Tells web processes through Redis that there is something new to read; never waits for it long."""
+"""Announces through Redis that there is something new to read; never waits for Redis long."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from checklists.announcements import channel
-from checklists.executor.times import TIMES
+from checklists.executor.timings import TIMES
 
 
 class Announcer:
-    """Publishes to a cutover's channel. A Redis that does not answer within half a second is left alone
-    for a while: pages then read PostgreSQL by the clock, and no heartbeat is late for it."""
+    """Publishes to one cutover's channel.
+
+    A Redis that does not answer within half a second is left alone for a while, or every announcement
+    would delay a heartbeat. Until then the pages read PostgreSQL by the clock.
+    """
 
     def __init__(self, cutover_id: int) -> None:
         self.channel = channel(cutover_id)
@@ -24,8 +27,8 @@ class Announcer:
         )
         self.silent_until = 0.0
 
-    def say(self, what: str) -> None:
-        """One tiny message: ``changed``, ``log`` or ``progress``; all else is read from PostgreSQL."""
+    def announce(self, what: str) -> None:
+        """Publishes one word: ``changed``, ``log`` or ``progress``. Everything else is in PostgreSQL."""
         if time.monotonic() < self.silent_until:
             return
         try:

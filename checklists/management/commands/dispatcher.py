@@ -1,4 +1,4 @@
-"""``manage.py dispatcher``: wakes workers again for what is still queued."""
+"""``manage.py dispatcher``: wakes workers for what is still queued, and queues the scheduled preflights."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from checklists import executor, tasks
-from checklists.executor.rounds import until_told_to_stop
-from checklists.executor.times import TIMES
+from checklists.executor.loop import run_until_stopped
+from checklists.executor.timings import TIMES
 
 
 class Command(BaseCommand):
     """Runs until it is stopped; two at once do no harm."""
 
-    help = "Wakes workers again for what is still queued: a message may be lost, a row is not."
+    help = "Wakes workers for attempts that are still queued: a message can be lost, a row cannot."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One scan every second."""
-        until_told_to_stop("dispatcher", TIMES.dispatcher, lambda: executor.scan(tasks.wake))
+        run_until_stopped("dispatcher", TIMES.dispatcher, _scan)
+
+
+def _scan() -> None:
+    executor.wake_queued_attempts(tasks.wake_worker)
+    executor.wake_queued_preflights(tasks.wake_for_preflight)
+    executor.wake_queued_previews(tasks.wake_for_preview, after=TIMES.wake_again)

@@ -8,16 +8,16 @@ from django.core.management.base import BaseCommand
 
 from checklists import tasks
 from checklists.executor import Reaper
-from checklists.executor.rounds import until_told_to_stop
-from checklists.executor.times import TIMES
+from checklists.executor.loop import run_until_stopped
+from checklists.executor.timings import TIMES
 
 
 class Command(BaseCommand):
-    """Runs until it is stopped; two at once do no harm."""
+    """Runs until it is stopped. Two at once do no harm."""
 
-    help = "Finds attempts whose worker was lost, and has them looked at. Without it no effect begins."
+    help = "Finds attempts whose worker was lost, and has them probed. Without it no effect begins."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One round every few seconds."""
         reaper = Reaper()
-        until_told_to_stop("reaper", TIMES.reaper, lambda: reaper.round(tasks.wake_probe))
+        run_until_stopped("reaper", TIMES.reaper, lambda: reaper.run_once(tasks.wake_prober))

@@ -1,40 +1,40 @@
-"""``manage.py worker``: carries out attempts, and looks at what became unknown."""
+"""``manage.py worker``: runs attempts, and probes UNKNOWN ones."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 from argparse import ArgumentParser
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from celery import current_app, signals
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from checklists.executor import beat
-from checklists.executor.carrying import GUARD
-from checklists.executor.polling import Polling
+from checklists.executor import record_heartbeat
+from checklists.executor.local_prober import LocalProber
+from checklists.executor.loop import run_until_stopped
+from checklists.executor.polling import PollingWorker
+from checklists.executor.process.subreaper import PROBER, WORKER, Subreaper
 from checklists.executor.reaper import Reaper
-from checklists.executor.rounds import until_told_to_stop
-from checklists.executor.tree import below
+from checklists.executor.timings import TIMES
 from integrations.actions import registry
+from integrations.artefacts import check_storage
+from integrations.errors import Problem
 
-BEAT = 5.0  # seconds
-#: queue → what a worker of it gives signs of life as; health asks for each
-SIGNS = {"steps": "worker", "probes": "prober"}
+HEARTBEAT_INTERVAL = 5.0  # seconds
+#: Queue → the service name of its heartbeat, which the health page checks.
+SERVICE_OF_QUEUE = {"steps": "worker", "probes": "prober"}
 
 
 class Command(BaseCommand):
-    """SIGTERM takes no new work and lets running attempts come to their end; with
-    ``--cancel-on-stop`` they are cancelled first."""
+    """On SIGTERM it takes no new work and waits for running attempts; ``--cancel-on-stop`` cancels them."""
 
-    help = "Carries out attempts of actions, and looks at what became unknown."
+    help = "Runs attempts of actions, and probes UNKNOWN ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Places, queues, and the way without Redis."""
+        """--concurrency, --queues, --cancel-on-stop, --poll."""
         parser.add_argument("--concurrency", type=int, default=6, help="attempts at once (default: 6)")
         parser.add_argument(
             "--queues", default="steps,probes,control", help="to place work beside the database it moves"
@@ -46,60 +46,65 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs until it is stopped."""
-        registry()  # read once here: every attempt's process is forked from what is warm
+        try:
+            check_storage(self.stderr.write)
+        except Problem as problem:
+            raise CommandError(str(problem)) from None
+        registry()  # imported here once: the process of each attempt is forked from this one
+        places, queues, cancel = options["concurrency"], options["queues"], options["cancel_on_stop"]
+        parts: dict[str, Callable[[], int]] = {WORKER: partial(_take_messages, places, queues)}
         if options["poll"]:
-            self._poll(options["concurrency"], cancel=options["cancel_on_stop"])
-        else:
-            self._celery(options["concurrency"], options["queues"], cancel=options["cancel_on_stop"])
-
-    def _poll(self, places: int, *, cancel: bool) -> None:
-        polling, reaper = Polling(places), Reaper()
-
-        def work() -> None:
-            polling.round()
-            reaper.round(polling.look)
-
-        until_told_to_stop("worker without Redis", 1.0, work)
-        if cancel:
-            polling.stop_attempts()
-        polling.wait()
-
-    def _celery(self, places: int, queues: str, *, cancel: bool) -> None:
-        signs = [sign for queue, sign in SIGNS.items() if queue in queues.split(",")]
-        signals.worker_ready.connect(partial(_beat_from_now_on, signs), weak=False)
-        if cancel:
-            signals.worker_shutting_down.connect(_stop_attempts, weak=False)
-        worker = current_app.Worker(
-            concurrency=places,
-            queues=queues,
-            pool="prefork",
-            loglevel="INFO",
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-            optimization="fair",
-        )
-        connections.close_all()
-        worker.start()
-        raise SystemExit(worker.exitcode or 0)
+            parts = {WORKER: partial(_poll, places, cancel=cancel)}
+        if options["poll"] or "steps" in queues.split(","):
+            parts[PROBER] = _probe_what_ran_here
+        raise SystemExit(Subreaper(parts, cancel_on_stop=cancel).run())
 
 
-def _beat_from_now_on(signs: list[str], sender: Any, **_: Any) -> None:
-    """A sign of life from the loop that takes messages: who hears no messages gives none."""
+def _poll(places: int, *, cancel: bool) -> int:
+    polling, reaper = PollingWorker(places), Reaper()
 
-    def say() -> None:
-        with contextlib.suppress(Exception):  # the database is away: the page will say so
-            for sign in signs:
-                beat(sign)
+    def work() -> None:
+        polling.run_once()
+        reaper.run_once(polling.probe)
+
+    run_until_stopped("worker without Redis", 1.0, work)
+    if cancel:
+        polling.stop_attempts()
+    polling.wait()
+    return 0
+
+
+def _probe_what_ran_here() -> int:
+    run_until_stopped("local prober", TIMES.poll, LocalProber().run_once)
+    return 0
+
+
+def _take_messages(places: int, queues: str) -> int:
+    services = [service for queue, service in SERVICE_OF_QUEUE.items() if queue in queues.split(",")]
+    signals.worker_ready.connect(partial(_start_heartbeats, services), weak=False)
+    worker = current_app.Worker(
+        concurrency=places,
+        queues=queues,
+        pool="prefork",
+        loglevel="INFO",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        optimization="fair",
+    )
+    connections.close_all()
+    worker.start()
+    return worker.exitcode or 0
+
+
+def _start_heartbeats(services: list[str], sender: Any, **_: Any) -> None:
+    """Writes heartbeats from the loop that takes messages: a stuck loop writes none."""
+
+    def beat() -> None:
+        with contextlib.suppress(Exception):  # without the database the health page is red anyway
+            for service in services:
+                record_heartbeat(service)
         connections.close_all()  # children are forked from this process
 
-    say()
-    sender.timer.call_repeatedly(BEAT, say)
-
-
-def _stop_attempts(**_: Any) -> None:
-    """Asks the guards below this worker to stop what they guard."""
-    for pid in below(os.getpid()):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == GUARD:
-                os.kill(pid, signal.SIGTERM)
+    beat()
+    sender.timer.call_repeatedly(HEARTBEAT_INTERVAL, beat)

@@ -1,7 +1,7 @@
-"""A zone at whoever serves it (RFC 2136, PowerDNS, Cloudflare, Route 53), and what its servers answer."""
+"""DNS: the record sets of a zone at the service that hosts it, and what its name servers answer."""
 
-from integrations.clients.dns.asking import answers_of, authoritative
+from integrations.clients.dns.lookup import authoritative_servers, query_server
 from integrations.clients.dns.records import RecordSet
-from integrations.clients.dns.zone import Zone, zone_of
+from integrations.clients.dns.zone import Zone, get_zone
 
-__all__ = ["RecordSet", "Zone", "answers_of", "authoritative", "zone_of"]
+__all__ = ["RecordSet", "Zone", "authoritative_servers", "get_zone", "query_server"]

@@ -1,4 +1,7 @@
-"""Waits until every authoritative server answers a record set: only then the world begins to learn it."""
+"""Waits until every authoritative server of a zone answers a new record set.
+
+Resolvers ask any of them, so until then some still fetch the old values.
+"""
 
 from __future__ import annotations
 
@@ -6,57 +9,64 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-from integrations.clients.dns.asking import answers_of
+from integrations.clients.dns.lookup import query_server
 from integrations.clients.dns.records import RecordSet
 from integrations.errors import Problem, Unreachable
 
-PAUSE = 0.5  # seconds between two rounds
+PAUSE = 0.5  # seconds between two rounds of queries
 
 
-class Listener(Protocol):
-    """What is told meanwhile."""
+class PropagationReport(Protocol):
+    """The part of an action's report that the wait needs."""
 
     def log(self, line: str) -> None: ...
     def progress(self, done: float, total: float, what: str = "") -> None: ...
     def raise_if_cancelled(self) -> None: ...
 
 
-def wait(servers: list[str], wanted: RecordSet, report: Listener, patience: float) -> dict[str, str]:
-    """By server, when it first answered ``wanted`` (ISO 8601, UTC), or in words what it says instead.
+def wait_until_served(
+    servers: list[str], wanted: RecordSet, report: PropagationReport, patience: float
+) -> dict[str, str]:
+    """Server → the time of its first answer with ``wanted`` (ISO 8601, UTC), or what it answers instead.
 
-    Ends when all do, or after ``patience`` seconds.
+    Returns when all servers answer ``wanted``, or after ``patience`` seconds. `is_timestamp` tells the two
+    kinds of value apart.
     """
-    said: dict[str, str] = {}
+    answers: dict[str, str] = {}
     left, until = list(servers), time.monotonic() + patience
-    while left and (not said or time.monotonic() < until):
+    while left and (not answers or time.monotonic() < until):
         report.raise_if_cancelled()
         for server in list(left):
-            said[server] = look(server, wanted)
-            if not said[server]:
-                said[server] = datetime.now(UTC).isoformat(timespec="seconds")
+            answers[server] = check_server(server, wanted)
+            if not answers[server]:
+                answers[server] = datetime.now(UTC).isoformat(timespec="seconds")
                 left.remove(server)
                 report.log(f"{server} answers: {wanted}")
         report.progress(len(servers) - len(left), len(servers), f"{len(left)} server(s) to go")
         if left:
             time.sleep(PAUSE)
     for server in left:
-        report.log(f"✗ {server}: {said[server]}")
-    return said
+        report.log(f"✗ {server}: {answers[server]}")
+    return answers
 
 
-def look(server: str, wanted: RecordSet) -> str:
-    """What this server says instead of ``wanted``, in words; empty when it answers exactly that."""
+def check_server(server: str, wanted: RecordSet) -> str:
+    """What a server answers instead of ``wanted``, as text; empty when it answers exactly that."""
     try:
-        now = answers_of(server, wanted.name, wanted.kind)
+        now = query_server(server, wanted.name, wanted.kind)
     except (Unreachable, Problem) as problem:
         return problem.what
-    return "" if now == wanted else f"it still answers “{now}”"
+    if now.values != wanted.values:
+        return f"it still answers “{now}”"
+    if now.ttl != wanted.ttl:
+        return f"it answers the new values with a TTL of {now.ttl} s instead of {wanted.ttl} s"
+    return ""
 
 
-def is_told(said: str) -> bool:
-    """Whether this is a time, and no words."""
+def is_timestamp(value: str) -> bool:
+    """Whether a value of `wait_until_served` is a time: the server answers the wanted set."""
     try:
-        datetime.fromisoformat(said)
+        datetime.fromisoformat(value)
     except ValueError:
         return False
     return True

@@ -1,6 +1,6 @@
-"""Sign-in by other providers: what an API's authorize URL has to say, and whether a client is known."""
+"""Sign-in by other providers: the authorize URL that an API hands out, and our client at the provider."""
 
-from integrations.clients.oauth.authorize import Authorize, asked_of
-from integrations.clients.oauth.client import Client, client_of
+from integrations.clients.oauth.authorize import AuthorizeUrl, request_authorize_url
+from integrations.clients.oauth.client import OAuthClient, get_oauth_client
 
-__all__ = ["Authorize", "Client", "asked_of", "client_of"]
+__all__ = ["AuthorizeUrl", "OAuthClient", "get_oauth_client", "request_authorize_url"]

@@ -1,4 +1,4 @@
-"""Apple's client secret: a JWT signed by ES256 with the key that Apple gave out once.
+"""Apple's client secret: a JWT signed with ES256 by the key that Apple gave out once.
 
 Source: developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret.
 """
@@ -18,33 +18,33 @@ from integrations.errors import Problem
 from integrations.systems import System
 
 AUDIENCE = "https://appleid.apple.com"
-LIFE = 3600  # seconds; Apple takes up to six months
+LIFETIME = 3600  # seconds; Apple accepts up to six months
 
 
 @dataclass(frozen=True)
-class Secret:
-    """The signed token, and until when it holds (ISO 8601, UTC)."""
+class ClientSecret:
+    """The signed token, and when it expires (ISO 8601, UTC)."""
 
     token: str
     expires: str
 
 
-def make(system: System) -> Secret:
-    """One that holds for an hour from now. Raises `Problem` when the key is no EC key on P-256."""
+def make_client_secret(system: System) -> ClientSecret:
+    """A secret that is valid for an hour from now. Raises `Problem` when the key is no EC key on P-256."""
     now = int(time.time())
     claims = {
         "iss": system["team_id"],
         "iat": now,
-        "exp": now + LIFE,
+        "exp": now + LIFETIME,
         "aud": AUDIENCE,
         "sub": system["client_id"],
     }
-    token = jwt.encode(claims, key_of(system), algorithm="ES256", headers={"kid": system["key_id"]})
-    return Secret(token, datetime.fromtimestamp(now + LIFE, UTC).isoformat(timespec="seconds"))
+    token = jwt.encode(claims, read_private_key(system), algorithm="ES256", headers={"kid": system["key_id"]})
+    return ClientSecret(token, datetime.fromtimestamp(now + LIFETIME, UTC).isoformat(timespec="seconds"))
 
 
-def key_of(system: System) -> ec.EllipticCurvePrivateKey:
-    """The private key, whose line breaks may be written as \\\\n. Raises `Problem`."""
+def read_private_key(system: System) -> ec.EllipticCurvePrivateKey:
+    """The private key of a system; its line breaks may be written as ``\\\\n``. Raises `Problem`."""
     pem = system["private_key"].replace("\\n", "\n").encode()
     try:
         key = load_pem_private_key(pem, None)

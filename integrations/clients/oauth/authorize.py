@@ -1,4 +1,4 @@
-"""The authorize URL as the API gives it: read, and held against what the provider was told of this client."""
+"""The authorize URL that an API hands out, and its comparison with what the provider expects."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from integrations.clients.http import Caller, Reply
+from integrations.clients.http import HttpClient, Response
 from integrations.errors import Problem
 from integrations.systems import System
 
-SHORTEST = 16  # characters of a state that nobody guesses
+SHORTEST_STATE = 16  # characters; a shorter state can be guessed
+#: names under which APIs put the URL into a JSON answer
 NAMES = ("url", "authorizeUrl", "authorizationUrl", "authorize_url", "authorization_url")
 
 
 @dataclass(frozen=True)
-class Authorize:
-    """An authorize URL: its ``endpoint`` (no query), its parameters, and where a browser begins."""
+class AuthorizeUrl:
+    """An authorize URL: its ``endpoint`` (no query), its parameters, and the address that a browser opens."""
 
     endpoint: str
     values: Mapping[str, str]
     begin: str
-    doubled: tuple[str, ...] = ()  # parameters that stand there more than once: who reads which, nobody knows
+    doubled: tuple[str, ...] = ()  # parameters given more than once: readers differ in which one they take
 
     @classmethod
-    def of(cls, url: str, begin: str = "") -> Authorize:
+    def of(cls, url: str, begin: str = "") -> AuthorizeUrl:
         """Raises ValueError for a text that is no http(s) URL."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -37,17 +38,17 @@ class Authorize:
 
     @property
     def scopes(self) -> set[str]:
-        """What is asked for; Facebook separates by commas."""
+        """The requested scopes; Facebook separates them by commas."""
         return set(self.values.get("scope", "").replace(",", " ").split())
 
 
-def asked_of(caller: Caller, api: System, provider: str) -> Authorize:
-    """What the API answers to ``GET /auth/providers/<provider>/authorize``: a redirect, or JSON with the URL.
+def request_authorize_url(http_client: HttpClient, api: System, path: str, provider: str) -> AuthorizeUrl:
+    """The URL that the API gives at ``path`` for a provider, as a redirect or in JSON.
 
     Raises `Problem` when it answers neither.
     """
-    path = f"/auth/providers/{provider}/authorize"
-    reply = caller.ask(api["url"], path)
+    reply = http_client.request(api["url"], path)
+    given, path = path, path.partition("?")[0]
     if reply.status == 404:
         raise Problem(
             f"The API has no {path} (404).",
@@ -56,13 +57,13 @@ def asked_of(caller: Caller, api: System, provider: str) -> Authorize:
         )
     if reply.status >= 500:
         raise Problem(
-            f"The API answers {path} with {reply.status}: {reply.says()}",
+            f"The API answers {path} with {reply.status}: {reply.error_text().rstrip('.')}.",
             means=f"So it answers when the client of {provider} is not configured.",
             next=f"Give the backend every {provider.upper()}_… setting, start it again, then look again.",
         )
     url, redirects = _url(reply)
     try:
-        return Authorize.of(url, api["url"].rstrip("/") + path if redirects else url)
+        return AuthorizeUrl.of(url, api["url"].rstrip("/") + given if redirects else url)
     except ValueError:
         raise Problem(
             f"The API answers {path} with {reply.status} and no authorize URL.",
@@ -71,8 +72,8 @@ def asked_of(caller: Caller, api: System, provider: str) -> Authorize:
         ) from None
 
 
-def _url(reply: Reply) -> tuple[str, bool]:
-    """The URL, and whether it came as a redirect."""
+def _url(reply: Response) -> tuple[str, bool]:
+    """The URL in an answer, and whether it came as a redirect; "" where there is none."""
     if 300 <= reply.status < 400:
         return reply.headers.get("location", ""), True
     try:
@@ -85,29 +86,32 @@ def _url(reply: Reply) -> tuple[str, bool]:
 
 
 def differences(
-    first: Authorize, second: Authorize, wanted: Mapping[str, str], scopes: set[str]
+    first: AuthorizeUrl, second: AuthorizeUrl, wanted: Mapping[str, str], scopes: set[str]
 ) -> list[str]:
-    """What is wrong with two answers of the API, each a sentence; none when both are right.
+    """What is wrong with two authorize URLs of the API, one sentence each; empty when both are right.
 
-    ``wanted`` has ``endpoint``, ``client_id``, ``redirect_uri`` and what else must be exactly so.
+    ``wanted``: the exact values of ``endpoint``, ``client_id``, ``redirect_uri`` and further parameters.
+    The second URL only shows whether the state changes from one to the next.
     """
-    said = [f"{name} stands there more than once." for name in first.doubled]
+    mistakes = [f"{name} stands there more than once." for name in first.doubled]
     if first.endpoint != wanted["endpoint"]:
-        said.append(f"It leads to {first.endpoint}, not to {wanted['endpoint']}.")
+        mistakes.append(f"It leads to {first.endpoint}, not to {wanted['endpoint']}.")
     for name, value in wanted.items():
         if name != "endpoint" and first.values.get(name) != value:
-            said.append(f"{name} is “{first.values.get(name, '')}”, and should be “{value}”.")
+            mistakes.append(f"{name} is “{first.values.get(name, '')}”, and should be “{value}”.")
     missing = sorted(scopes - first.scopes)
     if missing:
-        said.append(f"scope lacks {', '.join(missing)}.")
-    return said + _state(first.values.get("state", ""), second.values.get("state", ""))
+        mistakes.append(f"scope lacks {', '.join(missing)}.")
+    return mistakes + _state_mistakes(first.values.get("state", ""), second.values.get("state", ""))
 
 
-def _state(first: str, second: str) -> list[str]:
+def _state_mistakes(first: str, second: str) -> list[str]:
     if not first:
         return ["There is no state: anybody could sign somebody else in (CSRF)."]
     if first == second:
         return ["The state is the same twice: it protects nobody."]
     return (
-        [f"The state has only {len(first)} characters: it can be guessed."] if len(first) < SHORTEST else []
+        [f"The state has only {len(first)} characters: it can be guessed."]
+        if len(first) < SHORTEST_STATE
+        else []
     )

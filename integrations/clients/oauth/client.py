@@ -1,61 +1,88 @@
-"""Our client at a provider: what its authorize URL has to say, and whether the provider knows it.
+"""Our client at an OAuth provider: what its authorize URL must contain, and whether the provider accepts it.
 
-A code that nobody gave out is sent to the token endpoint: a provider that knows client and secret
-complains of the code (``invalid_grant``), one that does not complains of the client (RFC 6749, 5.2).
-Facebook gives an app token for the client's own credentials instead.
+To check a client, an invented code is sent to the token endpoint. A provider that knows the client and its
+secret complains of the code (``invalid_grant``), one that does not complains of the client (RFC 6749, 5.2).
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from integrations.clients.http import Caller, Reply
-from integrations.clients.oauth import apple_secret
-from integrations.clients.oauth.authorize import Authorize, differences
-from integrations.errors import Problem
+from integrations.clients import load_drivers
+from integrations.clients.http import HttpClient, Response
+from integrations.clients.oauth.authorize import AuthorizeUrl, differences
+from integrations.errors import Problem, Unreachable
 from integrations.systems import System
 
 
 @dataclass(frozen=True)
-class Known:
-    """Whether the provider takes the client, a sentence, and what else there is to know of it."""
+class ClientCheck:
+    """Whether the provider accepts the client, a sentence about it, and further facts for evidence."""
 
     ok: bool
-    said: str
+    summary: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Client:
-    """One client behind a system of kind ``oauth``; the addresses are the providers' documented ones."""
+class OAuthClient:
+    """The client of one system of kind ``oauth``; the drivers are its subclasses.
+
+    ``token_url`` is the provider's documented token endpoint, ``scopes`` what the API has to ask for, and
+    ``exactly`` the parameters whose values are fixed.
+    """
 
     authorize_path, token_url = "", ""
     scopes: frozenset[str] = frozenset()
     exactly: Mapping[str, str] = {"response_type": "code"}
 
-    def __init__(self, system: System, caller: Caller) -> None:
-        self.system, self.caller = system, caller
+    def __init__(self, system: System, http_client: HttpClient) -> None:
+        self.system, self.http_client = system, http_client
 
     @property
     def authorize_url(self) -> str:
-        """Where people are sent to."""
+        """The provider's authorize endpoint."""
         return self.system.get("authorize_url") or self.system["url"].rstrip("/") + self.authorize_path
 
     @property
     def redirect(self) -> str:
-        """Where they come back to, letter by letter as the provider has it."""
+        """The redirect address, exactly as it is registered at the provider."""
         return self.system["redirect"]
 
     @property
     def token_address(self) -> str:
-        """Where codes are exchanged."""
+        """The token endpoint: the setting ``token_url``, else the documented one."""
         return self.system.get("token_url") or self.token_url
 
-    def wrong_with(self, first: Authorize, second: Authorize) -> list[str]:
-        """What is not right in the API's two authorize URLs, in sentences."""
+    def authorize_request(self, template: str) -> str:
+        """The path at the API that gives the authorize URL: the template's ``{provider}`` and ``{redirect}``
+        filled in."""
+        return template.format(provider=self.system.driver(), redirect=quote(self.redirect, safe=""))
+
+    def check_redirect(self) -> list[str]:
+        """What is wrong with the redirect address, as a browser meets it that comes back without a code."""
+        if self.exactly.get("response_mode") == "form_post":
+            return []  # the provider lets the browser post a form there
+        parts = urlsplit(self.redirect)
+        base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        try:
+            reply = self.http_client.request(base, self.redirect.removeprefix(base))
+        except Unreachable as unreachable:
+            return [f"A browser cannot come back to {self.redirect}: {unreachable.what}"]
+        if reply.status not in (404, 405):
+            return []
+        return [
+            f"The redirect address {self.redirect} does not take a browser (GET: {reply.status}). The "
+            "provider sends people back there by GET: nobody could finish a sign-in. Put a page there that "
+            "hands code and state to the API, or let the API take GET. (Where the address still leads to the "
+            "old stack, repeat this after the switch.)"
+        ]
+
+    def find_mistakes(self, first: AuthorizeUrl, second: AuthorizeUrl) -> list[str]:
+        """What is wrong with two authorize URLs that the API gave one after the other, in sentences."""
         wanted = {
             "endpoint": self.authorize_url,
             "client_id": self.system["client_id"],
@@ -65,11 +92,11 @@ class Client:
         return differences(first, second, wanted, set(self.scopes))
 
     def secret(self) -> tuple[str, dict[str, Any]]:
-        """The client's secret, and what there is to say of it."""
+        """The client's secret, and facts about it for evidence."""
         return self.system["client_secret"], {}
 
-    def known(self) -> Known:
-        """Asks the token endpoint with a code that nobody gave out."""
+    def check_client(self) -> ClientCheck:
+        """Sends an invented code to the token endpoint. Raises `Problem` for an unexpected answer."""
         secret, facts = self.secret()
         form = {
             "grant_type": "authorization_code",
@@ -78,80 +105,26 @@ class Client:
             "client_id": self.system["client_id"],
             "client_secret": secret,
         }
-        reply = self.caller.ask(self.token_address, form=form)
-        error = _error(reply)
+        reply = self.http_client.request(self.token_address, form=form)
+        error = str(json_object(reply).get("error", "")) if reply.status in (400, 401) else ""
         if error == "invalid_grant":
-            return Known(True, "knows the client, and refused a code that nobody gave out", facts)
+            return ClientCheck(True, "knows the client, and refused a code that nobody gave out", facts)
         if error in ("invalid_client", "unauthorized_client"):
-            return Known(False, f"refuses the client ({error}): {reply.says()}", facts)
+            return ClientCheck(False, f"refuses the client ({error}): {reply.error_text()}", facts)
         if error == "redirect_uri_mismatch":
-            return Known(False, f"does not have {self.redirect} among the client's redirect addresses", facts)
-        raise _unexpected(self.system, reply)
+            summary = f"does not have {self.redirect} among the client's redirect addresses"
+            return ClientCheck(False, summary, facts)
+        raise unexpected_answer(self.system, reply)
 
 
-class Google(Client):
-    """developers.google.com/identity/protocols/oauth2/web-server."""
-
-    authorize_path = "/o/oauth2/v2/auth"
-    token_url = "https://oauth2.googleapis.com/token"  # noqa: S105
-    scopes = frozenset({"openid", "email"})
+def get_oauth_client(system: System, http_client: HttpClient) -> OAuthClient:
+    """The client of a system of kind ``oauth``. Raises `Problem` for an unknown provider."""
+    load_drivers()
+    return system.registered_driver().implementation_of(OAuthClient)(system, http_client)
 
 
-class Facebook(Client):
-    """developers.facebook.com/docs/facebook-login: the version in the path is the API's choice."""
-
-    token_url = "https://graph.facebook.com/oauth/access_token"  # noqa: S105
-    scopes = frozenset({"email"})
-
-    def wrong_with(self, first: Authorize, second: Authorize) -> list[str]:
-        """Any version of the dialog at the right host."""
-        base = self.system["url"].rstrip("/")
-        inside = first.endpoint.removeprefix(base)
-        if "authorize_url" not in self.system.settings and inside.endswith("/dialog/oauth"):
-            first = replace(first, endpoint=self.authorize_url)
-        return super().wrong_with(first, second)
-
-    @property
-    def authorize_url(self) -> str:
-        """The dialog, without a version."""
-        return self.system.get("authorize_url") or f"{self.system['url'].rstrip('/')}/dialog/oauth"
-
-    def known(self) -> Known:
-        """An app token for the client's own credentials; it is thrown away."""
-        query = {
-            "client_id": self.system["client_id"],
-            "client_secret": self.system["client_secret"],
-            "grant_type": "client_credentials",
-        }
-        reply = self.caller.ask(self.token_address, f"?{urlencode(query)}")
-        if reply.ok and isinstance(_json(reply).get("access_token"), str):
-            return Known(True, "gives an app token for the client's credentials")
-        if reply.status in (400, 401):
-            return Known(False, f"refuses the client: {reply.says()}")
-        raise _unexpected(self.system, reply)
-
-
-class Apple(Client):
-    """developer.apple.com/documentation/signinwithapplerestapi: the secret is a JWT of our own."""
-
-    authorize_path = "/auth/authorize"
-    token_url = "https://appleid.apple.com/auth/token"  # noqa: S105
-    scopes = frozenset({"name", "email"})
-    # with scopes Apple only answers by a form that the browser posts
-    exactly: Mapping[str, str] = {"response_type": "code", "response_mode": "form_post"}
-
-    def secret(self) -> tuple[str, dict[str, Any]]:
-        """Made from the key, for an hour; until when such a one could hold is told."""
-        made = apple_secret.make(self.system)
-        return made.token, {"client_secret_expires": made.expires, "key_id": self.system["key_id"]}
-
-
-def client_of(system: System, caller: Caller) -> Client:
-    """The client behind a system. Raises `Problem` for a provider that the panel does not speak to."""
-    return {"google": Google, "facebook": Facebook, "apple": Apple}[system.driver()](system, caller)
-
-
-def _json(reply: Reply) -> dict[str, Any]:
+def json_object(reply: Response) -> dict[str, Any]:
+    """The body as a JSON object; empty when it is none."""
     try:
         found = reply.json()
     except ValueError:
@@ -159,13 +132,10 @@ def _json(reply: Reply) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _error(reply: Reply) -> str:
-    return str(_json(reply).get("error", "")) if reply.status in (400, 401) else ""
-
-
-def _unexpected(system: System, reply: Reply) -> Problem:
+def unexpected_answer(system: System, reply: Response) -> Problem:
+    """The error for an answer of a token endpoint that says nothing of the client."""
     return Problem(
-        f"The token endpoint of “{system.name}” answered {reply.status}: {reply.says()}",
+        f"The token endpoint of “{system.name}” answered {reply.status}: {reply.error_text()}",
         means="Whether it knows the client is not known.",
         next="Too many requests or a fault of theirs: wait, then start this again. Else check token_url:.",
     )

@@ -1,6 +1,20 @@
-"""The four payment providers: each by its own API, all with the same few questions."""
+"""Payment providers, each by its own API behind one interface."""
 
-from integrations.clients.payments.mode import Mode, mode_of_key, refuse_wrong_mode
-from integrations.clients.payments.provider import Busy, Payment, Provider, provider_of
+from integrations.clients.payments.mode import KeyMode, refuse_wrong_mode
+from integrations.clients.payments.provider import (
+    Payment,
+    PaymentProvider,
+    ProviderBusy,
+    detect_key_mode,
+    get_payment_provider,
+)
 
-__all__ = ["Busy", "Mode", "Payment", "Provider", "mode_of_key", "provider_of", "refuse_wrong_mode"]
+__all__ = [
+    "KeyMode",
+    "Payment",
+    "PaymentProvider",
+    "ProviderBusy",
+    "detect_key_mode",
+    "get_payment_provider",
+    "refuse_wrong_mode",
+]

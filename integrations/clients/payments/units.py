@@ -1,61 +1,61 @@
-"""How finely each currency divides, and how an amount is written for who counts otherwise.
+"""Amounts of money: the minor units of each currency, and conversions for providers that count otherwise.
 
 Amounts are minor units of ISO 4217 everywhere in the panel: 1250 is 12.50 GHS, 1250 JPY, 1.250 KWD.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from integrations.errors import Problem
 
-#: ISO 4217: currencies without minor units, and those of a thousand
-WHOLE = frozenset(
+#: ISO 4217: currencies without minor units, and those with three decimal places
+WITHOUT_MINOR_UNITS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF"}
     | {"XPF"}
 )
-THOUSAND = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+THREE_PLACES = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
-def digits(currency: str) -> int:
-    """Digits behind the point: 0, 2 or 3."""
-    return 0 if currency in WHOLE else 3 if currency in THOUSAND else 2
+def minor_unit_digits(currency: str) -> int:
+    """The number of decimal places of a currency: 0, 2 or 3."""
+    return 0 if currency in WITHOUT_MINOR_UNITS else 3 if currency in THREE_PLACES else 2
 
 
-def major(minor: int, currency: str) -> str:
-    """1250 GHS → “12.50”, 1250 JPY → “1250”: what providers take that count in whole units."""
-    return str(Decimal(minor).scaleb(-digits(currency)))
+def to_major_units(minor: int, currency: str) -> str:
+    """1250 GHS → “12.50”, 1250 JPY → “1250”."""
+    return str(Decimal(minor).scaleb(-minor_unit_digits(currency)))
 
 
-def minor(amount: object, currency: str) -> int:
+def to_minor_units(amount: object, currency: str) -> int:
     """“12.50” or 12.5 GHS → 1250. Raises `Problem` for what is no amount, or is finer than the currency."""
-    return _whole(amount, digits(currency), currency)
+    return _scale_exactly(amount, minor_unit_digits(currency), currency)
 
 
-def shown(amount: int, currency: str) -> str:
-    """For people: “12.50 GHS”."""
-    return f"{major(amount, currency)} {currency}"
+def format_amount(amount: int, currency: str) -> str:
+    """Minor units for people: “12.50 GHS”."""
+    return f"{to_major_units(amount, currency)} {currency}"
 
 
-def rescaled(amount: int, currency: str, places: int) -> int:
-    """Minor units as a provider counts them that has so many digits behind the point for this currency.
+def rescale_minor_units(amount: int, currency: str, places: int) -> int:
+    """Minor units of ISO 4217 → units of a provider that uses ``places`` decimal places for the currency.
 
-    Raises `Problem` where it cannot count that finely: 1 MGA-cent at Stripe, which has none.
+    Raises `Problem` where the provider cannot express the amount: 0.01 MGA at Stripe, which has no places.
     """
-    return _whole(Decimal(amount).scaleb(-digits(currency)), places, currency)
+    return _scale_exactly(Decimal(amount).scaleb(-minor_unit_digits(currency)), places, currency)
 
 
-def restored(count: int, currency: str, places: int) -> int:
-    """The way back from `rescaled`. Raises `Problem` for a count that is finer than the currency."""
-    return minor(Decimal(count).scaleb(-places), currency)
+def restore_minor_units(count: int, currency: str, places: int) -> int:
+    """The inverse of `rescale_minor_units`. Raises `Problem` for a count that is finer than the currency."""
+    return to_minor_units(Decimal(count).scaleb(-places), currency)
 
 
-def _whole(amount: object, places: int, currency: str) -> int:
+def _scale_exactly(amount: object, places: int, currency: str) -> int:
     try:
         exact = Decimal(str(amount)).scaleb(places)
         if exact == exact.to_integral_value():
             return int(exact)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         pass
     raise Problem(
         f"“{amount}” is no amount in {currency}, which has {places} digits behind the point here.",

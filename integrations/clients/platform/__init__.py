@@ -1,6 +1,6 @@
-"""The platform that services run on, whichever it is: apply a release, start, stop, see how it stands."""
+"""The platform that services run on: apply a release, start and stop services, read their status."""
 
-from integrations.clients.platform.driver import Driver, driver_of
-from integrations.clients.platform.standing import Standing
+from integrations.clients.platform.platform import Platform, get_platform
+from integrations.clients.platform.service_status import ServiceStatus
 
-__all__ = ["Driver", "Standing", "driver_of"]
+__all__ = ["Platform", "ServiceStatus", "get_platform"]

@@ -1,4 +1,4 @@
-"""Images as a runbook names them: by digest, since a tag can be moved."""
+"""Images of a runbook: named by digest, because a tag can be moved to another image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from integrations.errors import Problem
 DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 
-def by_digest(images: Mapping[str, Any]) -> dict[str, str]:
-    """Service → image. Raises `Problem` for the first that is no digest."""
+def require_digests(images: Mapping[str, Any]) -> dict[str, str]:
+    """The images (service → image) as texts. Raises `Problem` for the first one without a digest."""
     for name, image in images.items():
         if not DIGEST.fullmatch(str(image)):
             raise Problem(
@@ -23,6 +23,13 @@ def by_digest(images: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(image) for name, image in images.items()}
 
 
-def digest(image: str) -> str:
-    """“sha256:…”, or “” for an image that is named otherwise."""
+def without_tag(image: str) -> str:
+    """The image without the tag that stands before its digest; one without a digest stays as it is."""
+    named, at, digest = image.partition("@")
+    repository, colon, tag = named.rpartition(":")
+    return f"{repository}@{digest}" if at and colon and "/" not in tag else image
+
+
+def digest_of(image: str) -> str:
+    """The digest of an image, “sha256:…”; "" for an image that is named otherwise."""
     return image.partition("@")[2]

@@ -1,42 +1,53 @@
-"""Reads a start command, and says whether it migrates the database by itself, or cannot be seen through."""
+"""Reviews the command that a container starts with: does it migrate the database by itself?
+
+Start commands call shells, package managers and scripts, so they are followed as far as the image's files are
+at hand. What cannot be followed is named, and never taken for harmless.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from integrations import json_values
+
 MIGRATES = re.compile(
     r"migrate\b[^&|;\n]*?\b(deploy|dev|reset|resolve)\b|\bdb[\s'\",]+(push|execute|seed)\b|migrat", re.I
 )
 HARMLESS = re.compile(r"\bmigrate\s+(status|diff)\b|--skip-migrat\w*|\bno-?migrat\w*", re.I)
 CALLS = re.compile(r"migrate['\",\s\]\[]+deploy|\bdb['\",\s]+push\b")
-#: programs that start what follows them
 SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})
+#: programs and words that start the command that follows them
 WRAPPERS = frozenset(
     {"exec", "env", "tini", "dumb-init", "catatonit", "su-exec", "gosu", "nohup", "nice", "npx", "dotenv"}
     | {"time", "command", "timeout", "then", "do", "else", "if", "while", "until", "!"}
 )
-TAKES_ONE = frozenset({"su-exec", "gosu", "timeout"})  # a word of their own before the command
-#: programs whose own words show what they start
-INTERPRETERS = frozenset({"node", "nodejs", "python", "tsx", "ts-node"})  # python3.11 is python
+TAKES_ONE = frozenset({"su-exec", "gosu", "timeout"})  # wrappers with an argument before the command
+#: programs that run a file that their arguments name; a version at the end of the name is ignored
+INTERPRETERS = frozenset({"node", "nodejs", "python", "tsx", "ts-node"})
+#: options of interpreters whose value is program text
 INLINE = frozenset({"-e", "--eval", "-p", "--print", "-c"})
+#: options of interpreters whose value is another word, and no file that is run
+VALUED = frozenset(
+    {"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "-W", "-X"}
+)
+#: programs and shell words that do not migrate
 PROGRAMS = frozenset(
     {"nginx", "caddy", "redis-server", "valkey-server", "postgres", "next", "nest", "prisma"}
     | {"cd", "set", "export", "echo", "printf", "sleep", "true", "false", "test", "[", "trap", "wait"}
     | {"umask", "mkdir", "chmod", "chown", ":", "exit", "fi", "done", "date", "ulimit", "unset"}
 )
 RUNNERS = frozenset({"npm", "pnpm", "yarn"})
-DEEPEST = 6  # scripts that call scripts
-LONGEST = 2_000_000  # bytes of a script that are read
+DEEPEST = 6  # levels of scripts that call scripts
+LONGEST = 2_000_000  # bytes of a script; a longer one is not read
 
 
 @dataclass
-class Judgement:
-    """What was found: parts that migrate, parts that could not be seen through, scripts that were read."""
+class StartCommandReview:
+    """The result: parts that migrate, parts that could not be followed, and scripts that were read."""
 
     migrates: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -44,122 +55,129 @@ class Judgement:
 
     @property
     def ok(self) -> bool:
-        """Whether all of it was seen, and nothing of it migrates."""
+        """Whether everything could be followed, and nothing migrates."""
         return not self.migrates and not self.unseen
 
 
 def looks_migrating(text: str) -> bool:
-    """Whether a text names a migration that changes something."""
+    """Whether a text names a migration that changes the database."""
     return bool(MIGRATES.search(HARMLESS.sub("", text)))
 
 
-class Reader:
-    """Reads start commands. ``folder``: the image's files as the source has them, where they are at hand;
-    ``trusted``: programs and scripts that a person has read, as they are written in the command."""
+class StartCommandReader:
+    """Follows start commands.
+
+    ``folder``: the files of the image as the source has them, where they are at hand. ``trusted``: programs
+    and scripts that a person has read, as they are written in the command.
+    """
 
     def __init__(self, folder: Path | None = None, trusted: Sequence[str] = ()) -> None:
         self.folder, self.trusted = folder, frozenset(trusted)
 
-    def judge(self, words: Sequence[str]) -> Judgement:
-        """A command as a list of words, as an image or a chart has it."""
-        found = Judgement()
+    def review(self, words: Sequence[str]) -> StartCommandReview:
+        """Reviews a command, given as a list of words as an image or a chart has it."""
+        found = StartCommandReview()
         if not words:
             found.unseen.append("there is no start command")
         else:
-            self._command(list(words), found, 0)
+            self._follow_command(list(words), found, 0)
         return found
 
-    def _command(self, words: list[str], found: Judgement, depth: int) -> None:
-        words = _unwrapped(words)
+    def _follow_command(self, words: list[str], found: StartCommandReview, depth: int) -> None:
+        words = _unwrap(words)
         if not words:
             return None
-        name, said = PurePosixPath(words[0]).name, shlex.join(words)
+        name, line = PurePosixPath(words[0]).name, shlex.join(words)
         shown = " ".join(PurePosixPath(word).name if word.startswith("/") else word for word in words)
         if name in SHELLS:
-            self._shell(words, found, depth)
+            self._follow_shell(words, found, depth)
         elif name in RUNNERS:
-            self._runner(words, found, depth)
+            self._follow_runner(words, found, depth)
         elif looks_migrating(shown):
-            found.migrates.append(said)
+            found.migrates.append(line)
         elif re.sub(r"[\d.]+$", "", name) in INTERPRETERS:
-            self._program(words, found)
+            self._follow_interpreter(words, found)
         elif words[0] in self.trusted:
             rest = words[1:]
-            return self._command(rest, found, depth) if rest and not rest[0].startswith("-") else None
-        elif name == "prisma" and "$" in said:
-            found.unseen.append(f"“{said}”: a variable says what it does")
+            return self._follow_command(rest, found, depth) if rest and not rest[0].startswith("-") else None
+        elif name == "prisma" and "$" in line:
+            found.unseen.append(f"“{line}”: a variable says what it does")
         elif name not in PROGRAMS:
-            self._script(words[0], found, depth, words[1:])
+            self._follow_script(words[0], found, depth, words[1:])
         return None
 
-    def _shell(self, words: list[str], found: Judgement, depth: int) -> None:
+    def _follow_shell(self, words: list[str], found: StartCommandReview, depth: int) -> None:
         for number, word in enumerate(words[1:], 1):
             if re.fullmatch(r"-[a-z]*c[a-z]*", word):
-                return self._text(words[number + 1] if len(words) > number + 1 else "", found, depth)
+                return self._follow_text(words[number + 1] if len(words) > number + 1 else "", found, depth)
             if not word.startswith("-"):
-                return self._script(word, found, depth, words[number + 1 :])
+                return self._follow_script(word, found, depth, words[number + 1 :])
         return found.unseen.append(f"“{shlex.join(words)}”: what the shell is given to do")
 
-    def _text(self, text: str, found: Judgement, depth: int, given: Sequence[str] = ()) -> None:
-        """Shell text, line by line and command by command; ``given`` is what “$@” stands for."""
+    def _follow_text(
+        self, text: str, found: StartCommandReview, depth: int, given: Sequence[str] = ()
+    ) -> None:
+        """Follows shell text, line by line and command by command; ``given`` replaces “$@”."""
         if depth > DEEPEST:
             found.unseen.append("scripts that call each other without end")
             return
-        for part in _commands(text):
+        for part in _split_commands(text):
             if isinstance(part, str):
                 found.unseen.append(part)
             else:
                 words = [word for one in part for word in (given if one == "$@" else [one])]
-                self._command(words, found, depth + 1)
+                self._follow_command(words, found, depth + 1)
 
-    def _runner(self, words: list[str], found: Judgement, depth: int) -> None:
-        """npm, pnpm, yarn: a script of package.json, or a program."""
+    def _follow_runner(self, words: list[str], found: StartCommandReview, depth: int) -> None:
+        """Follows npm, pnpm and yarn: they run a script of package.json, or a program."""
         rest = [word for word in words[1:] if not word.startswith("-")]
         if rest[:1] in (["exec"], ["dlx"]):
-            return self._command(words[words.index(rest[0]) + 1 :], found, depth)
+            return self._follow_command(words[words.index(rest[0]) + 1 :], found, depth)
         name = (rest[1:2] if rest[:1] in (["run"], ["run-script"]) else rest[:1]) or [""]
-        said = shlex.join(words)
-        scripts = self._scripts()
+        line = shlex.join(words)
+        scripts = self._package_scripts()
         if scripts is None:
-            if looks_migrating(said):
-                found.migrates.append(f"{said} (by its name)")
-            return found.unseen.append(f"“{said}”: its package.json is not at hand")
+            if looks_migrating(line):
+                found.migrates.append(f"{line} (by its name)")
+            return found.unseen.append(f"“{line}”: its package.json is not at hand")
         called = [scripts[n] for n in (f"pre{name[0]}", name[0], f"post{name[0]}") if n in scripts]
         if name[0] not in scripts:
-            return found.unseen.append(f"“{said}”: package.json has no script “{name[0]}”")
+            return found.unseen.append(f"“{line}”: package.json has no script “{name[0]}”")
         found.read.append(f"package.json: {name[0]}")
         for text in called:
-            self._text(text, found, depth + 1)
+            self._follow_text(text, found, depth + 1)
         return None
 
-    def _scripts(self) -> dict[str, str] | None:
-        text = self._file("package.json")
+    def _package_scripts(self) -> dict[str, str] | None:
+        text = self._read_file("package.json")
         try:
-            found = json.loads(text or "").get("scripts", {})
+            found = json_values.parse_json(text or "").get("scripts", {})
             return {str(name): str(line) for name, line in found.items()}
         except (ValueError, AttributeError):
             return None
 
-    def _program(self, words: list[str], found: Judgement) -> None:
-        """What an interpreter runs: its files are searched where they are at hand, its words were already."""
-        if INLINE & set(words[1:]):
+    def _follow_interpreter(self, words: list[str], found: StartCommandReview) -> None:
+        """Searches the files that an interpreter runs; its own words were searched before."""
+        if INLINE & set(_own_options(words)):
             found.unseen.append(f"“{shlex.join(words)[:120]}”: a program inside of the command")
         files = [word for word in words[1:] if not word.startswith("-")]
         if files and "$" in files[0]:
             found.unseen.append(f"“{shlex.join(words)[:120]}”: a variable says what it runs")
         for name in files:
-            text = self._file(name)
+            text = self._read_file(name)
             if text is None:
                 continue
             found.read.append(name)
             if CALLS.search(text):
                 found.migrates.append(f"{name} calls it in its text")
 
-    def _script(self, name: str, found: Judgement, depth: int, given: Sequence[str] = ()) -> None:
-        """A script of the image: read where it is at hand, unseen else."""
+    def _follow_script(
+        self, name: str, found: StartCommandReview, depth: int, given: Sequence[str] = ()
+    ) -> None:
+        """Follows a script of the image where its text is at hand."""
         if name in self.trusted:
             return
-        text = self._file(name)
+        text = self._read_file(name)
         if text is None or text.startswith("\x7f"):
             found.unseen.append(f"“{name}”: a program or script whose text is not at hand")
             return
@@ -169,10 +187,10 @@ class Reader:
             if looks_migrating(text):
                 found.migrates.append(f"{name} calls it in its text")
             return
-        self._text(text, found, depth + 1, given)
+        self._follow_text(text, found, depth + 1, given)
 
-    def _file(self, name: str) -> str | None:
-        """Text of a file of the source, found by its path or the end of its path; None where it is not."""
+    def _read_file(self, name: str) -> str | None:
+        """The text of a file of the source, found by its path or the end of it; None where it is missing."""
         if self.folder is None:
             return None
         parts = [part for part in PurePosixPath(name).parts if part not in ("/", ".", "..")]
@@ -184,8 +202,8 @@ class Reader:
         return None
 
 
-def _unwrapped(words: list[str]) -> list[str]:
-    """Without assignments, and without programs that only start what follows them."""
+def _unwrap(words: list[str]) -> list[str]:
+    """The words without assignments, and without programs that only start what follows them."""
     while words:
         if re.match(r"[A-Za-z_]\w*=", words[0]):
             words = words[1:]
@@ -200,8 +218,19 @@ def _unwrapped(words: list[str]) -> list[str]:
     return words
 
 
-def _commands(text: str) -> Iterator[list[str] | str]:
-    """The simple commands of a shell text; a sentence for what is not seen through."""
+def _own_options(words: Sequence[str]) -> Iterator[str]:
+    """The options of an interpreter itself: those behind the file that it runs are the file's."""
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("-"):
+            return
+        yield word
+        if word in VALUED:
+            next(rest, "")
+
+
+def _split_commands(text: str) -> Iterator[list[str] | str]:
+    """The simple commands of a shell text; a sentence in place of each that cannot be followed."""
     for line in text.replace("\\\n", " ").splitlines():
         if re.search(r"\$\(|`|\beval\b|<<", line):
             yield f"“{line.strip()[:120]}”: the shell puts the command together when it runs"
@@ -215,10 +244,10 @@ def _commands(text: str) -> Iterator[list[str] | str]:
         except ValueError:
             yield f"“{line.strip()[:120]}”: quotes that do not close in its line"
             continue
-        yield from _split(words)
+        yield from _split_words(words)
 
 
-def _split(words: Sequence[str]) -> Iterator[list[str]]:
+def _split_words(words: Sequence[str]) -> Iterator[list[str]]:
     command: list[str] = []
     for word in words:
         if word and set(word) <= set("&|;()"):

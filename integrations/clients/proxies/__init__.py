@@ -1,5 +1,7 @@
-"""Load balancers that share one address between the old stack and the new: read and set their weights."""
+"""Load balancers that share one address between the old stack and the new: read and set who reaches which."""
 
-from integrations.clients.proxies.driver import Proxy, Weights, proxy_of
+from integrations.clients.proxies.named_people import NamedPeople
+from integrations.clients.proxies.proxy import Proxy, Weights, get_proxy
+from integrations.clients.proxies.sharing import Sharing
 
-__all__ = ["Proxy", "Weights", "proxy_of"]
+__all__ = ["NamedPeople", "Proxy", "Sharing", "Weights", "get_proxy"]

@@ -1,18 +1,22 @@
-"""Sequences that stand behind the highest value of their column: the next insert there would fail."""
+"""Sequences that are behind the highest value of their column: the next insert there would fail."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
 
-from integrations.parity.refusals import refusal
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.server.server_errors import safe_message
 
-#: sequences that a column owns (serial, identity) or takes its default from
+#: Sequences that a column owns (serial, identity) or takes its default from.
 OWNED = """
-select distinct sn.nspname, s.relname, tn.nspname, t.relname, a.attname, q.seqincrement, t.relkind = 'p'
+select distinct sn.nspname, s.relname, tn.nspname, t.relname, a.attname, q.seqincrement, t.relkind = 'p',
+       exists (select from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+                where i.indrelid = t.oid and i.indkey[0] = a.attnum and i.indisvalid and i.indpred is null
+                  and m.amname = 'btree')
   from pg_depend d
   left join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
   join pg_class s on s.relkind = 'S' and s.oid = case when d.classid = 'pg_attrdef'::regclass
@@ -31,10 +35,10 @@ select distinct sn.nspname, s.relname, tn.nspname, t.relname, a.attname, q.seqin
 
 
 @dataclass(frozen=True)
-class Behind:
-    """A sequence whose ``next`` value is not above the ``highest`` of ``column`` in ``table``.
+class SequenceBehind:
+    """A sequence whose ``next`` value is not above the ``highest`` value of ``column`` in ``table``.
 
-    ``next`` is None where it could not be read; ``reason`` then says why.
+    ``next`` is None where the sequence could not be read; ``reason`` then says why.
     """
 
     sequence: str
@@ -45,30 +49,55 @@ class Behind:
     reason: str = ""
 
 
-def sequences_behind(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> list[Behind]:
-    """Every ascending sequence of a column that is behind it, or that could not be read."""
-    owned = snapshot.rows(
-        sql.SQL(OWNED).format(schemas=sql.SQL("{}::text[]").format(sql.Literal(list(schemas))))
-    )
+class RowReader(Protocol):
+    """What this module needs of a session: a snapshot of a comparison, or another one in a transaction."""
+
+    def fetch_rows(self, query: sql.Composable) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A failed query inside the block does not end the transaction."""
+
+
+NO_INDEX = "its column has no index, and its highest value was not looked for in every row"
+
+
+def find_sequences_behind(
+    snapshot: RowReader, schemas: tuple[str, ...] = (), *, only_indexed: bool = False
+) -> list[SequenceBehind]:
+    """Every ascending sequence of a column that is behind it, or that could not be read.
+
+    ``only_indexed``: no table is read from end to end; a sequence of a column without an index counts as
+    one that could not be read.
+    """
+    schema_list = sql.SQL("{}::text[]").format(sql.Literal(list(schemas)))
+    owned = snapshot.fetch_rows(sql.SQL(OWNED).format(schemas=schema_list))
     found = []
-    for schema, name, table_schema, table, column, step, partitioned in owned:
+    for schema, name, table_schema, table, column, step, partitioned, indexed in owned:
         if step < 0:
-            continue  # counts downwards: no generator of these keys does
+            continue  # a descending sequence generates no keys that could collide with the highest one
         labels = f"{schema}.{name}", f"{table_schema}.{table}", column
-        only = sql.SQL("") if partitioned else sql.SQL("ONLY ")
-        question = sql.SQL(
-            "SELECT CASE WHEN s.is_called THEN s.last_value + {} ELSE s.last_value END,"
-            " (SELECT max({})::bigint FROM {}{}) FROM {} AS s"
-        ).format(
-            sql.Literal(step), sql.Identifier(column), only, sql.Identifier(table_schema, table),
-            sql.Identifier(schema, name),
-        )  # fmt: skip
+        if only_indexed and not indexed:
+            found.append(SequenceBehind(*labels, None, None, NO_INDEX))
+            continue
+        only = sql.SQL("" if partitioned else "ONLY ")
+        table_name = only + sql.Identifier(table_schema, table)
+        query = _next_and_highest(sql.Identifier(schema, name), step, table_name, column)
         try:
-            with snapshot.attempt():
-                upcoming, highest = snapshot.rows(question)[0]
+            with snapshot.savepoint():
+                upcoming, highest = snapshot.fetch_rows(query)[0]
         except psycopg.Error as error:
-            found.append(Behind(*labels, None, None, refusal(error)))
+            found.append(SequenceBehind(*labels, None, None, safe_message(error)))
             continue
         if highest is not None and upcoming <= highest:
-            found.append(Behind(*labels, upcoming, highest))
+            found.append(SequenceBehind(*labels, upcoming, highest))
     return found
+
+
+def _next_and_highest(
+    sequence: sql.Identifier, step: int, table: sql.Composable, column: str
+) -> sql.Composable:
+    return sql.SQL(
+        "SELECT CASE WHEN s.is_called THEN s.last_value + {} ELSE s.last_value END,"
+        " (SELECT max({})::bigint FROM {}) FROM {} AS s"
+    ).format(sql.Literal(step), sql.Identifier(column), table, sequence)

@@ -1,4 +1,4 @@
-"""Business rules in SQL: questions of a runbook's own that must have the same answer on both sides."""
+"""Business rules in SQL: queries of a runbook that must have the same answer on both sides."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import psycopg
 from psycopg import postgres, sql
 from psycopg.pq.abc import PGresult
 
-from integrations.parity.refusals import refusal
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.snapshot import Snapshot
 
-MOST = 100  # rows of an answer that are compared; a rule is a question, not a dump
-SHOWN = 20  # rows told of it
-LONGEST = 200  # characters told of a value
+MAX_ROWS = 100  # of an answer that is compared; a rule should count or group
+MAX_SHOWN_ROWS = 20
+MAX_SHOWN_LENGTH = 200  # characters of a value
 
 NUMERIC, WITH_ZONE = postgres.types["numeric"].oid, postgres.types["timestamptz"].oid
 
@@ -24,18 +24,18 @@ Answer = list[list[str | None]]
 
 @dataclass(frozen=True)
 class SqlRule:
-    """A question by its name; ``sql`` is one SELECT."""
+    """A query with a name; ``sql`` is one SELECT."""
 
     name: str
     sql: str
 
     def as_facts(self) -> dict[str, str]:
-        """JSON values, in the form that `read_checks` reads."""
+        """JSON values that `parse_sql_rules` reads."""
         return {"name": self.name, "sql": self.sql}
 
 
-def read_checks(given: Iterable[Any]) -> tuple[SqlRule, ...]:
-    """Rules from the runbook's list of ``{name, sql}``; raises ValueError naming the entry."""
+def parse_sql_rules(given: Iterable[Any]) -> tuple[SqlRule, ...]:
+    """Rules from a list of ``{name, sql}``; raises ValueError that names the entry."""
     found: list[SqlRule] = []
     for number, one in enumerate(given, 1):
         if not isinstance(one, Mapping) or set(one) != {"name", "sql"}:
@@ -50,33 +50,32 @@ def read_checks(given: Iterable[Any]) -> tuple[SqlRule, ...]:
     return tuple(found)
 
 
-def ask_check(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
-    """The answer's rows as texts, sorted; or, in words, why there is none.
-
-    The rule stands inside a SELECT and goes through the extended protocol, which takes one statement:
-    neither a second one nor one that ends the read-only transaction can be smuggled in.
-    """
-    question = sql.SQL("SELECT * FROM (\n{}\n) AS answer LIMIT {}").format(
-        sql.SQL(rule.sql), sql.Literal(MOST + 1)
-    )
+def query_sql_rule(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
+    """The rows of the answer as texts, sorted; or, in words, why there is no answer."""
+    # The rule stands inside a SELECT, and because of the parameter it goes by the extended protocol, which
+    # accepts a single statement: a rule can neither add a second statement nor end the read-only transaction.
+    query = sql.SQL("SELECT * FROM (\n{}\n) AS answer LIMIT %s").format(sql.SQL(rule.sql.replace("%", "%%")))
     try:
-        with snapshot.attempt():
-            found = snapshot.connection.execute(question, prepare=True).pgresult
+        with snapshot.savepoint():
+            found = snapshot.connection.execute(query, [MAX_ROWS + 1]).pgresult
     except psycopg.Error as error:
-        return refusal(error)
+        return safe_message(error)
     assert found is not None
-    if found.ntuples > MOST:
-        return f"it answers more than {MOST} rows: let it count or group"
-    return sorted(([_text(found, *cell) for cell in row] for row in _cells(found)), key=repr)
+    if found.ntuples > MAX_ROWS:
+        return f"it answers more than {MAX_ROWS} rows: let it count or group"
+    return sorted(([_text_of(found, *place) for place in row] for row in _places(found)), key=repr)
 
 
-def _cells(found: PGresult) -> Iterator[list[tuple[int, int]]]:
+def _places(found: PGresult) -> Iterator[list[tuple[int, int]]]:
     for row in range(found.ntuples):
         yield [(row, column) for column in range(found.nfields)]
 
 
-def _text(found: PGresult, row: int, column: int) -> str | None:
-    """As the server wrote it: Python has no infinite date. What means the same is written the same."""
+def _text_of(found: PGresult, row: int, column: int) -> str | None:
+    """The value as the server wrote it, so that values that mean the same have the same text.
+
+    Python's own types would not do: its dates have no infinity.
+    """
     value = found.get_value(row, column)
     if value is None:
         return None
@@ -86,32 +85,32 @@ def _text(found: PGresult, row: int, column: int) -> str | None:
     return text.removesuffix("+00") if kind == WITH_ZONE else text  # the session is pinned to UTC
 
 
-def compare_check(rule: SqlRule, source: Answer | str, target: Answer | str) -> dict[str, Any]:
-    """JSON facts: ``{name, sql, equal, source, target}``, and ``reason`` where a side has no answer.
+def compare_sql_rule(rule: SqlRule, source: Answer | str, target: Answer | str) -> dict[str, Any]:
+    """JSON facts: ``{name, sql, equal, source, target}``, with ``reason`` where a side has no answer.
 
-    Of each answer so many rows as a page can show, those first that the other has not, ``cut`` when
-    there are more.
+    Of each answer the first rows are in it, those first that the other side does not have; ``cut`` says
+    that there are more.
     """
     sides = {"source": source, "target": target}
     facts: dict[str, Any] = {**rule.as_facts(), "equal": source == target}
     reasons = [f"{side}: {answer}" for side, answer in sides.items() if isinstance(answer, str)]
     if reasons:
         facts |= {"equal": False, "reason": "; ".join(reasons)}
-    facts["source"], facts["target"] = _shown(source, target), _shown(target, source)
-    if any(len(answer) > SHOWN for answer in sides.values() if not isinstance(answer, str)):
+    facts["source"], facts["target"] = _shown_rows(source, target), _shown_rows(target, source)
+    if any(len(answer) > MAX_SHOWN_ROWS for answer in sides.values() if not isinstance(answer, str)):
         facts["cut"] = True
     return facts
 
 
-def _shown(answer: Answer | str, other: Answer | str) -> Answer | None:
+def _shown_rows(answer: Answer | str, other: Answer | str) -> Answer | None:
     if isinstance(answer, str):
         return None
     rows = answer if isinstance(other, str) else sorted(answer, key=lambda row: row in other)
-    return [[_shortened(value) for value in row] for row in rows[:SHOWN]]
+    return [[_cut(value) for value in row] for row in rows[:MAX_SHOWN_ROWS]]
 
 
-def _shortened(value: str | None) -> str | None:
-    """What is cut says so: two values that differ further on would look alike."""
-    if value is None or len(value) <= LONGEST:
+def _cut(value: str | None) -> str | None:
+    """A cut value says its length: two values that differ further on would look the same."""
+    if value is None or len(value) <= MAX_SHOWN_LENGTH:
         return value
-    return f"{value[:LONGEST]}… ({len(value)} characters)"
+    return f"{value[:MAX_SHOWN_LENGTH]}… ({len(value)} characters)"

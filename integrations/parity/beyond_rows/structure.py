@@ -1,7 +1,7 @@
-"""What a database has beside rows and columns: indexes, constraints, triggers, extensions, its collation.
+"""The structure of a database: defaults, indexes, constraints, triggers, extensions, encoding, collation.
 
-Objects are compared by what they do and not by their names: an index that only got another name is
-the same. Names are kept to find a thing by.
+Objects are compared by their definitions and not by their names: an index with another name is the same
+index. Names are kept for display.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.declared import Declared
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.tables import LABEL
+from integrations.parity.model.declared import DeclaredRules
+from integrations.parity.server.catalog import LABEL, schema_condition
+from integrations.parity.server.snapshot import Snapshot
 
-SHOWN = 300  # differences told of one kind; what is more is counted in a last entry
-DATABASE = "(database)"  # the “table” of a rule that declares what belongs to no table
+MAX_SHOWN = 300  # differences of one kind; a last entry counts the others
+DATABASE = "(database)"  # the “table” of objects that belong to no table, in rules too
 
-#: kind → (table, name, definition without the name), of ordinary and partitioned tables
-QUESTIONS = {
+#: Kind → query for (table, name, definition without the name), for ordinary and partitioned tables.
+QUERIES = {
     "columns": """
 select {label}, a.attname::text, concat_ws(' ', case when a.attnotnull then 'not null' else 'null' end,
          case a.attidentity when 'a' then 'generated always as identity'
@@ -57,83 +57,87 @@ select {database}, s.name, s.value from pg_database d, lateral (values
     ('character types', d.datctype::text)) s(name, value)
  where d.datname = current_database()""",
 }
-#: kinds whose objects are known by name alone; of the others the definition says which is which
-NAMED = frozenset({"columns", "extensions", "settings"})
+#: Kinds whose objects are identified by their name; others are identified by their definition.
+IDENTIFIED_BY_NAME = frozenset({"columns", "extensions", "settings"})
 
-#: kind → table → name → definition
+#: Kind → table → name → definition.
 Structure = dict[str, dict[str, dict[str, str]]]
 
 
 def read_structure(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> Structure:
-    """All of it, as JSON values: kind → table → name → definition."""
-    where = sql.SQL("c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and ") + (
-        sql.SQL("n.nspname = any({})").format(sql.Literal(list(schemas)))
-        if schemas
-        else sql.SQL("n.nspname !~ '^pg_' and n.nspname <> 'information_schema'")
-    )
+    """The whole structure, as JSON values."""
+    tables = sql.SQL("c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and ")
+    where = tables + schema_condition(schemas)
     found: Structure = {}
-    for kind, question in QUESTIONS.items():
-        asked = sql.SQL(question).format(label=LABEL, where=where, database=sql.Literal(DATABASE))
-        tables = found.setdefault(kind, {})
-        for table, name, definition in snapshot.rows(asked):
-            tables.setdefault(table, {})[name] = definition
+    for kind, text in QUERIES.items():
+        query = sql.SQL(text).format(label=LABEL, where=where, database=sql.Literal(DATABASE))
+        by_table = found.setdefault(kind, {})
+        for table, name, definition in snapshot.fetch_rows(query):
+            by_table.setdefault(table, {})[name] = definition
     return found
 
 
 def compare_structure(
-    source: Mapping[str, Any], target: Mapping[str, Any], declared: Declared
+    source: Mapping[str, Any], target: Mapping[str, Any], declared: DeclaredRules
 ) -> dict[str, list[dict[str, Any]]]:
-    """Kind → what is not the same: ``{kind, name, source, target, declared}``, definitions or None.
+    """Kind → differences ``{kind, name, source, target, declared}``; both sides are definitions or None.
 
-    A table that only one side has is told as a table (plan.py), not again by each of its parts.
+    A table that only one side has is a difference of the schema (model/plan.py). Its columns are not listed
+    here again.
     """
     return {
-        kind: _cut(list(_of_kind(kind, source.get(kind, {}), target.get(kind, {}), declared)), SHOWN)
-        for kind in QUESTIONS
+        kind: _truncate(
+            list(_compare_kind(kind, source.get(kind, {}), target.get(kind, {}), declared)), MAX_SHOWN
+        )
+        for kind in QUERIES
     }
 
 
-def _of_kind(
-    kind: str, source: Mapping[str, Any], target: Mapping[str, Any], declared: Declared
+def _compare_kind(
+    kind: str, source: Mapping[str, Any], target: Mapping[str, Any], declared: DeclaredRules
 ) -> Iterator[dict[str, Any]]:
     tables = source.keys() & target.keys() if kind == "columns" else source.keys() | target.keys()
     for table in sorted(tables):
         before, after = source.get(table, {}), target.get(table, {})
-        pairs = _by_name(before, after) if kind in NAMED else _by_definition(before, after)
+        pairs = (
+            _pair_by_name(before, after) if kind in IDENTIFIED_BY_NAME else _pair_by_definition(before, after)
+        )
         for name, one, other in pairs:
             rule = declared.find("structure", table, name) or declared.find("structure", table)
             whole = name if table == DATABASE else f"{table}.{name}"
             yield {"kind": kind, "name": whole, "source": one, "target": other, "declared": bool(rule)}
 
 
-def _by_name(
+def _pair_by_name(
     before: Mapping[str, str], after: Mapping[str, str]
 ) -> Iterator[tuple[str, str | None, str | None]]:
-    """Columns that only one side has are told by plan.py; here they are told where they differ."""
+    """Objects of the same name whose definitions differ, and objects that only one side has."""
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)
 
 
-def _by_definition(
+def _pair_by_definition(
     before: Mapping[str, str], after: Mapping[str, str]
 ) -> Iterator[tuple[str, str | None, str | None]]:
-    """What has no twin of the same definition; two of one name are told as one that changed."""
+    """Objects without a counterpart of the same definition; two of the same name are one that changed."""
     gone, new = dict(before), dict(after)
     for name, definition in sorted(before.items()):
         same = [other for other, found in new.items() if found == definition]
         if same:
-            twin = name if name in same else same[0]
-            del gone[name], new[twin]
-    yield from _by_name(gone, new)
+            counterpart = name if name in same else same[0]
+            del gone[name], new[counterpart]
+    yield from _pair_by_name(gone, new)
 
 
-def shortened(found: Mapping[str, list[dict[str, Any]]], most: int) -> dict[str, list[dict[str, Any]]]:
-    """At most that many differences of each kind, and how many more there are."""
-    return {kind: _cut(entries, most) for kind, entries in found.items()}
+def truncate_structure(
+    found: Mapping[str, list[dict[str, Any]]], most: int
+) -> dict[str, list[dict[str, Any]]]:
+    """At most ``most`` differences of each kind, and an entry that counts the others."""
+    return {kind: _truncate(entries, most) for kind, entries in found.items()}
 
 
-def _cut(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+def _truncate(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     if len(entries) <= most:
         return entries
     rest = entries[most:]
@@ -141,8 +145,8 @@ def _cut(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     return [*entries[:most], {**more, "declared": all(entry["declared"] for entry in rest)}]
 
 
-def undeclared(structure: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """Names of what nobody declared, with their kinds."""
+def list_undeclared(structure: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    """Kind and name of each difference that no rule declares."""
     return [
         f"{entry['kind']} {entry['name']}"
         for entries in structure.values()

@@ -1,4 +1,4 @@
-"""JSON facts in a file that is there whole or not at all, and whose SHA-256 says whether it is the same."""
+"""Files of JSON that are written completely or not at all, and checked against their SHA-256 when read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from integrations.errors import Problem
+from integrations.parity.errors import ParityError
 
 
 def write_facts(facts: dict[str, Any], path: Path) -> str:
-    """Writes the file, for its owner only; gives its SHA-256."""
+    """Writes the file, readable for its owner only; returns its SHA-256."""
     text = json.dumps(facts, ensure_ascii=False).encode()
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as file:
@@ -25,24 +25,24 @@ def write_facts(facts: dict[str, Any], path: Path) -> str:
 
 
 def read_facts(path: Path, sha256: str, version: int, *, what: str, instead: str) -> dict[str, Any]:
-    """The facts of a file of that ``format``; raises `Problem` when it is gone, changed or of another one.
+    """Reads the facts of a file; raises `ParityError` when it is gone, was changed or has another format.
 
     ``what`` names the file (“fingerprint”), ``instead`` says what else could be done.
     """
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise Problem(
+        raise ParityError(
             f"The {what} {path} cannot be read: {error.strerror}.",
             next="Take a new one, or bring the file back to this worker.",
         ) from None
     if sha256 and hashlib.sha256(text).hexdigest() != sha256:
-        raise Problem(
+        raise ParityError(
             f"The {what} {path} is not the file that was written: its SHA-256 is another.",
             means="What it says about the state before cannot be trusted.",
             next=f"Restore the file, or {instead}.",
         )
     facts: dict[str, Any] = json.loads(text)
     if facts.pop("format", None) != version:
-        raise Problem(f"The {what} {path} has a format that this version does not know.")
+        raise ParityError(f"The {what} {path} has a format that this version does not know.")
     return facts

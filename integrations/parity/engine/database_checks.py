@@ -1,79 +1,132 @@
-"""What is compared beside the rows: sequences, totals, rules in SQL, spot checks, structure."""
+"""Runs the checks beyond the rows: sequences, totals, rules in SQL, spot checks, structure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 
-from integrations.parity.baseline import Fingerprint
-from integrations.parity.checks import ask_check, compare_check
-from integrations.parity.declared import Declared
-from integrations.parity.options import Options
-from integrations.parity.plan import TablePlan
-from integrations.parity.result import Result
-from integrations.parity.sequences import sequences_behind
-from integrations.parity.snapshot import Snapshot, of_each
-from integrations.parity.spots import ask_spot, compare_spot
-from integrations.parity.structure import compare_structure, read_structure
-from integrations.parity.tables import Table, read_tables
-from integrations.parity.totals import ask_total, compare_total
+import psycopg
 
-Tables = Mapping[tuple[str, str], Table]
-NOT_THEN = "the fingerprint was taken without this; give the restored backup to the comparison"
+from integrations.parity.beyond_rows.sequences import find_sequences_behind
+from integrations.parity.beyond_rows.spot_checks import compare_spot_check, query_spot_check
+from integrations.parity.beyond_rows.sql_rules import compare_sql_rule, query_sql_rule
+from integrations.parity.beyond_rows.structure import compare_structure, read_structure
+from integrations.parity.beyond_rows.totals import compare_total, query_total
+from integrations.parity.engine.fingerprint import Fingerprint
+from integrations.parity.model.declared import DeclaredRules
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server.catalog import CatalogTable, read_tables
+from integrations.parity.server.server_errors import notes_of, safe_message
+from integrations.parity.server.snapshot import Snapshot, query_both_snapshots
+from integrations.parity.server.table_changes import find_rewritten_tables
+
+Tables = Mapping[tuple[str, str], CatalogTable]
+NOT_IN_FINGERPRINT = "the fingerprint was taken without this; give the restored backup to the comparison"
 
 
-class Beside:
-    """Asks both sides; where there is only a fingerprint of the source, what that kept."""
+class DatabaseChecks:
+    """Checks both sides; without a source, compares with what the fingerprint (``before``) contains."""
 
     def __init__(
-        self, source: Snapshot | None, target: Snapshot, before: Fingerprint | None, options: Options,
-        declared: Declared,
-    ) -> None:  # fmt: skip
+        self,
+        source: Snapshot | None,
+        target: Snapshot,
+        before: Fingerprint | None,
+        options: ComparisonOptions,
+        declared: DeclaredRules,
+    ) -> None:
         self.source, self.target, self.before = source, target, before
         self.options, self.declared = options, declared
 
-    def look(self, result: Result, plans: Sequence[TablePlan], tables: Tables) -> None:
-        """Everything into the result. ``tables`` are the target's."""
-        result.sequences = [vars(one) for one in sequences_behind(self.target, self.options.schemas)]
-        self._totals(result, tables)
-        self._checks(result)
-        self._spots(result, {plan.label: plan for plan in plans})
-        self._structure(result)
+    def run(self, result: ComparisonResult, plans: Sequence[TablePlan], tables: Tables) -> None:
+        """Adds all findings to the result; ``tables`` are those of the target.
 
-    def _totals(self, result: Result, tables: Tables) -> None:
-        theirs = read_tables(self.source, self.options.schemas) if self.source and self.options.totals else {}
+        A question that fails is a line of the result and costs no other answer: a migration may hold a lock,
+        or have dropped what the snapshot still lists.
+        """
+        by_label = {plan.label: plan for plan in plans}
+        questions: dict[str, Callable[[], None]] = {
+            "the sequences": lambda: self._find_sequences(result),
+            "the totals": lambda: self._compare_totals(result, tables),
+            "the rules in SQL": lambda: self._compare_sql_rules(result),
+            "the spot checks": lambda: self._compare_spot_checks(result, by_label),
+            "the structure": lambda: self._compare_structure(result),
+            "which tables were rewritten meanwhile": lambda: self._add_rewritten(result, plans),
+        }
+        for what, ask in questions.items():
+            try:
+                with ExitStack() as savepoints:
+                    for snapshot in filter(None, (self.source, self.target)):
+                        savepoints.enter_context(snapshot.savepoint())
+                    ask()
+            except psycopg.Error as error:
+                reason = ". ".join([safe_message(error), *notes_of(error)])
+                result.unsound.append(f"{what} could not be compared: {reason}")
+
+    def _find_sequences(self, result: ComparisonResult) -> None:
+        behind = find_sequences_behind(self.target, self.options.schemas)
+        result.sequences = [vars(sequence) for sequence in behind]
+
+    def _add_rewritten(self, result: ComparisonResult, plans: Sequence[TablePlan]) -> None:
+        result.unsound += self._list_rewritten(plans)
+
+    def _list_rewritten(self, plans: Sequence[TablePlan]) -> Iterator[str]:
+        """Tables that are empty for the checks, and were not when they were compared."""
+        for side, snapshot in (("source", self.source), ("target", self.target)):
+            found = find_rewritten_tables(snapshot, [plan.table(side) for plan in plans]) if snapshot else ()
+            for label in found:
+                yield (
+                    f"{label} was rewritten or truncated in the {side} after it was compared, so what"
+                    " sequences, totals and rules say about it proves nothing; compare again"
+                )
+
+    def _compare_totals(self, result: ComparisonResult, tables: Tables) -> None:
+        source_tables: Tables = {}
+        if self.source and self.options.totals:
+            source_tables = read_tables(self.source, self.options.schemas)
         for total in self.options.totals:
-            after = ask_total(self.target, tables.values(), total)
+            after = query_total(self.target, tables.values(), total)
             if self.before and total.name in self.before.totals:
                 before = self.before.totals[total.name]
+            elif self.source:
+                before = query_total(self.source, source_tables.values(), total)
             else:
-                before = ask_total(self.source, theirs.values(), total) if self.source else NOT_THEN
-            result.totals.append(compare_total(total, before, after))
+                before = NOT_IN_FINGERPRINT
+            result.totals.append(compare_total(total, before, after, self.declared))
 
-    def _checks(self, result: Result) -> None:
-        """Those that the fingerprint has the answers to, and those that are asked for now."""
-        kept = {check: self.before.answers[check.name] for check in self.before.checks} if self.before else {}
+    def _compare_sql_rules(self, result: ComparisonResult) -> None:
+        """The rules of the fingerprint, and those of the options."""
+        kept = {rule: self.before.answers[rule.name] for rule in self.before.checks} if self.before else {}
         for rule in dict.fromkeys((*kept, *self.options.checks)):
-            before = (
-                kept[rule] if rule in kept else (ask_check(self.source, rule) if self.source else NOT_THEN)
-            )
-            result.checks.append(compare_check(rule, before, ask_check(self.target, rule)))
+            if rule in kept:
+                before = kept[rule]
+            elif self.source:
+                before = query_sql_rule(self.source, rule)
+            else:
+                before = NOT_IN_FINGERPRINT
+            result.checks.append(compare_sql_rule(rule, before, query_sql_rule(self.target, rule)))
 
-    def _spots(self, result: Result, plans: Mapping[str, TablePlan]) -> None:
+    def _compare_spot_checks(self, result: ComparisonResult, plans: Mapping[str, TablePlan]) -> None:
         for spot in self.options.spots:
             plan = plans.get(spot.table)
-            before = ask_spot(self.source, "source", plan, spot) if self.source else NOT_THEN
-            result.spots.append(compare_spot(spot, before, ask_spot(self.target, "target", plan, spot)))
+            before = (
+                query_spot_check(self.source, "source", plan, spot) if self.source else NOT_IN_FINGERPRINT
+            )
+            after = query_spot_check(self.target, "target", plan, spot)
+            result.spots.append(compare_spot_check(spot, before, after))
 
-    def _structure(self, result: Result) -> None:
-        """As the fingerprint kept it, or as the source has it now."""
+    def _compare_structure(self, result: ComparisonResult) -> None:
+        """Compares with the structure in the fingerprint, or with that of the source now."""
         if self.options.structure == "off":
             return
-        ask = partial(read_structure, schemas=self.options.schemas)
+        read = partial(read_structure, schemas=self.options.schemas)
         before = self.before.structure if self.before else {}
         if self.source and not before:
-            before, after = of_each(self.source, self.target, ask)
+            before, after = query_both_snapshots(self.source, self.target, read)
         else:
-            after = ask(self.target)
+            after = read(self.target)
         result.structure = compare_structure(before, after, self.declared)
         result.structure_judged = self.options.structure == "judged"

@@ -1,4 +1,4 @@
-"""Tells rows that differ from rows that do not, and real differences from declared ones; asks nothing."""
+"""Tells rows that differ from rows that do not, and undeclared differences from declared ones; no queries."""
 
 from __future__ import annotations
 
@@ -6,122 +6,139 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from integrations.parity.plan import TablePlan, Track
-from integrations.parity.questions import Hashed, Key
-from integrations.parity.sums import Sum, Sums
+from integrations.parity.model.plan import TablePlan, TrackedRule
+from integrations.parity.model.sums import BucketSum, BucketSums
+from integrations.parity.sql.keys import RowKey
+from integrations.parity.sql.queries import RowHashes
 
-KEPT_KEYS = 10_000  # differing keys remembered a table, to ask again and to show
+MAX_KEYS = 10_000  # of differing rows per table that are remembered, to read them again and to show them
 
 
 @dataclass
-class Tally:
-    """What a table's comparison has found so far; ``rules`` counts declared cells by their words."""
+class DifferenceTally:
+    """What was found in one table so far.
+
+    ``rules`` counts the values that each declared rule explains, by its description. ``overflow`` says that
+    more rows differ than ``keys`` holds.
+    """
 
     changed: int = 0
     missing: int = 0
     extra: int = 0
     new_rows: int = 0
     rules: Counter[str] = field(default_factory=Counter)
-    keys: list[Key] = field(default_factory=list)
-    overflow: bool = False  # more rows differ than keys are kept
+    keys: list[RowKey] = field(default_factory=list)
+    overflow: bool = False
 
     @property
     def differing(self) -> int:
-        """Rows that differ and were not declared."""
+        """Rows that differ and are not declared."""
         return self.changed + self.missing + self.extra
 
 
-def suspicious(plan: TablePlan, source: Sums, target: Sums, tally: Tally) -> dict[int, int]:
-    """The buckets whose rows have to be looked at, each with the rows it has on the larger side.
+def find_suspicious_buckets(
+    plan: TablePlan, source: BucketSums, target: BucketSums, tally: DifferenceTally
+) -> dict[int, int]:
+    """Buckets whose rows have to be compared → rows of the bucket on the larger side.
 
-    Declared differences of the others are counted.
+    Differences in other buckets are all declared: they are added to the tally.
     """
-    nothing = Sum(0, 0, ((0, 0),) * len(plan.tracks))
-    bad = {}
-    for bucket, found, there in source.unlike(target):
-        one, other = found or nothing, there or nothing
-        counts = _declared_counts(plan.tracks, one, other) if one[:2] == other[:2] else None
+    empty = BucketSum(0, 0, ((0, 0),) * len(plan.tracked_rules))
+    suspicious = {}
+    for bucket, before, after in source.differing_buckets(target):
+        one, other = before or empty, after or empty
+        counts = _count_declared(plan.tracked_rules, one, other) if one[:2] == other[:2] else None
         if counts is None:
-            bad[bucket] = max(one.rows, other.rows)
+            suspicious[bucket] = max(one.rows, other.rows)
         else:
             tally.rules.update(counts)
-    return bad
+    return suspicious
 
 
-def _declared_counts(tracks: Sequence[Track], source: Sum, target: Sum) -> Counter[str] | None:
-    """How many cells each rule explains in a bucket of equal rows; None when only its rows can tell.
+def _count_declared(
+    rules: Sequence[TrackedRule], source: BucketSum, target: BucketSum
+) -> Counter[str] | None:
+    """How many values each rule explains in a bucket whose row hashes agree; None if only rows can tell.
 
-    Rows are equal after the rules. Where the target has no touched cell at all, every touched cell
-    of the source is one that the rule explains; where both have the same ones, none is.
+    The row hashes agree after the rules were applied. When a rule applies to the same values on both sides,
+    it explains none of them. When it applies to none on the side that should not have any, it explains
+    every value on the other side.
     """
     counts: Counter[str] = Counter()
-    for track, before, after in zip(tracks, source.tracks, target.tracks, strict=True):
-        loose, strict = (after, before) if track.rule.kind == "null_is_filled" else (before, after)
+    for tracked, before, after in zip(rules, source.tracked, target.tracked, strict=True):
+        filled = tracked.rule.kind == "null_is_filled"
+        allowed, forbidden = (after, before) if filled else (before, after)
         if before == after:
             continue
-        if strict != (0, 0):
+        if forbidden != (0, 0):
             return None
-        counts[track.rule.words] += loose[0]
+        counts[tracked.rule.description] += allowed[0]
     return counts
 
 
-def judge(
+def tally_rows(
     plan: TablePlan,
-    key: Key,
-    source: Sequence[Hashed],
-    target: Sequence[Hashed],
-    tally: Tally,
+    key: RowKey,
+    source: Sequence[RowHashes],
+    target: Sequence[RowHashes],
+    tally: DifferenceTally,
     extra_declared: bool,
 ) -> None:
-    """Adds the verdict on the rows of one key (of equal row hash, in a table without key) to the tally."""
-    rest, other = _unlike(source, target)
-    if not rest and not other:
+    """Adds the rows of one key (in a table without a key: of one row hash) to the tally."""
+    left, right = _remove_equal(source, target)
+    if not left and not right:
         return
-    rest, other = _explained(plan.tracks, rest, other, tally.rules)
-    both = min(len(rest), len(other)) if plan.key else 0
-    missing, extra = len(rest) - both, len(other) - both
-    tally.changed += both
+    left, right = _remove_declared(plan.tracked_rules, left, right, tally.rules)
+    changed = min(len(left), len(right)) if plan.key else 0
+    missing, extra = len(left) - changed, len(right) - changed
+    tally.changed += changed
     tally.missing += missing
     if extra_declared:
         tally.new_rows += extra
         extra = 0
     tally.extra += extra
-    if both + missing + extra:
-        _keep(key, tally)
+    if changed + missing + extra:
+        _remember_key(key, tally)
 
 
-def _keep(key: Key, tally: Tally) -> None:
-    if len(tally.keys) < KEPT_KEYS:
+def _remember_key(key: RowKey, tally: DifferenceTally) -> None:
+    if len(tally.keys) < MAX_KEYS:
         tally.keys.append(key)
     else:
         tally.overflow = True
 
 
-def _unlike(source: Sequence[Hashed], target: Sequence[Hashed]) -> tuple[list[Hashed], list[Hashed]]:
+def _remove_equal(
+    source: Sequence[RowHashes], target: Sequence[RowHashes]
+) -> tuple[list[RowHashes], list[RowHashes]]:
     one, other = Counter(source), Counter(target)
     return list((one - other).elements()), list((other - one).elements())
 
 
-def _explained(
-    tracks: Sequence[Track], source: list[Hashed], target: list[Hashed], rules: Counter[str]
-) -> tuple[list[Hashed], list[Hashed]]:
-    """Takes out pairs of rows that are the same but for declared differences, and counts those."""
+def _remove_declared(
+    rules: Sequence[TrackedRule],
+    source: list[RowHashes],
+    target: list[RowHashes],
+    counts: Counter[str],
+) -> tuple[list[RowHashes], list[RowHashes]]:
+    """Removes pairs of rows that differ only by declared rules, and counts the values that these explain."""
     left = []
-    # the row with most values of its own can be paired with fewest others: it chooses first
-    for row in sorted(source, key=lambda hashed: hashed.tokens.count(None)):
-        match = next((other for other in target if same(tracks, row, other)), None)
+    # A row with few NULL tokens matches few rows of the other side, so it chooses first. In another order
+    # an easy row could take its only partner, and a declared difference would count as a real one.
+    for row in sorted(source, key=lambda hashes: hashes.tokens.count(None)):
+        match = next((other for other in target if rows_match(rules, row, other)), None)
         if match is None:
             left.append(row)
             continue
         target.remove(match)
-        for track, before, after in zip(tracks, row.tokens, match.tokens, strict=True):
-            rules[track.rule.words] += before != after
+        for tracked, before, after in zip(rules, row.tokens, match.tokens, strict=True):
+            counts[tracked.rule.description] += before != after
     return left, target
 
 
-def same(tracks: Sequence[Track], source: Hashed, target: Hashed) -> bool:
-    """Whether two rows are the same but for declared differences."""
+def rows_match(rules: Sequence[TrackedRule], source: RowHashes, target: RowHashes) -> bool:
+    """Whether two rows are the same except for declared differences."""
     return source.row == target.row and all(
-        track.allows(before, after)
-        for track, before, after in zip(tracks, source.tokens, target.tokens, strict=True)
+        tracked.allows(before, after)
+        for tracked, before, after in zip(rules, source.tokens, target.tokens, strict=True)
     )

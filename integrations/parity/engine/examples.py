@@ -1,75 +1,85 @@
-"""Names rows that differ: their key, the columns, and both values."""
+"""Reads rows that differ for display: their key, the differing columns, and both values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from integrations.parity.differences import same
-from integrations.parity.json_paths import differing_paths
-from integrations.parity.plan import Cell, TablePlan
-from integrations.parity.questions import Key, Questions, Shown, asked
-from integrations.parity.result import EXAMPLES, Example
+from integrations.parity.engine.differences import rows_match
+from integrations.parity.model.json_paths import find_differing_paths
+from integrations.parity.model.plan import ColumnPair, TablePlan
+from integrations.parity.result import EXAMPLES, DifferingRow
+from integrations.parity.sql.keys import RowKey
+from integrations.parity.sql.queries import RowValues, SideQueries, query_both
 
 
-def show(
-    plan: TablePlan, source: Questions, target: Questions, keys: Collection[Key], extra_declared: bool,
+def find_examples(
+    plan: TablePlan,
+    source: SideQueries,
+    target: SideQueries,
+    keys: Collection[RowKey],
+    extra_declared: bool,
     most: int = EXAMPLES,
-) -> list[Example]:  # fmt: skip
-    """At most that many rows of these keys with what differs in them."""
+) -> list[DifferingRow]:
+    """At most ``most`` rows of these keys, with what differs in them."""
     wanted = list(keys)[:most]
     if not wanted:
         return []
-    before, after = asked(source, target, lambda side: side.values_at(wanted))
-    found: list[Example] = []
+    before, after = query_both(source, target, lambda side: side.read_values_at(wanted))
+    found: list[DifferingRow] = []
     for key in wanted:
-        found += _examples(plan, key, before[key], after[key], extra_declared)
+        found += _compare_rows_of_key(plan, key, before[key], after[key], extra_declared)
     return found[:most]
 
 
-def _examples(
-    plan: TablePlan, key: Key, before: list[Shown], after: list[Shown], extra_declared: bool
-) -> Iterator[Example]:
-    for one in list(before):  # what is the same, or declared, is no example
-        twin = next((other for other in after if same(plan.tracks, one.hashed, other.hashed)), None)
-        if twin is not None:
-            before.remove(one)
-            after.remove(twin)
+def _compare_rows_of_key(
+    plan: TablePlan, key: RowKey, before: list[RowValues], after: list[RowValues], extra_declared: bool
+) -> Iterator[DifferingRow]:
+    _remove_matching(plan, before, after)
     name = dict(zip(plan.key, key, strict=True)) if plan.key else {}
     while plan.key and before and after:
         one, other = before.pop(0), after.pop(0)
-        columns = _changed(plan, one, other)
-        yield Example(name, "changed", columns, _paths(one, other, columns))
+        columns = _changed_columns(plan, one, other)
+        yield DifferingRow(name, "changed", columns, _paths_by_column(one, other, columns))
     for one in before:
-        yield Example(name, "missing", {column: [text, None] for column, text in one.values.items()})
+        yield DifferingRow(name, "missing", {column: [text, None] for column, text in one.values.items()})
     for other in () if extra_declared else after:
-        yield Example(name, "extra", {column: [None, text] for column, text in other.values.items()})
+        yield DifferingRow(name, "extra", {column: [None, text] for column, text in other.values.items()})
 
 
-def _changed(plan: TablePlan, before: Shown, after: Shown) -> dict[str, list[str | None]]:
-    bent = _bent(plan, before, after)
+def _remove_matching(plan: TablePlan, before: list[RowValues], after: list[RowValues]) -> None:
+    """Rows that are the same, or differ only by declared rules, are no examples."""
+    for one in list(before):
+        twin = next((row for row in after if rows_match(plan.tracked_rules, one.hashed, row.hashed)), None)
+        if twin is not None:
+            before.remove(one)
+            after.remove(twin)
+
+
+def _changed_columns(plan: TablePlan, before: RowValues, after: RowValues) -> dict[str, list[str | None]]:
+    against_rules = _columns_against_rules(plan, before, after)
     return {
-        cell.name: [before.values[cell.name], after.values[cell.name]]
-        for cell in plan.cells
-        if cell.name in bent or _differs(cell, before, after)
+        pair.name: [before.values[pair.name], after.values[pair.name]]
+        for pair in plan.pairs
+        if pair.name in against_rules or _differs(pair, before, after)
     }
 
 
-def _paths(before: Shown, after: Shown, columns: Collection[str]) -> dict[str, list[str]]:
-    """Of each of the columns that is JSON, the paths at which its two values differ."""
+def _paths_by_column(before: RowValues, after: RowValues, columns: Collection[str]) -> dict[str, list[str]]:
+    """For each of these columns that is JSON, the paths at which its two values differ."""
     found = {
-        name: differing_paths(before.documents[name], after.documents[name])
+        name: find_differing_paths(before.documents[name], after.documents[name])
         for name in columns
         if name in before.documents
     }
     return {name: paths for name, paths in found.items() if paths}
 
 
-def _differs(cell: Cell, before: Shown, after: Shown) -> bool:
-    one, other = before.hashes[cell.name], after.hashes[cell.name]
-    return one != other and not (cell.filled and one is None)
+def _differs(pair: ColumnPair, before: RowValues, after: RowValues) -> bool:
+    one, other = before.hashes[pair.name], after.hashes[pair.name]
+    return one != other and not (pair.filled and one is None)
 
 
-def _bent(plan: TablePlan, before: Shown, after: Shown) -> Sequence[str]:
-    """Columns where a declared rule was used the wrong way round, such as a value that became NULL."""
-    tokens = zip(plan.tracks, before.hashed.tokens, after.hashed.tokens, strict=True)
-    return [track.cell.name for track, one, other in tokens if not track.allows(one, other)]
+def _columns_against_rules(plan: TablePlan, before: RowValues, after: RowValues) -> Sequence[str]:
+    """Columns that changed in the opposite direction of a rule, such as a value that became NULL."""
+    tokens = zip(plan.tracked_rules, before.hashed.tokens, after.hashed.tokens, strict=True)
+    return [tracked.pair.name for tracked, one, other in tokens if not tracked.allows(one, other)]

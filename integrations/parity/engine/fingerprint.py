@@ -1,8 +1,8 @@
-"""A fingerprint of a database, taken before and kept as a file, to compare it with itself after."""
+"""A fingerprint of a database: taken before the migration, kept in a file, compared afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,87 +10,98 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from integrations.parity.buckets import choose_buckets
-from integrations.parity.checks import Answer, SqlRule, ask_check, read_checks
-from integrations.parity.declared import Declared, Rule, read_rules
-from integrations.parity.kept_file import read_facts, write_facts
-from integrations.parity.options import Options
-from integrations.parity.plan import Buckets, SchemaDifference, TablePlan, plan_table
-from integrations.parity.progress import Meter
-from integrations.parity.questions import Questions
-from integrations.parity.reading import Reader
-from integrations.parity.refusals import why_unread
-from integrations.parity.result import digest_of
-from integrations.parity.sizes import pages_of
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.structure import Structure, read_structure
-from integrations.parity.sums import Sums
-from integrations.parity.tables import Table, read_tables
-from integrations.parity.totals import Groups, Total, ask_total, read_totals
-from integrations.parity.watch import Watch, one_at_a_time
+from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, parse_sql_rules, query_sql_rule
+from integrations.parity.beyond_rows.structure import Structure, read_structure
+from integrations.parity.beyond_rows.totals import Groups, GroupTotal, parse_totals, query_total
+from integrations.parity.engine.checksummed_file import read_facts, write_facts
+from integrations.parity.engine.progress import ProgressMeter
+from integrations.parity.engine.reader import SumReader
+from integrations.parity.model.buckets import BucketScheme, choose_bucket_scheme
+from integrations.parity.model.declared import DeclaredRule, DeclaredRules, parse_rules
+from integrations.parity.model.plan import SchemaDifference, TablePlan, plan_table
+from integrations.parity.model.sums import BucketSums
+from integrations.parity.observer import ComparisonObserver, serialize_calls
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import compute_digest
+from integrations.parity.server.catalog import CatalogTable, read_tables
+from integrations.parity.server.encodings import HASH_PROBE
+from integrations.parity.server.server_errors import explain_read_failure
+from integrations.parity.server.session_settings import SettingsLost
+from integrations.parity.server.sizes import read_table_pages
+from integrations.parity.server.snapshot import Snapshot
+from integrations.parity.server.standby import read_standby
+from integrations.parity.server.table_changes import TableChanged
+from integrations.parity.sql.queries import SideQueries
 
-FORMAT = 4
+FORMAT = 5  # since 5 with the structure of types
+#: On a standby, what the snapshot sees is as old as the last transaction that was replayed.
+TAKEN_AT = sql.SQL(
+    "SELECT to_char(CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE now() END,"
+    ' \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
+)
 
 
 @dataclass
-class KeptTable:
-    """One table's fingerprint: how it was hashed, and its bucket sums; ``failed`` says why there are none."""
+class TableFingerprint:
+    """How one table was hashed, and its bucket sums; ``failed`` says why there are none."""
 
-    table: Table
+    table: CatalogTable
     recipe: list[str]
-    buckets: Buckets
-    sums: Sums
+    buckets: BucketScheme
+    sums: BucketSums
     failed: str = ""
 
     @property
     def rows(self) -> int:
-        """Rows there were."""
+        """Rows of the table when the fingerprint was taken."""
         return self.sums.rows
 
     @property
     def digest(self) -> str:
         """SHA-256 over recipe and sums."""
-        return digest_of([self.table.label, self.recipe, self.sums.digest, self.failed])
+        return compute_digest([self.table.label, self.recipe, self.sums.digest, self.failed])
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values."""
+        """JSON values; `from_facts` reads them."""
         named = {"recipe": self.recipe, "buckets": asdict(self.buckets), "failed": self.failed}
         return {"table": self.table.as_facts(), **named, "sums": self.sums.as_facts()}
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> KeptTable:
-        """The way back from `as_facts`."""
-        sums = Sums.from_facts(facts["sums"])
-        table, buckets = Table.from_facts(facts["table"]), Buckets(**facts["buckets"])
+    def from_facts(cls, facts: Mapping[str, Any]) -> TableFingerprint:
+        """The fingerprint from `as_facts`."""
+        sums = BucketSums.from_facts(facts["sums"])
+        table, buckets = CatalogTable.from_facts(facts["table"]), BucketScheme(**facts["buckets"])
         return cls(table, facts["recipe"], buckets, sums, facts["failed"])
 
 
 @dataclass
 class Fingerprint:
-    """The whole of one side at one instant; ``probe`` tells servers apart whose hashes are not the same.
+    """One side at one instant.
 
-    ``rules`` and ``asked`` decided how values were hashed and what was summed: the comparison that
-    comes after uses the same. ``structure`` is no part of the digest, which is about content. ``answers``
-    are those to the rules in SQL, by name, or in words why there is none.
+    ``probe`` is the answer to `HASH_PROBE`: servers with other answers hash in another way. ``rules`` and
+    ``requested_totals`` decided how values were hashed and what was summed up; the later comparison uses
+    the same. ``structure`` is not part of the digest, which covers the content. ``answers`` are those to
+    the rules in SQL (``checks``), by name; a text says why there is no answer.
     """
 
     address: str
     taken_at: str
     probe: str
     schemas: list[str]
-    tables: list[KeptTable]
+    tables: list[TableFingerprint]
     totals: dict[str, Groups | str]
-    rules: tuple[Rule, ...] = ()
-    asked: tuple[Total, ...] = ()
+    rules: tuple[DeclaredRule, ...] = ()
+    requested_totals: tuple[GroupTotal, ...] = ()
     structure: Structure = field(default_factory=dict)
     checks: tuple[SqlRule, ...] = ()
     answers: dict[str, Answer | str] = field(default_factory=dict)
+    standby: str = ""  # its lag, when it was taken from a standby
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every table's and total's fingerprint: the same content gives the same digest."""
+        """SHA-256 over all tables and totals: the same content gives the same digest."""
         totals = sorted((name, str(groups)) for name, groups in self.totals.items())
-        return digest_of([self.probe, [kept.digest for kept in self.tables], totals])
+        return compute_digest([self.probe, [kept.digest for kept in self.tables], totals])
 
     @property
     def rows(self) -> int:
@@ -98,95 +109,118 @@ class Fingerprint:
         return sum(kept.rows for kept in self.tables)
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values."""
-        totals = {
-            name: groups if isinstance(groups, str) else [[list(g), *v] for g, v in groups.items()]
-            for name, groups in self.totals.items()
+        """JSON values; `read_fingerprint` reads them."""
+        return {
+            "address": self.address,
+            "taken_at": self.taken_at,
+            "probe": self.probe,
+            "schemas": self.schemas,
+            "tables": [kept.as_facts() for kept in self.tables],
+            "totals": {
+                name: groups if isinstance(groups, str) else [[list(g), *v] for g, v in groups.items()]
+                for name, groups in self.totals.items()
+            },
+            "rules": [rule.as_facts() for rule in self.rules],
+            "asked": [asdict(total) for total in self.requested_totals],
+            "structure": self.structure,
+            "checks": [check.as_facts() for check in self.checks],
+            "answers": self.answers,
+            "standby": self.standby,
+            "format": FORMAT,
         }
-        tables = [kept.as_facts() for kept in self.tables]
-        rules, asked = [rule.as_facts() for rule in self.rules], [asdict(total) for total in self.asked]
-        checks = [check.as_facts() for check in self.checks]
-        more = {"tables": tables, "totals": totals, "rules": rules, "asked": asked, "checks": checks}
-        return {**vars(self), **more, "format": FORMAT}
 
 
-PROBE = sql.SQL(
-    "SELECT concat_ws(' ', current_setting('server_encoding'),"
-    " hashtextextended('probe' COLLATE \"C\", 1), hashcharextended('p', 1), hashfloat8extended(0.1, 1),"
-    " uuid_hash_extended('00000000-0000-0000-0000-000000000001', 1))"
-)
-
-
-def take(
+def take_fingerprint(
     snapshot: Snapshot,
-    rules: tuple[Rule, ...] = (),
-    totals: tuple[Total, ...] = (),
+    rules: tuple[DeclaredRule, ...] = (),
+    totals: tuple[GroupTotal, ...] = (),
     schemas: tuple[str, ...] = (),
-    watch: Watch | None = None,
+    observer: ComparisonObserver | None = None,
     checks: tuple[SqlRule, ...] = (),
 ) -> Fingerprint:
-    """The fingerprint of what this snapshot sees. The rules of the later comparison must be the same."""
-    watch = one_at_a_time(watch or Watch())
+    """Takes the fingerprint of what this snapshot sees; the later comparison must have the same rules.
+
+    A table that cannot be read is in it with a reason. Raises `ServerUnreachable` when the server is lost.
+    """
+    observer = serialize_calls(observer or ComparisonObserver())
+    standby = read_standby(snapshot.connection)
     tables = list(read_tables(snapshot, schemas).values())
-    declared = Declared(rules)
-    plans = [
+    fingerprints = _read_table_fingerprints(snapshot, _plan_tables(tables, rules), observer)
+    observer.on_progress(1, 1, "")
+    return Fingerprint(
+        address=snapshot.server.address,
+        taken_at=snapshot.fetch_value(TAKEN_AT) or "an unknown time",
+        probe=snapshot.fetch_value(HASH_PROBE),
+        schemas=list(schemas),
+        tables=fingerprints,
+        totals={total.name: query_total(snapshot, tables, total) for total in totals},
+        rules=tuple(rules),
+        requested_totals=tuple(totals),
+        structure=read_structure(snapshot, schemas),
+        checks=checks,
+        answers={check.name: query_sql_rule(snapshot, check) for check in checks},
+        standby=standby.description if standby else "",
+    )
+
+
+def _plan_tables(tables: Sequence[CatalogTable], rules: tuple[DeclaredRule, ...]) -> list[TablePlan]:
+    declared = DeclaredRules(rules)
+    return [
         plan_table(table, table, declared, SchemaDifference())
         for table in tables
         if not declared.find("not_compared", table.label)
     ]
-    with Reader(Options(snapshot_age=0), watch) as reader:
-        kept = [_keep(snapshot, plan, reader, meter) for plan, meter in _metered(snapshot, plans, watch)]
-    watch.progress(1, 1, "")
-    found = {total.name: ask_total(snapshot, tables, total) for total in totals}
-    moment = snapshot.value(sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'))
-    probe = snapshot.value(PROBE)
-    address = snapshot.server.address
-    return Fingerprint(
-        address, moment, probe, list(schemas), kept, found, tuple(rules), tuple(totals),
-        structure=read_structure(snapshot, schemas), checks=checks,
-        answers={check.name: ask_check(snapshot, check) for check in checks},
-    )  # fmt: skip
 
 
-def _metered(
-    snapshot: Snapshot, plans: Sequence[TablePlan], watch: Watch
-) -> Iterator[tuple[TablePlan, Meter]]:
-    known = pages_of(snapshot, [plan.source for plan in plans])
-    pages = [known.get((plan.source.schema, plan.source.name), 0) for plan in plans]
-    for number, plan in enumerate(plans):
-        watch.check()
-        yield plan, Meter(watch, plan.label, {"source": pages[number]}, sum(pages[:number]), sum(pages))
+def _read_table_fingerprints(
+    snapshot: Snapshot, plans: Sequence[TablePlan], observer: ComparisonObserver
+) -> list[TableFingerprint]:
+    sizes = read_table_pages(snapshot, [plan.source for plan in plans])
+    pages = [sizes.get((plan.source.schema, plan.source.name), 0) for plan in plans]
+    fingerprints = []
+    with SumReader(ComparisonOptions(snapshot_age=0), observer) as reader:
+        for number, plan in enumerate(plans):
+            observer.check_cancelled()
+            before, total = sum(pages[:number]), sum(pages)
+            meter = ProgressMeter(observer, plan.label, {"source": pages[number]}, before, total)
+            fingerprints.append(_read_table_fingerprint(snapshot, plan, reader, meter))
+    return fingerprints
 
 
-def _keep(snapshot: Snapshot, plan: TablePlan, reader: Reader, meter: Meter) -> KeptTable:
-    reader.share([snapshot])
-    meter.tell("reading")
+def _read_table_fingerprint(
+    snapshot: Snapshot, plan: TablePlan, reader: SumReader, meter: ProgressMeter
+) -> TableFingerprint:
+    reader.export_snapshots([snapshot])
+    meter.report_state("reading")
     try:
-        with snapshot.attempt():
-            buckets = choose_buckets(snapshot, plan, meter.pages)
-            sums = reader.one(Questions(snapshot, plan, "source", buckets), meter)
+        with snapshot.savepoint():
+            scheme = choose_bucket_scheme(snapshot, plan, meter.pages)
+            sums = reader.read_one(SideQueries(snapshot, plan, "source", scheme), meter)
     except psycopg.DataError as error:
         if (less := plan.without_json()) is not None:
-            return _keep(snapshot, less, reader, meter.again())
-        return _failed(plan, meter, error)
-    except psycopg.Error as error:
-        return _failed(plan, meter, error)
-    meter.tell("done")
-    return KeptTable(plan.source, plan.recipe, buckets, sums)
+            return _read_table_fingerprint(snapshot, less, reader, meter.restarted())
+        return _failed_fingerprint(plan, meter, error)
+    except (psycopg.Error, TableChanged, SettingsLost) as error:
+        return _failed_fingerprint(plan, meter, error)
+    meter.report_state("done")
+    return TableFingerprint(plan.source, plan.recipe, scheme, sums)
 
 
-def _failed(plan: TablePlan, meter: Meter, error: psycopg.Error) -> KeptTable:
-    meter.tell("failed")
-    return KeptTable(plan.source, plan.recipe, Buckets("hash", 0), Sums({}), why_unread(error))
+def _failed_fingerprint(
+    plan: TablePlan, meter: ProgressMeter, error: psycopg.Error | TableChanged | SettingsLost
+) -> TableFingerprint:
+    meter.report_state("failed")
+    reason = explain_read_failure(error) if isinstance(error, psycopg.Error) else str(error)
+    return TableFingerprint(plan.source, plan.recipe, BucketScheme("hash", 0), BucketSums({}), reason)
 
 
-def write(fingerprint: Fingerprint, path: Path) -> str:
-    """Writes it so that the file is there whole or not at all; gives its SHA-256."""
+def write_fingerprint(fingerprint: Fingerprint, path: Path) -> str:
+    """Writes the file completely or not at all; returns its SHA-256."""
     return write_facts(fingerprint.as_facts(), path)
 
 
-def read(path: Path, sha256: str = "") -> Fingerprint:
-    """The fingerprint of a file; raises `Problem` when it is gone, changed or of another format."""
+def read_fingerprint(path: Path, sha256: str = "") -> Fingerprint:
+    """The fingerprint of a file; raises `ParityError` when it is gone, was changed or has another format."""
     facts = read_facts(
         path, sha256, FORMAT, what="fingerprint", instead="compare live against the restored backup"
     )
@@ -194,7 +228,9 @@ def read(path: Path, sha256: str = "") -> Fingerprint:
         name: groups if isinstance(groups, str) else {tuple(g): (rows, value) for g, rows, value in groups}
         for name, groups in facts.pop("totals").items()
     }
-    tables = [KeptTable.from_facts(table) for table in facts.pop("tables")]
-    rules, asked = read_rules(facts.pop("rules")), read_totals(facts.pop("asked"))
-    checks = read_checks(facts.pop("checks"))
-    return Fingerprint(**facts, tables=tables, totals=totals, rules=rules, asked=asked, checks=checks)
+    tables = [TableFingerprint.from_facts(table) for table in facts.pop("tables")]
+    rules, asked = parse_rules(facts.pop("rules")), parse_totals(facts.pop("asked"))
+    checks = parse_sql_rules(facts.pop("checks"))
+    return Fingerprint(
+        **facts, tables=tables, totals=totals, rules=rules, requested_totals=asked, checks=checks
+    )

@@ -1,4 +1,4 @@
-"""How far one table is on its sides, told to the watch at each change of state and now and then."""
+"""Measures how far one table is on each side, and tells the observer regularly and at each new state."""
 
 from __future__ import annotations
 
@@ -6,60 +6,67 @@ import time
 from collections.abc import Mapping
 from threading import RLock
 
-from integrations.parity.watch import TableProgress, Watch
+from integrations.parity.observer import ComparisonObserver, ReadProgress
 
-OFTEN = 0.5  # seconds between two words on the same table
+REPORT_SECONDS = 0.5  # between two reports about the same table
 
 
-class Meter:
-    """Measures one table; ``pages_of`` says how many pages it has on each side that is read.
+class ProgressMeter:
+    """Measures one table; ``pages_by_side`` has the pages of each side that is read.
 
-    ``before`` and ``whole`` are the pages of the tables that are done and of all, for the total.
+    ``before`` and ``total`` are the pages of the tables that are done and of all tables.
     """
 
     def __init__(
-        self, watch: Watch, table: str, pages_of: Mapping[str, int], before: int = 0, whole: int = 0
+        self,
+        observer: ComparisonObserver,
+        table: str,
+        pages_by_side: Mapping[str, int],
+        before: int = 0,
+        total: int = 0,
     ) -> None:
-        self.watch, self.lock, self.table, self.pages_of = watch, RLock(), table, dict(pages_of)
-        self.before, self.whole = before, whole
-        self._done: dict[str, int] = {}
-        self._rows: dict[str, int] = {}
-        self._started, self._told = time.monotonic(), 0.0
+        self.observer, self.table, self.pages_by_side = observer, table, dict(pages_by_side)
+        self.before, self.total = before, total
+        self.lock = RLock()  # several connections report parts of the same table
+        self._pages_read: dict[str, int] = {}
+        self._rows_read: dict[str, int] = {}
+        self._started, self._reported = time.monotonic(), 0.0
 
-    def again(self) -> Meter:
-        """A new one for the same table, which is read anew."""
-        return Meter(self.watch, self.table, self.pages_of, self.before, self.whole)
+    def restarted(self) -> ProgressMeter:
+        """A new meter for the same table, which is read again from its beginning."""
+        return ProgressMeter(self.observer, self.table, self.pages_by_side, self.before, self.total)
 
     @property
     def pages(self) -> int:
-        """Pages of the bigger side."""
-        return max(self.pages_of.values(), default=0)
+        """Pages of the larger side."""
+        return max(self.pages_by_side.values(), default=0)
 
     def begin(self, *sides: str) -> None:
         """These sides will be read."""
-        self._done, self._rows = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0)
+        self._pages_read, self._rows_read = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0)
 
-    def read(self, side: str, pages: int, rows: int) -> None:
-        """Takes note of a part that was read on one side."""
+    def add(self, side: str, pages: int, rows: int) -> None:
+        """A part of one side was read."""
         with self.lock:
-            self._done[side] += pages
-            self._rows[side] += rows
-            if time.monotonic() - self._told >= OFTEN:
-                self.tell("reading")
+            self._pages_read[side] += pages
+            self._rows_read[side] += rows
+            if time.monotonic() - self._reported >= REPORT_SECONDS:
+                self.report_state("reading")
 
-    def tell(self, state: str) -> None:
-        """Says where the table is; ``state`` as in `TableProgress`."""
+    def report_state(self, state: str) -> None:
+        """Tells the observer the state (as in `ReadProgress`) and how far the table is."""
         with self.lock:
-            self._told = time.monotonic()
-            share = 1.0 if state in ("asking", "done") else self._share
-            seconds = self._told - self._started
+            self._reported = time.monotonic()
+            share = 1.0 if state in ("asking", "done") else self._share_read
+            seconds = self._reported - self._started
             left = seconds * (1 - share) / share if share > 0 and state == "reading" else None
             pages = round(self.pages * share)
-            rows = min(self._rows.values(), default=0)
-            self.watch.table(TableProgress(self.table, state, self.pages, pages, rows, seconds, left))
-            self.watch.progress(self.before + pages, self.whole, self.table)
+            rows = min(self._rows_read.values(), default=0)
+            self.observer.on_table(ReadProgress(self.table, state, self.pages, pages, rows, seconds, left))
+            self.observer.on_progress(self.before + pages, self.total, self.table)
 
     @property
-    def _share(self) -> float:
-        """The part that is read on the side that is slower."""
-        return min((done / max(self.pages_of[side], 1) for side, done in self._done.items()), default=0.0)
+    def _share_read(self) -> float:
+        """The part that is read on the slower side."""
+        shares = (done / max(self.pages_by_side[side], 1) for side, done in self._pages_read.items())
+        return min(shares, default=0.0)

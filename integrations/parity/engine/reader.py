@@ -1,4 +1,4 @@
-"""Reads the sums of a table on both sides at once: large tables in parts, within the bounds given."""
+"""Reads the sums of a table on both sides at once: large tables in parts, within the given limits."""
 
 from __future__ import annotations
 
@@ -12,148 +12,178 @@ from threading import Lock
 
 from psycopg import sql
 
-from integrations.parity.options import Options
-from integrations.parity.progress import Meter
-from integrations.parity.questions import Questions
-from integrations.parity.sizes import leaves_of
-from integrations.parity.snapshot import Snapshot, at_once
-from integrations.parity.sums import Sums, added
-from integrations.parity.watch import Watch
+from integrations.parity.engine.progress import ProgressMeter
+from integrations.parity.model.sums import BucketSums, add_sums
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.sizes import read_partition_pages
+from integrations.parity.server.snapshot import Snapshot, run_both
+from integrations.parity.server.table_changes import require_unchanged
+from integrations.parity.sql.queries import SideQueries
 
-PART = 65_536  # pages, 512 MB: seconds of work, beside which compiling its question anew (70 ms) is little
-SMALLEST_PART = 64  # pages, where a page rate asks for small ones
-TID_RANGES = 140000  # the first PostgreSQL that reads a range of pages without reading the whole table
+# 512 MB: seconds of work. Each part compiles its query again, which takes 70 ms.
+PAGES_PER_PART = 65_536
+MIN_PAGES_PER_PART = 64  # where a page rate demands small parts
+TID_RANGE_VERSION = 140000  # older PostgreSQL reads the whole table to find a range of its pages
+SLEEP_SECONDS = 0.2  # between two calls of the function that cancels a comparison
 
 
-class Exceeded(Exception):
-    """A table, or the rest of it, was not read because of a bound; the message says which."""
+class LimitExceeded(Exception):
+    """A table, or the rest of it, was not read because of a limit; the message says which."""
 
 
 @dataclass(frozen=True)
-class Part:
+class PageRange:
     """Some pages of a table, and the condition that a row lies in them (None: the whole table)."""
 
     pages: int
     condition: sql.Composable | None = None
 
 
-def _ranges(files: Sequence[int], step: int) -> Iterator[Part]:
-    """So many pages of each file (of a table, or of its partitions) at a time, until the longest is read."""
+def _split_pages(files: Sequence[int], step: int) -> Iterator[PageRange]:
+    """Ranges of ``step`` pages of each file (of a table or its partitions); ``files`` has their sizes."""
     starts = range(0, max(files), step) or range(1)
-    place = "({},0)".format
-    for at in starts:
-        condition = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(place(at)))
-        if at != starts[-1]:  # the last has what was added meanwhile, too
-            condition += sql.SQL(" AND r.ctid < {}::tid").format(sql.Literal(place(at + step)))
-        yield Part(sum(min(max(pages - at, 0), step) for pages in files), condition)
+    location = "({},0)".format
+    for start in starts:
+        condition = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(location(start)))
+        # The last range has no end: it includes pages that were added after the size was read.
+        if start != starts[-1]:
+            condition += sql.SQL(" AND r.ctid < {}::tid").format(sql.Literal(location(start + step)))
+        yield PageRange(sum(min(max(pages - start, 0), step) for pages in files), condition)
 
 
-class Reader:
-    """Reads tables one after the other; use with ``with``: it may hold further connections to both sides."""
+class SumReader:
+    """Reads tables one after the other. Use with ``with``: it may open further connections to both sides.
 
-    def __init__(self, options: Options, watch: Watch) -> None:
-        self.options, self.watch = options, watch
-        self.workers = options.workers or max(1, min(4, (os.cpu_count() or 2) // 2))
-        self.pages = 0  # read so far on both sides
-        self.hashed, self.seconds = 0, 0.0  # of these in full, and how long that took: for what is to come
-        self._twins: dict[Snapshot, list[Snapshot]] = {}
+    ``pages`` counts the pages that were read on both sides.
+    """
+
+    def __init__(self, options: ComparisonOptions, observer: ComparisonObserver) -> None:
+        self.options, self.observer = options, observer
+        self._default_workers = max(1, min(4, (os.cpu_count() or 2) // 2))
+        self.pages = 0
+        # Pages that were hashed and the seconds for that, to estimate the time of the next table.
+        self.hashed_pages, self.hash_seconds = 0, 0.0
+        self._worker_snapshots: dict[Snapshot, list[Snapshot]] = {}
         self._stack = ExitStack()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> SumReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.let_go()
+        self.close_connections()
 
-    def share(self, snapshots: Iterable[Snapshot]) -> None:
-        """Lets further connections see what these see, where there may be such."""
-        if self.workers > 1:
-            for snapshot in snapshots:
+    def workers(self, snapshot: Snapshot) -> int:
+        """How many connections read this side: behind a pooler one, unless the options say otherwise.
+
+        Its pool may be small: further transactions would wait for the first one, which waits for them.
+        """
+        return self.options.workers or (1 if snapshot.is_pooled else self._default_workers)
+
+    def export_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
+        """Exports the snapshots for further connections, if there may be any."""
+        for snapshot in snapshots:
+            if self.workers(snapshot) > 1:
                 snapshot.export()
 
-    def let_go(self) -> None:
-        """Closes the further connections: the snapshots that they share end."""
-        self._twins.clear()
+    def close_connections(self) -> None:
+        """Closes the further connections; their snapshots end."""
+        self._worker_snapshots.clear()
         self._stack.close()
 
-    def refuse(self, pages: int, snapshots: Sequence[Snapshot]) -> None:
-        """Raises `Exceeded` when a table of so many pages must not be read."""
-        largest, longest = self.options.largest, self.options.snapshot_age
+    def check_limits(self, pages: int, snapshots: Sequence[Snapshot]) -> None:
+        """Raises `LimitExceeded` when a table of so many pages must not be read."""
+        largest, oldest = self.options.largest, self.options.snapshot_age
         if largest and pages > largest:
-            raise Exceeded(f"it has {pages:,} pages, and no table of more than {largest:,} may be read")
-        rate = self.options.page_rate or (self.hashed / self.seconds if self.hashed > PART else 0)
+            raise LimitExceeded(f"it has {pages:,} pages, and no table of more than {largest:,} may be read")
+        measured = self.hashed_pages / self.hash_seconds if self.hashed_pages > PAGES_PER_PART else 0
+        rate = self.options.page_rate or measured
         age = max((snapshot.age for snapshot in snapshots), default=0.0)
-        if longest and rate and age + pages / rate > longest:
-            raise Exceeded(
+        if oldest and rate and age + pages / rate > oldest:
+            raise LimitExceeded(
                 f"to read its {pages:,} pages would take about {pages / rate:,.0f} s, and the snapshot, now"
-                f" {age:,.0f} s old, may not get older than {longest:,} s"
+                f" {age:,.0f} s old, may not get older than {oldest:,} s"
             )
 
-    def both(self, source: Questions, target: Questions, meter: Meter) -> tuple[Sums, Sums]:
+    def read_both(
+        self, source: SideQueries, target: SideQueries, meter: ProgressMeter
+    ) -> tuple[BucketSums, BucketSums]:
         """The sums of both sides, read at the same time."""
-        self.refuse(meter.pages, (source.snapshot, target.snapshot))
+        self.check_limits(meter.pages, (source.snapshot, target.snapshot))
         meter.begin("source", "target")
-        return at_once(
-            source.snapshot, lambda: self._sums(source, meter),
-            target.snapshot, lambda: self._sums(target, meter), self.watch.check,
-        )  # fmt: skip
+        return run_both(
+            source.snapshot,
+            lambda: self._read_side(source, meter),
+            target.snapshot,
+            lambda: self._read_side(target, meter),
+            self.observer.check_cancelled,
+        )
 
-    def one(self, side: Questions, meter: Meter) -> Sums:
+    def read_one(self, side: SideQueries, meter: ProgressMeter) -> BucketSums:
         """The sums of one side."""
-        self.refuse(meter.pages, (side.snapshot,))
-        meter.begin(side.side.side)
-        return self._sums(side, meter)
+        self.check_limits(meter.pages, (side.snapshot,))
+        meter.begin(side.expressions.side)
+        return self._read_side(side, meter)
 
-    def _sums(self, questions: Questions, meter: Meter) -> Sums:
-        pages = meter.pages_of[questions.side.side]
-        parts = self._parts(questions, pages)
+    def _read_side(self, queries: SideQueries, meter: ProgressMeter) -> BucketSums:
+        pages = meter.pages_by_side[queries.expressions.side]
+        parts = self._split(queries, pages)
         started = time.monotonic()
-        found = self._read(questions, parts, meter)
+        found = self._read_parts(queries, parts, meter)
+        table, side = queries.plan.table(queries.expressions.side), queries.expressions.side
+        require_unchanged(queries.snapshot, table, queries.plan.column_names(side))
         with meter.lock:
             self.pages += pages
-            self.hashed += pages
-            self.seconds += time.monotonic() - started
-        return found[0] if len(found) == 1 else added(found)
+            self.hashed_pages += pages
+            self.hash_seconds += time.monotonic() - started
+        return found[0] if len(found) == 1 else add_sums(found)
 
-    def _parts(self, questions: Questions, pages: int) -> list[Part]:
-        rate, table = self.options.page_rate, questions.plan.table(questions.side.side)
-        most = min(PART, max(SMALLEST_PART, rate // 2)) if rate else PART
-        old = questions.snapshot.connection.info.server_version < TID_RANGES
+    def _split(self, queries: SideQueries, pages: int) -> list[PageRange]:
+        rate, table = self.options.page_rate, queries.plan.table(queries.expressions.side)
+        most = min(PAGES_PER_PART, max(MIN_PAGES_PER_PART, rate // 2)) if rate else PAGES_PER_PART
+        old = queries.snapshot.connection.info.server_version < TID_RANGE_VERSION
         if pages <= most or old or table.is_view:
-            return [Part(pages)]
-        files = leaves_of(questions.snapshot, table) if table.partitioned else [pages]
-        return list(_ranges(files, max(1, most // len(files)))) if files else [Part(pages)]
+            return [PageRange(pages)]
+        files = read_partition_pages(queries.snapshot, table) if table.partitioned else [pages]
+        return list(_split_pages(files, max(1, most // len(files)))) if files else [PageRange(pages)]
 
-    def _read(self, questions: Questions, parts: list[Part], meter: Meter) -> list[Sums]:
-        """Every part, by as many connections as there are workers."""
-        todo, lock, pace = iter(parts), Lock(), self._pace()
+    def _read_parts(
+        self, queries: SideQueries, parts: list[PageRange], meter: ProgressMeter
+    ) -> list[BucketSums]:
+        """Reads every part, with as many connections as there are workers."""
+        waiting, lock, throttle = iter(parts), Lock(), self._make_throttle()
 
-        def work(side: Questions) -> list[Sums]:
-            found: list[Sums] = []
+        def work(side: SideQueries) -> list[BucketSums]:
+            found: list[BucketSums] = []
             while True:
                 with lock:
-                    part = next(todo, None)
+                    part = next(waiting, None)
                 if part is None:
                     return found
-                self._may_go_on(side.snapshot, meter)
-                found.append(side.sums(part.condition))
-                meter.read(side.side.side, part.pages, found[-1].rows)
-                pace(part.pages)
+                self._check_snapshot_age(side.snapshot)
+                found.append(side.read_sums(part.condition))
+                meter.add(side.expressions.side, part.pages, found[-1].rows)
+                throttle(part.pages)
 
-        if self.workers == 1 or len(parts) == 1:
-            return work(questions)
-        return self._shared(questions, work)
+        if self.workers(queries.snapshot) == 1 or len(parts) == 1:
+            return work(queries)
+        return self._run_workers(queries, work)
 
-    def _shared(self, questions: Questions, work: Callable[[Questions], list[Sums]]) -> list[Sums]:
-        sides = [questions, *(questions.through(twin) for twin in self._twins_of(questions.snapshot))]
-
+    def _run_workers(
+        self, queries: SideQueries, work: Callable[[SideQueries], list[BucketSums]]
+    ) -> list[BucketSums]:
+        """Runs ``work`` on the side's own connection and on those of its workers, each in a thread."""
+        workers = self._open_worker_snapshots(queries.snapshot)
+        sides = [queries, *(queries.with_snapshot(snapshot) for snapshot in workers)]
         failed: list[BaseException] = []
 
-        def guarded(side: Questions) -> list[Sums]:
-            own = side.snapshot.attempt() if side is not questions else nullcontext()
+        def work_or_cancel(side: SideQueries) -> list[BucketSums]:
+            savepoint = side.snapshot.savepoint() if side is not queries else nullcontext()
             try:
-                with own:
-                    return work(side)
+                with savepoint:
+                    found = work(side)
+                    side.snapshot.require_settings()
+                    return found
             except BaseException as error:
                 failed.append(error)
                 for other in sides:
@@ -162,39 +192,41 @@ class Reader:
                 raise
 
         with ThreadPoolExecutor(len(sides), thread_name_prefix="parity") as pool:
-            found = [pool.submit(guarded, side) for side in sides]
+            calls = [pool.submit(work_or_cancel, side) for side in sides]
         if failed:
-            raise failed[0]  # what went wrong first, not what our cancel did to the others
-        return [sums for one in found for sums in one.result()]
+            # The first error is the cause; later ones may come from our own cancel.
+            raise failed[0]
+        return [sums for call in calls for sums in call.result()]
 
-    def _twins_of(self, snapshot: Snapshot) -> list[Snapshot]:
-        if snapshot not in self._twins:
-            exported = snapshot.export()
-            self._twins[snapshot] = [
+    def _open_worker_snapshots(self, snapshot: Snapshot) -> list[Snapshot]:
+        """Further sessions that see what this one sees."""
+        if snapshot not in self._worker_snapshots:
+            exported, timeout = snapshot.export(), snapshot.statement_timeout
+            self._worker_snapshots[snapshot] = [
                 self._stack.enter_context(
-                    Snapshot(snapshot.server, exported=exported, longest=snapshot.longest)
+                    Snapshot(snapshot.server, exported_id=exported, statement_timeout=timeout)
                 )
-                for _ in range(self.workers - 1)
+                for _ in range(self.workers(snapshot) - 1)
             ]
-        return self._twins[snapshot]
+        return self._worker_snapshots[snapshot]
 
-    def _may_go_on(self, snapshot: Snapshot, meter: Meter) -> None:
-        self.watch.check()
-        longest = self.options.snapshot_age
-        if longest and snapshot.age > longest:
-            raise Exceeded(f"the snapshot became older than {longest:,} s while it was read")
+    def _check_snapshot_age(self, snapshot: Snapshot) -> None:
+        self.observer.check_cancelled()
+        oldest = self.options.snapshot_age
+        if oldest and snapshot.age > oldest:
+            raise LimitExceeded(f"the snapshot became older than {oldest:,} s while it was read")
 
-    def _pace(self) -> Callable[[int], None]:
-        """A function that is told of pages read, and waits until that many may have been read."""
+    def _make_throttle(self) -> Callable[[int], None]:
+        """A function to call with each number of pages read; it waits as long as the page rate demands."""
         rate, started, done, lock = self.options.page_rate, time.monotonic(), 0, Lock()
 
-        def pace(pages: int) -> None:
+        def throttle(pages: int) -> None:
             nonlocal done
             with lock:
                 done += pages
                 due = started + done / rate if rate else 0.0
             while (left := due - time.monotonic()) > 0:
-                self.watch.check()
-                time.sleep(min(left, 0.2))
+                self.observer.check_cancelled()
+                time.sleep(min(left, SLEEP_SECONDS))
 
-        return pace
+        return throttle

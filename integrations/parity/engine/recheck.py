@@ -1,146 +1,197 @@
-"""Compares again, after a full pass, by reading only what was written to since: minutes before the switch."""
+"""Compares again after a full pass, minutes before the switch, and reads only what was written since."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from integrations.errors import Problem
-from integrations.parity.compare import Comparison
-from integrations.parity.kept_pass import KeptPass, KeptSums, read_pass
-from integrations.parity.options import Options
-from integrations.parity.passes import FullPass
-from integrations.parity.plan import Buckets, TablePlan
-from integrations.parity.progress import Meter
-from integrations.parity.questions import Questions
-from integrations.parity.reading import Reader
-from integrations.parity.result import Result, TableResult
-from integrations.parity.snapshot import Server, Snapshot, at_once, of_each, opened
-from integrations.parity.state import State, by_name, read_files, read_state
-from integrations.parity.sums import Sums
-from integrations.parity.versions import refreshed
-from integrations.parity.watch import Watch
+from integrations.parity.engine.comparison import Comparison
+from integrations.parity.engine.kept_pass import KeptPass, KeptTableSums, read_kept_pass
+from integrations.parity.engine.progress import ProgressMeter
+from integrations.parity.engine.read_strategy import FullPass
+from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.row_versions import refresh_sums
+from integrations.parity.errors import ParityError
+from integrations.parity.model.buckets import BucketScheme
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.model.sums import BucketSums
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult, TableResult
+from integrations.parity.server.server_state import (
+    ServerState,
+    has_name_types,
+    read_file_digests,
+    read_server_state,
+)
+from integrations.parity.server.snapshot import (
+    PostgresServer,
+    Snapshot,
+    open_snapshots,
+    query_both_snapshots,
+    run_both,
+)
+from integrations.parity.sql.queries import SideQueries
+
+FileDigests = dict[tuple[str, str], str]  # (schema, name) of a table → digest of its files
 
 
-def keep_pass(
-    source: Server, target: Server, path: Path, options: Options, watch: Watch | None = None
-) -> tuple[Result, str]:
-    """Compares both sides in full and keeps the pass in a file: the result, and the SHA-256 of the file.
+class PassNotKept(ParityError):
+    """Everything was compared, with this ``result``, and the file of the pass could not be written."""
 
-    Raises `Problem` when a server does not tell its identity, and what `compare_live` raises.
+    def __init__(self, result: ComparisonResult, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"The pass could not be kept in {path}: {error.strerror or error}.",
+            means="The result is complete; only a recheck has nothing to build on.",
+            next="Make room there, then compare again.",
+        )
+        self.result = result
+
+
+def compare_and_keep_pass(
+    source: PostgresServer,
+    target: PostgresServer,
+    path: Path,
+    options: ComparisonOptions,
+    observer: ComparisonObserver | None = None,
+) -> tuple[ComparisonResult, str]:
+    """Compares both sides in full and keeps the pass in a file; returns the result and its SHA-256.
+
+    A comparison that ends before its time keeps the tables that it has read: a recheck goes on from there.
+    Raises what `compare_live` raises, `ParityError` when a server does not tell its identity, and
+    `PassNotKept`, which has the result, when the file cannot be written.
     """
-    with opened(source, target, options.longest) as (first, second):
-        comparison = Comparison(first, second, None, options, watch or Watch())
-        keeping = Keeping(comparison.look.reader, first, second)
-        comparison.look.method = keeping
-        result = comparison.run()
-        keeping.kept.taken_at = result.started
-        return result, keeping.kept.write(path)
+    with open_snapshots(source, target, options.longest) as (first, second):
+        comparison = Comparison(first, second, None, options, observer or ComparisonObserver())
+        recorder = PassRecorder(comparison.table_comparison.reader, first, second, comparison.now())
+        comparison.table_comparison.strategy = recorder
+        try:
+            result = comparison.run()
+        except BaseException:
+            if recorder.kept.tables:
+                with suppress(OSError):  # what ended the comparison is the error to tell
+                    recorder.kept.write(path)
+            raise
+    try:
+        return result, recorder.kept.write(path)
+    except OSError as error:
+        raise PassNotKept(result, path, error) from error
 
 
 def recheck(
-    source: Server, target: Server, pass_file: Path, options: Options, watch: Watch | None = None,
-    *, sha256: str = "",
-) -> Result:  # fmt: skip
-    """Compares both sides as they are now, by what a kept pass knows; the verdict is about everything.
+    source: PostgresServer,
+    target: PostgresServer,
+    pass_file: Path,
+    options: ComparisonOptions,
+    observer: ComparisonObserver | None = None,
+    *,
+    sha256: str = "",
+) -> ComparisonResult:
+    """Compares both sides as they are now, with the help of a kept pass; the verdict covers every row.
 
-    Raises `Problem` when that pass does not hold any more: after a restore, a failover, a restart.
     A table that was rewritten, or is compared by other rules, is read in full, and its result says so.
+    Raises what `compare_live` raises, and `ParityError` when the pass is not valid any more: after a
+    restore, a failover, a restart.
     """
-    kept = read_pass(pass_file, sha256)
-    with opened(source, target, options.longest) as (first, second):
-        comparison = Comparison(first, second, None, options, watch or Watch())
-        comparison.look.method = Recheck(comparison.look.reader, first, second, kept)
+    kept = read_kept_pass(pass_file, sha256)
+    with open_snapshots(source, target, options.longest) as (first, second):
+        comparison = Comparison(first, second, None, options, observer or ComparisonObserver())
+        table_comparison = comparison.table_comparison
+        table_comparison.strategy = RecheckPass(table_comparison.reader, first, second, kept)
         result = comparison.run()
     result.mode = "recheck"
     result.source["pass_taken_at"] = kept.taken_at
     return result
 
 
-class Keeping(FullPass):
-    """Reads every row, and keeps the sums."""
+class PassRecorder(FullPass):
+    """Reads every row, and keeps the sums in ``kept``."""
 
-    def __init__(self, reader: Reader, source: Snapshot, target: Snapshot) -> None:
+    def __init__(self, reader: SumReader, source: Snapshot, target: Snapshot, taken_at: str) -> None:
         super().__init__(reader)
-        self.kept = KeptPass("", *of_each(source, target, _told))
-        self.files = of_each(source, target, read_files)
+        self.kept = KeptPass(taken_at, *query_both_snapshots(source, target, _require_state))
+        self.files = query_both_snapshots(source, target, read_file_digests)
         self.first_snapshots = source.number, target.number
 
-    def both(
-        self, source: Questions, target: Questions, meter: Meter, result: TableResult
-    ) -> tuple[Sums, Sums]:
-        """See `Method`; what was read in a later snapshot is not kept, for it has another horizon."""
-        before, after = super().both(source, target, meter, result)
+    def read_sums(
+        self, source: SideQueries, target: SideQueries, meter: ProgressMeter, result: TableResult
+    ) -> tuple[BucketSums, BucketSums]:
+        """See `ReadStrategy`."""
+        before, after = super().read_sums(source, target, meter, result)
+        # A snapshot taken after a lost connection has another horizon than the one that is kept.
         same = (source.snapshot.number, target.snapshot.number) == self.first_snapshots
-        if same and not _unkept(source.plan):
-            files = _files(self.files, source.plan)
-            kept = KeptSums(source.plan.recipe, source.buckets, files, before, after)
+        if same and not _why_never_kept(source.plan):
+            files = _files_of(self.files, source.plan)
+            kept = KeptTableSums(source.plan.recipe, source.scheme, files, before, after)
             self.kept.tables[source.plan.source.schema, source.plan.source.name] = kept
         return before, after
 
 
-class Recheck(FullPass):
-    """Reads again what was written to since the kept pass."""
+class RecheckPass(FullPass):
+    """Reads what was written since the kept pass."""
 
-    def __init__(self, reader: Reader, source: Snapshot, target: Snapshot, kept: KeptPass) -> None:
+    def __init__(self, reader: SumReader, source: Snapshot, target: Snapshot, kept: KeptPass) -> None:
         super().__init__(reader)
         self.kept = kept
-        self._require(source, target)
+        self._require_valid(source, target)
 
-    def _require(self, source: Snapshot, target: Snapshot) -> None:
-        """That the pass holds for what these snapshots see: after a loss another server may answer."""
-        self.required_of = source.number, target.number
-        self.files = of_each(source, target, read_files)
+    def _require_valid(self, source: Snapshot, target: Snapshot) -> None:
+        """Raises `ParityError` unless the pass is valid for these snapshots."""
+        self.checked_snapshots = source.number, target.number
+        self.files = query_both_snapshots(source, target, read_file_digests)
         then = self.kept.source, self.kept.target
-        for side, of_pass, now in zip(
-            ("source", "target"), then, of_each(source, target, _told), strict=True
-        ):
-            if reason := of_pass.changed(now):
-                raise Problem(
+        now = query_both_snapshots(source, target, _require_state)
+        for side, state_then, state_now in zip(("source", "target"), then, now, strict=True):
+            if reason := state_then.find_change(state_now):
+                raise ParityError(
                     f"The kept pass of {self.kept.taken_at} does not hold for the {side} any more: {reason}.",
                     means="What changed since cannot be told from the versions of its rows.",
                     next="Compare in full, and keep that pass.",
                 )
 
-    def buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> Buckets:
-        """See `Method`; those of the pass, where it holds."""
-        kept = self._usable(plan)
-        return super().buckets(plan, source, pages) if isinstance(kept, str) else kept.buckets
+    def choose_buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> BucketScheme:
+        """See `ReadStrategy`: those of the kept pass, where it is valid."""
+        kept = self._find_kept(plan)
+        return super().choose_buckets(plan, source, pages) if isinstance(kept, str) else kept.buckets
 
-    def both(
-        self, source: Questions, target: Questions, meter: Meter, result: TableResult
-    ) -> tuple[Sums, Sums]:
-        """See `Method`."""
-        if (source.snapshot.number, target.snapshot.number) != self.required_of:
-            self._require(source.snapshot, target.snapshot)
-        kept = self._usable(source.plan)
+    def read_sums(
+        self, source: SideQueries, target: SideQueries, meter: ProgressMeter, result: TableResult
+    ) -> tuple[BucketSums, BucketSums]:
+        """See `ReadStrategy`."""
+        # After a lost connection another server may answer: a standby that was promoted, a restored one.
+        if (source.snapshot.number, target.snapshot.number) != self.checked_snapshots:
+            self._require_valid(source.snapshot, target.snapshot)
+        kept = self._find_kept(source.plan)
         if isinstance(kept, str):
             result.notes.append(f"read in full: {kept}")
-            return super().both(source, target, meter, result)
+            return super().read_sums(source, target, meter, result)
         result.mode = "recheck"
         meter.begin("source", "target")
-        self.reader.pages += sum(meter.pages_of.values())
-        return at_once(
-            source.snapshot, lambda: refreshed(source, kept.source, self.kept.source.horizon),
-            target.snapshot, lambda: refreshed(target, kept.target, self.kept.target.horizon),
-            self.reader.watch.check,
-        )  # fmt: skip
+        self.reader.pages += sum(meter.pages_by_side.values())
+        return run_both(
+            source.snapshot,
+            lambda: refresh_sums(source, kept.source, self.kept.source.horizon),
+            target.snapshot,
+            lambda: refresh_sums(target, kept.target, self.kept.target.horizon),
+            self.reader.observer.check_cancelled,
+        )
 
-    def _usable(self, plan: TablePlan) -> KeptSums | str:
-        """What is kept of a table, or why that does not hold."""
+    def _find_kept(self, plan: TablePlan) -> KeptTableSums | str:
+        """The kept sums of a table, or why they cannot be used."""
         kept = self.kept.tables.get((plan.source.schema, plan.source.name))
         if kept is None:
-            return _unkept(plan) or "the pass did not read it"
+            return _why_never_kept(plan) or "the pass did not read it"
         if kept.recipe != plan.recipe:
             return "its columns, or the rules for them, are not those of the pass"
-        if kept.files != _files(self.files, plan):
+        if kept.files != _files_of(self.files, plan):
             return "it was rewritten since the pass, or its columns were altered"
         return kept
 
 
-def _told(snapshot: Snapshot) -> State:
-    state = read_state(snapshot)
+def _require_state(snapshot: Snapshot) -> ServerState:
+    state = read_server_state(snapshot)
     if isinstance(state, str):
-        raise Problem(
+        raise ParityError(
             f"A pass over {snapshot.server.address} cannot be kept: {state}.",
             means="Without it, a restored server could be taken for the one that was read.",
             next="Grant the role EXECUTE on pg_control_system() and pg_control_checkpoint(),"
@@ -149,19 +200,17 @@ def _told(snapshot: Snapshot) -> State:
     return state
 
 
-def _unkept(plan: TablePlan) -> str:
-    """Why a pass over this table says nothing later, or nothing."""
+def _why_never_kept(plan: TablePlan) -> str:
+    """Why sums of this table are never kept; empty when they are."""
     if not plan.key:
         return "it has no key by which its rows fall into buckets"
     if plan.source.is_view or plan.target.is_view:
         return "it is a view, whose rows have no versions"
-    if by_name(column.base for table in (plan.source, plan.target) for column in table.columns):
+    if has_name_types(column.base for table in (plan.source, plan.target) for column in table.columns):
         return "it holds names of other objects, which may be renamed without touching it"
     return ""
 
 
-def _files(
-    files: tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]], plan: TablePlan
-) -> tuple[str, str]:
-    places = (plan.source.schema, plan.source.name), (plan.target.schema, plan.target.name)
-    return files[0].get(places[0], ""), files[1].get(places[1], "")
+def _files_of(files: tuple[FileDigests, FileDigests], plan: TablePlan) -> tuple[str, str]:
+    source, target = plan.source, plan.target
+    return files[0].get((source.schema, source.name), ""), files[1].get((target.schema, target.name), "")

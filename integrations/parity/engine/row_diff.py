@@ -1,4 +1,4 @@
-"""From differing buckets to rows: packed records of both sides, then the keys of those that differ."""
+"""Compares the rows of differing buckets: packed records of both sides first, then keys of differing rows."""
 
 from __future__ import annotations
 
@@ -6,110 +6,116 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from integrations.parity.choosing import OF_NULL
-from integrations.parity.differences import Tally, judge
-from integrations.parity.plan import TablePlan
-from integrations.parity.questions import Hashed, Key, Questions, asked
-from integrations.parity.records import Packed, Unlike, first_number, unlike
+from integrations.parity.engine.differences import DifferenceTally, tally_rows
+from integrations.parity.model.packed_rows import (
+    PackedRows,
+    UnmatchedRows,
+    find_unmatched,
+    read_first_number,
+)
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.sql.bucket_conditions import NULL_KEY_BUCKET
+from integrations.parity.sql.keys import RowKey
+from integrations.parity.sql.queries import RowHashes, SideQueries, query_both
 
-ROWS_AT_ONCE = 700_000  # of one side that are held, packed: 15 MB
-JUDGED_AT_ONCE = 10_000  # of one side whose keys are held
+ROWS_PER_BATCH = 700_000  # packed rows of one side in memory: 15 MB
+ROWS_PER_TALLY = 10_000  # rows of one side whose keys are in memory
 
-Records = dict[int, Packed]
+RecordsByBlock = dict[int, PackedRows]
 
 
 @dataclass
-class Drill:
-    """Goes through the differing buckets of one table and tallies their rows; memory stays flat."""
+class RowDiff:
+    """Compares the differing buckets of one table and tallies their rows; memory stays flat.
+
+    ``extra_declared``: rows that only the target has are declared. ``keep``: keys to remember.
+    """
 
     plan: TablePlan
-    source: Questions
-    target: Questions
-    tally: Tally
+    source: SideQueries
+    target: SideQueries
+    tally: DifferenceTally
     extra_declared: bool = False
     keep: int = 10_000
-    check: Callable[[], None] = lambda: None
-    _keys_told: bool = field(default=False, init=False)  # by the records at hand
+    check_cancelled: Callable[[], None] = lambda: None
+    _records_have_keys: bool = field(default=False, init=False)  # those of the current batch
 
     def run(self, buckets: Mapping[int, int]) -> None:
-        """Of ``buckets``, bucket → rows of the larger side, tallies every row that differs."""
-        for some in _batches(buckets):
-            self.check()
-            self._keys_told = self._can_tell_keys(some)
-            ask = partial(Questions.records_of, buckets=some, keys=self._keys_told)
-            self._tally(*asked(self.source, self.target, ask))
-        self.tally.keys.sort(key=_natural)
+        """Tallies every differing row of ``buckets``: bucket → its rows on the larger side."""
+        for batch in _split_into_batches(buckets):
+            self.check_cancelled()
+            self._records_have_keys = self._can_read_keys(batch)
+            read = partial(SideQueries.read_records, buckets=batch, keys=self._records_have_keys)
+            self._tally_blocks(*query_both(self.source, self.target, read))
+        self.tally.keys.sort(key=_sort_key)
 
     @property
-    def _judges_rows(self) -> bool:
-        """Whether rules may explain a difference, so that each of the rows has to be looked at."""
-        return bool(self.plan.tracks or self.extra_declared)
+    def _needs_rows(self) -> bool:
+        """Whether a rule may explain a difference, so that the hashes of each row have to be read."""
+        return bool(self.plan.tracked_rules or self.extra_declared)
 
-    def _can_tell_keys(self, buckets: Collection[int]) -> bool:
-        """Whether records can have the key itself: nothing but the keys of some will be asked for then."""
-        plain = self.source.buckets.how == "range" and OF_NULL not in buckets
-        return plain and not self._judges_rows
+    def _can_read_keys(self, buckets: Collection[int]) -> bool:
+        """Whether records can contain the key itself: nothing else of the rows will be needed then."""
+        integer_keys = self.source.scheme.how == "range" and NULL_KEY_BUCKET not in buckets
+        return integer_keys and not self._needs_rows
 
-    def _tally(self, before: Records, after: Records) -> None:
-        waiting = Unlike()
-        for shelf in sorted(before.keys() | after.keys()):
-            waiting += unlike(before.pop(shelf, Packed()), after.pop(shelf, Packed()))
-            if len(waiting) > JUDGED_AT_ONCE:
-                self._judge_in_parts(waiting)
-                waiting = Unlike()
-        self._judge_in_parts(waiting)
+    def _tally_blocks(self, before: RecordsByBlock, after: RecordsByBlock) -> None:
+        unmatched = UnmatchedRows()
+        for block in sorted(before.keys() | after.keys()):
+            unmatched += find_unmatched(before.pop(block, PackedRows()), after.pop(block, PackedRows()))
+            if len(unmatched) > ROWS_PER_TALLY:
+                self._tally_in_parts(unmatched)
+                unmatched = UnmatchedRows()
+        self._tally_in_parts(unmatched)
 
-    def _judge_in_parts(self, found: Unlike) -> None:
-        for part in found.parts(JUDGED_AT_ONCE):
-            self._judge(part)
+    def _tally_in_parts(self, unmatched: UnmatchedRows) -> None:
+        for part in unmatched.split(ROWS_PER_TALLY):
+            if part and self._needs_rows:
+                self._tally_by_rules(part)
+            elif part:
+                self._tally_by_hashes(part)
 
-    def _judge(self, found: Unlike) -> None:
-        if not found:
-            return
-        if self._judges_rows:
-            self._judge_rows(found)
-        else:
-            self._count(found)
+    def _tally_by_rules(self, unmatched: UnmatchedRows) -> None:
+        keys: dict[RowKey, tuple[list[RowHashes], list[RowHashes]]] = {}
+        sides = ((self.source, unmatched.source), (self.target, unmatched.target))
+        for number, (side, records) in enumerate(sides):
+            for key, hashes in side.read_hashes_of(records):
+                keys.setdefault(key, ([], []))[number].append(hashes)
+        for key in sorted(keys, key=_sort_key):
+            tally_rows(self.plan, key, *keys[key], self.tally, self.extra_declared)
 
-    def _judge_rows(self, found: Unlike) -> None:
-        keys: dict[Key, tuple[list[Hashed], list[Hashed]]] = {}
-        for place, (side, records) in enumerate(((self.source, found.source), (self.target, found.target))):
-            for key, hashed in side.rows_by(records):
-                keys.setdefault(key, ([], []))[place].append(hashed)
-        for key in sorted(keys, key=_natural):
-            judge(self.plan, key, *keys[key], self.tally, self.extra_declared)
-
-    def _count(self, found: Unlike) -> None:
-        """Without rules the hashes alone tell what a row is; keys are asked for only while they are kept."""
-        shown = Unlike()
-        for ours, theirs in found.by_key():
-            both = min(len(ours), len(theirs)) if self.plan.key else 0
-            self.tally.changed += both
-            self.tally.missing += len(ours) - both
-            self.tally.extra += len(theirs) - both
+    def _tally_by_hashes(self, unmatched: UnmatchedRows) -> None:
+        """Without rules, the hashes tell the kind of each row; keys are read only as far as they are kept."""
+        one_per_key = UnmatchedRows()
+        for ours, theirs in unmatched.group_by_key():
+            changed = min(len(ours), len(theirs)) if self.plan.key else 0
+            self.tally.changed += changed
+            self.tally.missing += len(ours) - changed
+            self.tally.extra += len(theirs) - changed
             if ours:
-                shown.source.append(ours[0])
+                one_per_key.source.append(ours[0])
             else:
-                shown.target.append(theirs[0])
+                one_per_key.target.append(theirs[0])
         room = self.keep - len(self.tally.keys)
-        self.tally.overflow |= len(shown) > room
+        self.tally.overflow |= len(one_per_key) > room
         if room > 0:
-            kept = Unlike(shown.source[:room], shown.target[: max(0, room - len(shown.source))])
-            self.tally.keys += self._keys_of(kept)
+            from_source = one_per_key.source[:room]
+            from_target = one_per_key.target[: room - len(from_source)]
+            self.tally.keys += self._keys_of(UnmatchedRows(from_source, from_target))
 
-    def _keys_of(self, found: Unlike) -> Iterator[Key]:
-        for side, records in ((self.source, found.source), (self.target, found.target)):
-            if self._keys_told or not self.plan.key:
-                yield from ((str(first_number(record)),) for record in records)
+    def _keys_of(self, unmatched: UnmatchedRows) -> Iterator[RowKey]:
+        for side, records in ((self.source, unmatched.source), (self.target, unmatched.target)):
+            if self._records_have_keys or not self.plan.key:
+                yield from ((str(read_first_number(record)),) for record in records)
             else:
-                yield from side.keys_by(records)
+                yield from side.read_keys(records)
 
 
-def _batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:
+def _split_into_batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:
     batch: list[int] = []
     rows = 0
     for bucket in sorted(buckets):
-        if batch and rows + buckets[bucket] > ROWS_AT_ONCE:
+        if batch and rows + buckets[bucket] > ROWS_PER_BATCH:
             yield batch
             batch, rows = [], 0
         batch.append(bucket)
@@ -118,6 +124,6 @@ def _batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _natural(key: Key) -> list[tuple[int, str]]:
-    """Keys in an order that is the same each time, and for numbers the natural one."""
+def _sort_key(key: RowKey) -> list[tuple[int, str]]:
+    """Orders keys the same way each time, and numbers by their value."""
     return [(len(value or ""), value or "") for value in key]

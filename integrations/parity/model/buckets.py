@@ -1,37 +1,55 @@
-"""How rows fall into buckets: few enough to be held, small enough that little has to be read again."""
+"""How rows fall into buckets: few enough to hold in memory, small enough that little has to be read again."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from psycopg import sql
 
-from integrations.parity.plan import Buckets, TablePlan
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.server.snapshot import Snapshot
 
-ROWS_A_RANGE = 4  # as a power of two, 16: neighbours lie together, so small buckets cost the pass little
-ROWS_A_HASH = 9  # 512: each row of a table meets another bucket, which costs more with every bucket
-MOST_RANGES, MOST_HASHES = 17, 13  # powers of two: what a server sums in memory without spilling to disk
-SPARSE = 16  # integer keys spread over more than this times the rows go into hash buckets
-BYTES_A_ROW = 100  # to guess rows from bytes where the planner's statistics are old
-FEW = 1024
+# Powers of two. Neighbours of a key range lie on the same pages, so small ranges cost the pass little.
+# Rows of a hash bucket lie anywhere, and every additional bucket slows the pass down.
+ROWS_PER_RANGE_BITS = 4
+ROWS_PER_HASH_BITS = 9
+# What a server sums up in memory without spilling to disk; powers of two as well.
+MAX_RANGE_BITS, MAX_HASH_BITS = 17, 13
+MAX_SPREAD = 16  # integer keys spread over more than this times the rows go into hash buckets
+BYTES_PER_ROW = 100  # to estimate rows from bytes where the planner's statistics are old
+MIN_ROWS = 1024
 
 
-def choose_buckets(snapshot: Snapshot, plan: TablePlan, pages: int) -> Buckets:
-    """Ranges for a dense integer key (their rows are read by its index), else low bits of the key's hash.
+@dataclass(frozen=True)
+class BucketScheme:
+    """How rows fall into buckets.
 
-    The key must be an integer on both sides: 1.5 lies in no range of them. ``snapshot`` is the source's.
+    ``how`` is ``range`` (integer key shifted right by ``bits``) or ``hash`` (the low ``bits`` of the hash
+    of the key).
+    """
+
+    how: str
+    bits: int
+
+
+def choose_bucket_scheme(snapshot: Snapshot, plan: TablePlan, pages: int) -> BucketScheme:
+    """Ranges for a dense integer key, whose rows an index finds; the hash of the key for all others.
+
+    The key must be an integer on both sides: 1.5 lies in no range of integers. ``snapshot`` is that of the
+    source, ``pages`` is the size of the table in pages of 8 kB.
     """
     table = plan.source
-    cell = plan.key_cells[0] if len(plan.key) == 1 else None
-    rows = max(table.estimate, pages * 8192 // BYTES_A_ROW)
-    hashed = Buckets("hash", min((rows >> ROWS_A_HASH).bit_length(), MOST_HASHES))
-    if cell is None or cell.form.name != "integer":
-        return hashed
-    name = sql.Identifier("r", cell.name)
-    question = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.source)
-    low, high = snapshot.rows(question)[0]
+    pair = plan.key_pairs[0] if len(plan.key) == 1 else None
+    rows = max(table.estimate, pages * 8192 // BYTES_PER_ROW)
+    by_hash = BucketScheme("hash", min((rows >> ROWS_PER_HASH_BITS).bit_length(), MAX_HASH_BITS))
+    if pair is None or pair.form.name != "integer":
+        return by_hash
+    name = sql.Identifier("r", pair.name)
+    query = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.from_clause)
+    low, high = snapshot.fetch_rows(query)[0]
     if low is None:
-        return Buckets("range", ROWS_A_RANGE)
-    if high - low > SPARSE * max(rows, FEW):
-        return hashed
-    most = min(max(rows, FEW) >> ROWS_A_RANGE, 1 << MOST_RANGES)
-    return Buckets("range", max(ROWS_A_RANGE, ((high - low) // most).bit_length() - 1))
+        return BucketScheme("range", ROWS_PER_RANGE_BITS)
+    if high - low > MAX_SPREAD * max(rows, MIN_ROWS):
+        return by_hash
+    most = min(max(rows, MIN_ROWS) >> ROWS_PER_RANGE_BITS, 1 << MAX_RANGE_BITS)
+    return BucketScheme("range", max(ROWS_PER_RANGE_BITS, ((high - low) // most).bit_length() - 1))

@@ -1,8 +1,8 @@
-"""The canonical form of a value, so that what means the same hashes the same, and nothing else does.
+"""The canonical form of a value: values that mean the same have the same hash, and no others.
 
-PostgreSQL's own hashes are used only where they are lossless: those of numeric (5 and -5), jsonb
-(ignores nesting), bigint and timestamps (folded to 32 bits), interval and enum are not, so such
-values are hashed by their text, or in a way that keeps every bit.
+PostgreSQL's own hash function of a type is used only where it is sound. Those of numeric (5 and -5 collide),
+jsonb (ignores nesting), bigint and timestamps (folded to 32 bits), interval and enum are not: such values
+are hashed by their text, or in a way that keeps every bit.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
-from integrations.parity.tables import FAMILIES, Column
+from integrations.parity.server.catalog import FAMILIES, CatalogColumn
+from integrations.parity.server.column_types import text_of
 
-FIRST_YEAR, LAST_YEAR = "'1700-01-01'", "'2240-01-01'"  # a float8 epoch is exact to 1 µs between these
+# Between these years, an epoch in float8 is exact to a microsecond.
+FIRST_YEAR, LAST_YEAR = "'1700-01-01'", "'2240-01-01'"
 
 
 @dataclass(frozen=True)
-class Form:
-    """``cast`` brings a column to the form; ``opening`` + seed + ``closing`` hashes it.
+class CanonicalForm:
+    """SQL that casts a column ``{c}``, or its text ``{t}``, to the form (``cast``), and hashes the result.
 
-    In ``opening`` ``{v}`` is the value, with ``empty`` in place of NULL: that a value was NULL is hashed
-    apart (rowhash.py), so it may be a value like any other. ``{bare}`` is the value that may be NULL.
+    ``output`` writes the result as text (`text_of`). The hash is ``opening``, then a seed, then ``closing``.
+    In ``opening``, ``{v}`` is the value, with ``empty`` instead of NULL: the row hash contains the NULLs
+    separately (sql/row_hash.py), so that ``empty`` may be an ordinary value. ``{bare}`` may be NULL.
     """
 
     name: str
@@ -31,67 +34,98 @@ class Form:
     opening: LiteralString
     empty: LiteralString
     closing: LiteralString = ")"
+    output: str = ""
 
-    def value(self, column: sql.Composable, base: str = "") -> sql.Composable:
-        """The column, whose base type that is, in this form."""
-        return sql.SQL("{c}::text" if base == "jsonb" else self.cast).format(c=column)
+    def cast_expression(self, value: sql.Composable, base: str = "", output: str = "") -> sql.Composable:
+        """A value of this base type, which ``output`` writes as text, cast to the form."""
+        text = text_of(value, output)
+        return sql.SQL("{t}" if base == "jsonb" else self.cast).format(c=value, t=text)
 
-    def open(self, value: sql.Composable) -> sql.Composable:
-        """The hash of a value up to where its seed and ``closing`` follow."""
-        known = sql.SQL("coalesce({}, {})").format(value, sql.SQL(self.empty))
-        return sql.SQL(self.opening).format(v=known, bare=value)
+    def text_of(self, value: sql.Composable) -> sql.Composable:
+        """A value in this form as text."""
+        return text_of(value, self.output)
+
+    def open_hash(self, value: sql.Composable) -> sql.Composable:
+        """The first part of the hash of a value; the seed and ``closing`` follow it."""
+        not_null = sql.SQL("coalesce({}, {})").format(value, sql.SQL(self.empty))
+        return sql.SQL(self.opening).format(v=not_null, bare=value)
 
 
 TEXT_HASH: LiteralString = 'hashtextextended({v} COLLATE "C", '
-#: \u0000 is legal in json and impossible in jsonb: such a value stays as it was written
+#: \u0000 is legal in json and impossible in jsonb: such a value is compared as it was written.
 JSON_CAST: LiteralString = (
-    "(CASE WHEN strpos({c}::text, '\\u0000') > 0 AND {c}::text ~ '(^|[^\\\\])(\\\\\\\\)*\\\\u0000'"
-    " THEN {c}::text ELSE {c}::jsonb::text END)"
+    "(CASE WHEN strpos({t}, '\\u0000') > 0 AND {t} ~ '(^|[^\\\\])(\\\\\\\\)*\\\\u0000'"
+    " THEN {t} ELSE textin(jsonb_out({c}::jsonb)) END)"
 )
-#: numbers in an array lose the zeros at their ends, as they do outside of one
-NUMBERS_CAST: LiteralString = (
-    "regexp_replace({c}::text, '\\.0+(?=[,}}])|(\\.[0-9]*[1-9])0+(?=[,}}])', '\\1', 'g')"
-)
-# hashfloat8extended gives back its seed for 0: without a step between, neighbours could change places.
+#: Numbers in an array lose their trailing zeros, as they do outside of one.
+NUMBERS_CAST: LiteralString = "regexp_replace({t}, '\\.0+(?=[,}}])|(\\.[0-9]*[1-9])0+(?=[,}}])', '\\1', 'g')"
+# hashfloat8extended returns its seed for 0. The additional step keeps two neighbouring columns, one of them
+# 0, from having the same hash when their values are swapped.
 FLOAT_HASH: LiteralString = "hashfloat8extended({v}, hashcharextended('f', "
 
 FORMS = {
     form.name: form
     for form in (
-        Form("text", "{c}::text", TEXT_HASH, "''"),
-        Form("numbers", NUMBERS_CAST, TEXT_HASH, "''"),
-        Form("json", JSON_CAST, TEXT_HASH, "''"),
-        Form("numeric", "trim_scale({c}::numeric)", 'hashtextextended({v}::text COLLATE "C", ', "0"),
-        Form("integer", "{c}::bigint", "hashcharextended('i', {v} # ", "0"),
-        Form("uuid", "{c}::uuid", "uuid_hash_extended({v}, ", "'00000000-0000-0000-0000-000000000000'"),
-        Form("float", "{c}::float8", FLOAT_HASH, "0", "))"),
-        Form("boolean", "{c}::boolean", "hashcharextended('b', {v}::int::bigint # ", "false"),
-        Form(
+        CanonicalForm("text", "{t}", TEXT_HASH, "''"),
+        CanonicalForm("numbers", NUMBERS_CAST, TEXT_HASH, "''"),
+        CanonicalForm("json", JSON_CAST, TEXT_HASH, "''"),
+        CanonicalForm(
+            "numeric",
+            "trim_scale({c}::numeric)",
+            'hashtextextended(textin(numeric_out({v})) COLLATE "C", ',
+            "0",
+            output="numeric_out",
+        ),
+        CanonicalForm("integer", "{c}::bigint", "hashcharextended('i', {v} # ", "0", output="int8out"),
+        CanonicalForm(
+            "uuid",
+            "{c}::uuid",
+            "uuid_hash_extended({v}, ",
+            "'00000000-0000-0000-0000-000000000000'",
+            output="uuid_out",
+        ),
+        CanonicalForm("float", "{c}::float8", FLOAT_HASH, "0", "))", "float8out"),
+        CanonicalForm("boolean", "{c}::boolean", "hashcharextended('b', {v}::int::bigint # ", "false"),
+        CanonicalForm(
             "timestamp",
             "{c}::timestamp",  # with a zone: as UTC, which the session is pinned to
             "hashfloat8extended(date_part('epoch', {v}), hashcharextended('t', (CASE WHEN {bare} < "
             + FIRST_YEAR
             + " OR {bare} > "
             + LAST_YEAR
-            + ' THEN hashtextextended({bare}::timestamp::text COLLATE "C", 1) ELSE 0 END) # ',
+            + ' THEN hashtextextended(textin(timestamp_out({bare}::timestamp)) COLLATE "C", 1)'
+            " ELSE 0 END) # ",
             "'2000-01-01'",
             "))",
+            "timestamp_out",
         ),
-        Form("date", "{c}::date", 'hashtextextended({v}::text COLLATE "C", ', "'2000-01-01'::date"),
-        Form("time", "{c}::time", 'hashtextextended({v}::text COLLATE "C", ', "'0:00'::time"),
+        CanonicalForm(
+            "date",
+            "{c}::date",
+            'hashtextextended(textin(date_out({v})) COLLATE "C", ',
+            "'2000-01-01'::date",
+            output="date_out",
+        ),
+        CanonicalForm(
+            "time",
+            "{c}::time",
+            'hashtextextended(textin(time_out({v})) COLLATE "C", ',
+            "'0:00'::time",
+            output="time_out",
+        ),
     )
 }
 
-#: forms by name for sides with different encodings: the letters of a text, whatever their bytes are
-RECODED = {
+#: Forms for sides with different encodings: the characters of a text are hashed, whatever their bytes are.
+UTF8_FORMS = {
     name: replace(
         FORMS[name], opening="hashtextextended(encode(convert_to({v}, 'UTF8'), 'hex') COLLATE \"C\", "
     )
     for name in ("text", "json")
 }
 
-#: two families that are not the same, and the form that both can take without loss
-ACROSS = {
+#: Two different families, and the form to which both can be cast without loss.
+COMMON_FORMS = {
     frozenset({"integer", "numeric"}): "numeric",
     frozenset({"date", "timestamp"}): "timestamp",
     frozenset({"uuid", "text"}): "text",
@@ -101,8 +135,8 @@ ACROSS = {
 }
 
 
-def form_for(source: Column, target: Column) -> Form | None:
-    """The form in which the two can be compared, or None where no form is sound for both."""
+def choose_form(source: CatalogColumn, target: CatalogColumn) -> CanonicalForm | None:
+    """The form in which two columns are compared, or None where no form is sound for both."""
     families = {source.family, target.family}
     if source.base == target.base == "_numeric":
         return FORMS["numbers"]
@@ -110,28 +144,32 @@ def form_for(source: Column, target: Column) -> Form | None:
         return FORMS["text"] if _same_elements(source, target) else None
     if len(families) == 1:
         return FORMS.get(source.family, FORMS["text"])
-    if across := ACROSS.get(frozenset(families)):
-        return FORMS[across]
+    if common := COMMON_FORMS.get(frozenset(families)):
+        return FORMS[common]
     other = min(families - {"text"}, default="")
-    plain = "text" in families and other.startswith("as_text:") and other != "as_text:bytea"
-    return FORMS["text"] if plain else None
+    is_text = "text" in families and other.startswith("as_text:") and other != "as_text:bytea"
+    return FORMS["text"] if is_text else None
 
 
-def _same_elements(source: Column, target: Column) -> bool:
-    """Arrays are compared by their text, which of two types of elements has to be the same."""
-    elements = {FAMILIES.get(column.base.removeprefix("_"), column.base) for column in (source, target)}
-    return source.base == target.base or elements in ({"text"}, {"integer"})
+def _same_elements(source: CatalogColumn, target: CatalogColumn) -> bool:
+    """Arrays are compared by their text, so their elements must be written in the same way."""
+    names = [column.structure.removesuffix("[]") for column in (source, target)]
+    elements = {FAMILIES.get(name, name) for name in names}
+    return source.structure == target.structure or elements in ({"text"}, {"integer"})
 
 
-def default_literal(default: Any, form: Form) -> sql.Composable | None:
-    """A declared default in the form of its column, or None when it cannot be a value of it."""
+def default_literal(default: Any, form: CanonicalForm) -> sql.Composable | None:
+    """A declared default in the form of its column, or None when it cannot be a value of that column."""
     if form.name == "json":
-        return sql.SQL("{}::jsonb::text").format(sql.Literal(json.dumps(default)))
+        return sql.SQL("textin(jsonb_out({}::jsonb))").format(sql.Literal(json.dumps(default)))
     allowed: dict[str, tuple[type, ...]] = {
-        "boolean": (bool,), "integer": (int,), "numeric": (int, float, str), "float": (int, float),
-    }  # fmt: skip
+        "boolean": (bool,),
+        "integer": (int,),
+        "numeric": (int, float, str),
+        "float": (int, float),
+    }
     if not isinstance(default, allowed.get(form.name, (str,))):
         return None
     if isinstance(default, bool) != (form.name == "boolean") or (default == "" and form.name != "text"):
         return None
-    return form.value(sql.SQL("{}").format(sql.Literal(str(default))))
+    return form.cast_expression(sql.SQL("{}").format(sql.Literal(str(default))))

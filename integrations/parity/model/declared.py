@@ -1,4 +1,4 @@
-"""Differences that the runbook declares: they are counted apart and shown, and never fail a comparison."""
+"""Differences that the runbook declares: they are counted separately, shown, and never fail a comparison."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-#: kind → (what it means, what it needs beside `table`, what else it may have)
-KINDS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
+#: Kind → (meaning, required fields besides ``table``, optional fields).
+RULE_KINDS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
     "null_is_default": (
         "NULL before, the given default after",
         frozenset({"column", "default"}),
@@ -34,13 +34,13 @@ KINDS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
 }
 
 
-class Misdeclared(ValueError):
-    """A declared difference that cannot be understood; the message names it by its place."""
+class InvalidRule(ValueError):
+    """A declared difference with a mistake; the message names it by its position in the list."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One declared difference; ``table`` and ``column`` may hold ``*``. ``digits`` is of a second."""
+class DeclaredRule:
+    """One declared difference; ``table`` and ``column`` may contain ``*``. ``digits`` are of a second."""
 
     kind: str
     table: str
@@ -48,8 +48,8 @@ class Rule:
     default: Any = None
     digits: int = 3
 
-    def covers(self, table: str, column: str = "") -> bool:
-        """Whether it speaks of this column (or, without one, of this table as a whole)."""
+    def matches(self, table: str, column: str = "") -> bool:
+        """Whether the rule is about this column or, without ``column``, about this table as a whole."""
         if not fnmatchcase(table, self.table):
             return False
         return (
@@ -57,69 +57,73 @@ class Rule:
         )
 
     @property
-    def words(self) -> str:
-        """The rule as a person reads it in a result."""
+    def description(self) -> str:
+        """The rule in words, as a result shows it."""
         where = f"{self.table}.{self.column}" if self.column else self.table
         if self.kind == "null_is_default":
             return f"{where}: NULL is {self.default!r}"
         if self.kind == "rounded":
             return f"{where}: rounded to {self.digits} digits of a second"
-        return f"{where}: {KINDS[self.kind][0]}"
+        return f"{where}: {RULE_KINDS[self.kind][0]}"
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values, in the form that `read_rules` reads."""
+        """JSON values that `parse_rules` reads."""
         facts = {"kind": self.kind, "table": self.table, "column": self.column}
         more = {"null_is_default": {"default": self.default}, "rounded": {"digits": self.digits}}
         return {name: value for name, value in facts.items() if value} | more.get(self.kind, {})
 
 
-def read_rules(declared: Iterable[Any]) -> tuple[Rule, ...]:
-    """Rules from the runbook's list of mappings; raises `Misdeclared` naming the first mistake."""
-    return tuple(_rule(number, given) for number, given in enumerate(declared, 1))
+def parse_rules(declared: Iterable[Any]) -> tuple[DeclaredRule, ...]:
+    """Rules from a list of mappings; raises `InvalidRule` about the first mistake."""
+    return tuple(_parse_rule(number, given) for number, given in enumerate(declared, 1))
 
 
-def _rule(number: int, given: Any) -> Rule:
+def _parse_rule(number: int, given: Any) -> DeclaredRule:
     place = f"declared difference {number}"
     if not isinstance(given, Mapping):
-        raise Misdeclared(
+        raise InvalidRule(
             f"{place} must be a mapping such as {{kind: new_column, table: users, column: roles}}"
         )
     kind = given.get("kind")
-    if kind not in KINDS:
-        raise Misdeclared(f"{place} has kind “{kind}”; there are: {', '.join(KINDS)}")
-    _, needed, allowed = KINDS[kind]
+    if kind not in RULE_KINDS:
+        raise InvalidRule(f"{place} has kind “{kind}”; there are: {', '.join(RULE_KINDS)}")
+    _, needed, allowed = RULE_KINDS[kind]
     needed = needed | {"table"}
     if missing := sorted(needed - set(given)):
-        raise Misdeclared(f"{place} ({kind}) needs {', '.join(missing)}")
+        raise InvalidRule(f"{place} ({kind}) needs {', '.join(missing)}")
     if unknown := sorted(set(map(str, given)) - needed - allowed - {"kind"}):
-        raise Misdeclared(f"{place} ({kind}) does not know {', '.join(unknown)}")
+        raise InvalidRule(f"{place} ({kind}) does not know {', '.join(unknown)}")
     for name in ("table", "column"):
         if not isinstance(given.get(name, ""), str) or given.get(name, "x") == "":
-            raise Misdeclared(f"{place}: {name} must be a name, which may hold *")
+            raise InvalidRule(f"{place}: {name} must be a name, which may hold *")
     digits = given.get("digits", 3)
     if type(digits) is not int or not 0 <= digits <= 5:
-        raise Misdeclared(f"{place}: digits must be a number from 0 to 5")
-    return Rule(kind, given["table"], given.get("column", ""), given.get("default"), digits)
+        raise InvalidRule(f"{place}: digits must be a number from 0 to 5")
+    return DeclaredRule(kind, given["table"], given.get("column", ""), given.get("default"), digits)
 
 
-class Declared:
-    """All rules of one comparison; remembers which of them were met."""
+class DeclaredRules:
+    """All rules of one comparison; records which of them applied."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[DeclaredRule]) -> None:
         self.rules = tuple(rules)
-        self._met: set[int] = set()
+        self._used: set[int] = set()
 
     def find(
-        self, kind: str, table: str, column: str = "", fits: Callable[[Rule], bool] = lambda rule: True
-    ) -> Rule | None:
-        """The first rule of that kind for this table or column that fits; it thereby counts as met."""
+        self,
+        kind: str,
+        table: str,
+        column: str = "",
+        fits: Callable[[DeclaredRule], bool] = lambda rule: True,
+    ) -> DeclaredRule | None:
+        """The first rule of that kind for this table or column that ``fits``; it is marked as used."""
         for rule in self.rules:
-            if rule.kind == kind and rule.covers(table, column) and fits(rule):
-                self._met.add(id(rule))
+            if rule.kind == kind and rule.matches(table, column) and fits(rule):
+                self._used.add(id(rule))
                 return rule
         return None
 
     @property
-    def unmet(self) -> list[str]:
-        """Rules that spoke of nothing in these databases: often a slip of the pen."""
-        return [rule.words for rule in self.rules if id(rule) not in self._met]
+    def unused(self) -> list[str]:
+        """Rules that applied to nothing in these databases, often because of a misspelt name."""
+        return [rule.description for rule in self.rules if id(rule) not in self._used]

@@ -1,4 +1,4 @@
-"""Rows of buckets as packed records of hashes and places: what differs shows without its keys."""
+"""Rows of differing buckets as packed hashes: rows that differ are found without reading their keys."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
-HALF = 8  # bytes of a hash
+HASH_BYTES = 8
 
 
-class Packed(NamedTuple):
-    """The rows of some buckets: their hashes one after the other, and in the same order what else is known.
+class PackedRows(NamedTuple):
+    """The rows of some buckets in two strings of bytes, in the same order.
 
-    ``hashes`` has 8 bytes a row (of the row, with its key and tokens), ``rest`` the hash of its key and its
-    place: a ctid; of a partitioned table the oid of the partition and a ctid; of a view nothing. Where an
-    integer key is all that will be asked for, ``rest`` is that key.
+    ``hashes`` has 8 bytes for each row: the hash of the row with its key and tokens. ``rest`` has the hash
+    of its key and its location: a ctid; in a partitioned table the oid of the partition and a ctid; in a
+    view nothing. Where an integer key is all that is needed, ``rest`` is that key.
     """
 
     hashes: bytes = b""
     rest: bytes = b""
 
     def __len__(self) -> int:
-        return len(self.hashes) // HALF
+        return len(self.hashes) // HASH_BYTES
 
-    def numbers(self) -> array[int]:
-        """The hashes as numbers; which ones does not matter, so their bytes are not put in order."""
+    def hash_numbers(self) -> array[int]:
+        """The hashes as numbers, to compare with each other only: the byte order is that of the machine."""
         return array("q", self.hashes)
 
-    def by_hash(self) -> dict[int, int]:
-        """Hash of a row → which row it is, the last where several have the same."""
-        return dict(zip(self.numbers(), count(), strict=False))
+    def positions(self) -> dict[int, int]:
+        """Hash → the position of its row, the last one where several rows have the same hash."""
+        return dict(zip(self.hash_numbers(), count(), strict=False))
 
-    def records(self, rows: Iterable[int]) -> list[bytes]:
-        """Hash of the key (or the key itself), hash of the row, and place of these rows."""
+    def records(self, positions: Iterable[int]) -> list[bytes]:
+        """Hash of the key (or the key itself), hash of the row, and location, for each of these rows."""
         size = len(self.rest) // max(len(self), 1)
         return [
-            self.rest[n * size : n * size + HALF]
-            + self.hashes[n * HALF : (n + 1) * HALF]
-            + self.rest[n * size + HALF : (n + 1) * size]
-            for n in rows
+            self.rest[n * size : n * size + HASH_BYTES]
+            + self.hashes[n * HASH_BYTES : (n + 1) * HASH_BYTES]
+            + self.rest[n * size + HASH_BYTES : (n + 1) * size]
+            for n in positions
         ]
 
 
 @dataclass
-class Unlike:
-    """Rows that only one side has, each as its record (`Packed.records`); a changed row is on both."""
+class UnmatchedRows:
+    """Records (`PackedRows.records`) of rows that only one side has; a changed row is on both."""
 
     source: list[bytes] = field(default_factory=list)
     target: list[bytes] = field(default_factory=list)
@@ -55,67 +55,64 @@ class Unlike:
     def __len__(self) -> int:
         return len(self.source) + len(self.target)
 
-    def __iadd__(self, other: Unlike) -> Unlike:
+    def __iadd__(self, other: UnmatchedRows) -> UnmatchedRows:
         self.source += other.source
         self.target += other.target
         return self
 
-    def parts(self, most: int) -> Iterator[Unlike]:
-        """The same in parts of about so many rows; the rows of one key are in the same part."""
-        count = len(self) // most + 1
-        if count == 1:
+    def split(self, most: int) -> Iterator[UnmatchedRows]:
+        """The same rows in parts of about ``most`` rows; rows of one key are in the same part."""
+        parts = len(self) // most + 1
+        if parts == 1:
             yield self
             return
-        for number in range(count):
-            yield Unlike(
-                *(
-                    [one for one in side if _spread(one) % count == number]
-                    for side in (self.source, self.target)
-                )
-            )
+        for number in range(parts):
+            source = [one for one in self.source if _key_number(one) % parts == number]
+            target = [one for one in self.target if _key_number(one) % parts == number]
+            yield UnmatchedRows(source, target)
 
-    def by_key(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    def group_by_key(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """The records of each key on both sides."""
         keys: dict[bytes, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
         for record in self.source:
-            keys[record[:HALF]][0].append(record)
+            keys[record[:HASH_BYTES]][0].append(record)
         for record in self.target:
-            keys[record[:HALF]][1].append(record)
+            keys[record[:HASH_BYTES]][1].append(record)
         yield from keys.values()
 
 
-def unlike(source: Packed, target: Packed) -> Unlike:
-    """What two sides do not have in common; the same row twice against once is one too many."""
-    here, there = source.by_hash(), target.by_hash()
+def find_unmatched(source: PackedRows, target: PackedRows) -> UnmatchedRows:
+    """The rows that the two sides do not share; of a row that is twice here and once there, one is left."""
+    here, there = source.positions(), target.positions()
     if len(here) == len(source) and len(there) == len(target):
-        return Unlike(
+        return UnmatchedRows(
             source.records(sorted(here[one] for one in here.keys() - there.keys())),
             target.records(sorted(there[one] for one in there.keys() - here.keys())),
         )
-    return Unlike(_beyond(source, target), _beyond(target, source))
+    return UnmatchedRows(_surplus(source, target), _surplus(target, source))
 
 
-def _spread(record: bytes) -> int:
-    return int.from_bytes(record[:HALF])
+def _key_number(record: bytes) -> int:
+    return int.from_bytes(record[:HASH_BYTES])
 
 
-def _beyond(side: Packed, other: Packed) -> list[bytes]:
-    """Records of one side beyond those of the same hash on the other."""
-    spare, left = Counter(other.numbers()), list[int]()
-    for number, one in enumerate(side.numbers()):
-        if spare[one] > 0:
-            spare[one] -= 1
+def _surplus(side: PackedRows, other: PackedRows) -> list[bytes]:
+    """Records of one side that have no partner with the same hash on the other side."""
+    partners, left = Counter(other.hash_numbers()), list[int]()
+    for position, row_hash in enumerate(side.hash_numbers()):
+        if partners[row_hash] > 0:
+            partners[row_hash] -= 1
         else:
-            left.append(number)
+            left.append(position)
     return side.records(left)
 
 
-def first_number(record: bytes) -> int:
-    """What stands first in a record: the hash of its key, or an integer key itself."""
-    return int.from_bytes(record[:HALF], signed=True)
+def read_first_number(record: bytes) -> int:
+    """The first number of a record: the hash of the key, or an integer key itself."""
+    return int.from_bytes(record[:HASH_BYTES], signed=True)
 
 
-def place(record: bytes) -> tuple[int, str]:
-    """Where the row of a record lies: oid of its partition (0: there is but one table), and its ctid."""
-    table, line = record[2 * HALF : -6], record[-6:]
+def read_location(record: bytes) -> tuple[int, str]:
+    """The location of a row: oid of its partition (0 in a plain table), and its ctid."""
+    table, line = record[2 * HASH_BYTES : -6], record[-6:]
     return int.from_bytes(table), f"({int.from_bytes(line[:4])},{int.from_bytes(line[4:])})"

@@ -1,4 +1,4 @@
-"""Which table is compared with which, column by column, in which form, under which declared differences."""
+"""Which tables and columns are compared with each other, in which form, under which declared rules."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.declared import Declared, Rule
-from integrations.parity.forms import RECODED, Form, default_literal, form_for
-from integrations.parity.tables import Column, Table
+from integrations.parity.model.canonical_forms import UTF8_FORMS, CanonicalForm, choose_form, default_literal
+from integrations.parity.model.declared import DeclaredRule, DeclaredRules
+from integrations.parity.server.catalog import CatalogColumn, CatalogTable, quote_name
 
-Tables = Mapping[tuple[str, str], Table]
+Tables = Mapping[tuple[str, str], CatalogTable]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One pair of columns and how their values become comparable; rules that may bend that, or None."""
+class ColumnPair:
+    """Two columns that are compared, the form for that, and the declared rules that apply (or None)."""
 
     name: str
-    source: Column
-    target: Column
-    form: Form
-    default: Rule | None = None
-    filled: Rule | None = None
-    rounded: Rule | None = None
+    source: CatalogColumn
+    target: CatalogColumn
+    form: CanonicalForm
+    default: DeclaredRule | None = None
+    filled: DeclaredRule | None = None
+    rounded: DeclaredRule | None = None
 
     @property
     def recipe(self) -> str:
-        """How the column is hashed: two fingerprints are comparable when their recipes are the same."""
+        """How the column is hashed; two fingerprints are comparable only if their recipes are the same."""
         digits = self.rounded.digits if self.rounded else "-"
         default = repr(self.default.default) if self.default else "-"
         return f"{self.name}|{self.form.name}|{digits}|{'filled' if self.filled else default}"
@@ -41,85 +41,84 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Track:
-    """A declared rule's trace in one column: which cells it touches is counted beside the row hash."""
+class TrackedRule:
+    """A declared rule in one column, tracked separately from the row hash.
 
-    cell: Cell
-    rule: Rule
+    A value to which the rule applies gives a token; for each bucket the tokens are counted and summed.
+    """
+
+    pair: ColumnPair
+    rule: DeclaredRule
 
     def allows(self, source: int | None, target: int | None) -> bool:
-        """Whether a row may have these tokens (None: untouched) on its two sides."""
+        """Whether the rule explains a row with these tokens on its sides (None: it does not apply there)."""
         if source == target:
             return True
         return source is None if self.rule.kind == "null_is_filled" else target is None
 
 
 @dataclass(frozen=True)
-class Buckets:
-    """How rows fall into buckets: ``range``: integer key >> bits; ``hash``: hash of the key, low bits."""
-
-    how: str
-    bits: int
-
-
-@dataclass(frozen=True)
 class TablePlan:
-    """Everything that decides how one table is compared, before any row is read."""
+    """How one table is compared, decided before any row is read."""
 
-    source: Table
-    target: Table
-    cells: tuple[Cell, ...]
+    source: CatalogTable
+    target: CatalogTable
+    pairs: tuple[ColumnPair, ...]
     key: tuple[str, ...]
     unsound: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """The table's name for people."""
+        """The name of the table for people."""
         return self.source.label
 
     @property
-    def key_cells(self) -> tuple[Cell, ...]:
-        """The cells of the key in the key's order."""
-        by_name = {cell.name: cell for cell in self.cells}
+    def key_pairs(self) -> tuple[ColumnPair, ...]:
+        """The columns of the key, in the order of the key."""
+        by_name = {pair.name: pair for pair in self.pairs}
         return tuple(by_name[name] for name in self.key)
 
     @property
-    def tracks(self) -> tuple[Track, ...]:
-        """The traces of all declared rules, in a fixed order."""
+    def tracked_rules(self) -> tuple[TrackedRule, ...]:
+        """All declared rules that apply to values, in a fixed order."""
         return tuple(
-            Track(cell, rule)
-            for cell in self.cells
-            for rule in (cell.default, cell.filled, cell.rounded)
+            TrackedRule(pair, rule)
+            for pair in self.pairs
+            for rule in (pair.default, pair.filled, pair.rounded)
             if rule
         )
 
     @property
     def recipe(self) -> list[str]:
         """The key, and how each column is hashed."""
-        return [f"key|{'|'.join(self.key)}", *(cell.recipe for cell in self.cells)]
+        return [f"key|{'|'.join(self.key)}", *(pair.recipe for pair in self.pairs)]
 
-    def table(self, side: str) -> Table:
+    def column_names(self, side: str) -> list[str]:
+        """The names of the columns that are compared, on one side."""
+        return [(pair.source if side == "source" else pair.target).name for pair in self.pairs]
+
+    def table(self, side: str) -> CatalogTable:
         """The table of the ``source`` or the ``target``."""
         return self.source if side == "source" else self.target
 
     def recoded(self) -> TablePlan:
-        """The plan with texts hashed as UTF-8, whatever a server keeps them in."""
-        cells = [replace(cell, form=RECODED.get(cell.form.name, cell.form)) for cell in self.cells]
-        return replace(self, cells=tuple(cells))
+        """The plan with texts hashed as UTF-8, whatever the encoding of a server is."""
+        pairs = [replace(pair, form=UTF8_FORMS.get(pair.form.name, pair.form)) for pair in self.pairs]
+        return replace(self, pairs=tuple(pairs))
 
     def without_json(self) -> TablePlan | None:
-        """The plan less its json columns, for data that PostgreSQL cannot bring into their form."""
-        bad = [c for c in self.cells if "json" in (c.source.base, c.target.base)]
-        if not bad or any(cell.name in self.key for cell in bad):
+        """The plan without json columns, for data that jsonb cannot hold; None when that is impossible."""
+        bad = [c for c in self.pairs if "json" in (c.source.base, c.target.base)]
+        if not bad or any(pair.name in self.key for pair in bad):
             return None
         said = tuple(f"{c.name}: holds JSON that jsonb cannot hold, so it was not compared" for c in bad)
-        return replace(self, cells=tuple(c for c in self.cells if c not in bad), unsound=self.unsound + said)
+        return replace(self, pairs=tuple(c for c in self.pairs if c not in bad), unsound=self.unsound + said)
 
 
 @dataclass
 class SchemaDifference:
-    """Tables and columns that only one side has, and types that changed; ``declared`` apart."""
+    """Tables and columns that only one side has, and types that changed; ``declared`` names declared ones."""
 
     new_tables: list[str] = field(default_factory=list)
     missing_tables: list[str] = field(default_factory=list)
@@ -130,7 +129,7 @@ class SchemaDifference:
 
     @property
     def undeclared(self) -> list[str]:
-        """What nobody declared, in words."""
+        """Differences that no rule declares, in words."""
         names = ("new_tables", "missing_tables", "new_columns", "missing_columns")
         return [
             f"{what.replace('_', ' ')[:-1]} {name}"
@@ -145,68 +144,86 @@ class SchemaDifference:
 
 
 def make_plans(
-    source: Tables, target: Tables, declared: Declared, *, recode: bool = False
+    source: Tables, target: Tables, declared: DeclaredRules, *, recode: bool = False
 ) -> tuple[list[TablePlan], SchemaDifference, list[str]]:
-    """A plan for each table that both have, what only one has, and the tables left out on purpose.
+    """Plans of the tables that both sides have, differences of the schema, and what is left out on purpose.
 
-    ``recode``: the sides keep texts in different encodings, so that they are hashed as UTF-8.
+    These are tables and columns. ``recode`` hashes texts as UTF-8, because the two sides have different
+    encodings.
     """
-    schema, left_out, plans = SchemaDifference(), [], []
+    schema, excluded, plans = SchemaDifference(), [], []
     for place in sorted(set(source) | set(target)):
         label = (source.get(place) or target[place]).label
         if declared.find("not_compared", label):
-            left_out.append(label)
+            excluded.append(label)
         elif place not in target:
             schema.missing_tables.append(label)
-            _note(schema, declared, "dropped_table", label)
+            _add_declared(schema, declared, "dropped_table", label)
         elif place not in source:
             schema.new_tables.append(label)
-            _note(schema, declared, "new_table", label)
+            _add_declared(schema, declared, "new_table", label)
         else:
             plan = plan_table(source[place], target[place], declared, schema)
             plans.append(plan.recoded() if recode else plan)
-    return plans, schema, left_out
+            excluded += [f"{label}.{quote_name(name)}" for name in plan.excluded]
+    return plans, schema, excluded
 
 
-def _note(schema: SchemaDifference, declared: Declared, kind: str, table: str, column: str = "") -> None:
+def _add_declared(
+    schema: SchemaDifference, declared: DeclaredRules, kind: str, table: str, column: str = ""
+) -> None:
     if declared.find(kind, table, column):
-        schema.declared.append(f"{table}.{column}" if column else table)
+        schema.declared.append(f"{table}.{quote_name(column)}" if column else table)
 
 
-def plan_table(source: Table, target: Table, declared: Declared, schema: SchemaDifference) -> TablePlan:
-    """The plan of one table; what only one side has goes into ``schema``."""
-    label, cells, unsound, left_out = source.label, [], [], []
+def plan_table(
+    source: CatalogTable, target: CatalogTable, declared: DeclaredRules, schema: SchemaDifference
+) -> TablePlan:
+    """The plan of one table; columns that only one side has are added to ``schema``."""
+    label, pairs, unsound, excluded = source.label, [], [], []
     for column in source.columns:
         other = target.column(column.name)
         if declared.find("not_compared", label, column.name):
-            left_out.append(column.name)
+            excluded.append(column.name)
         elif other is None:
-            schema.missing_columns.append(f"{label}.{column.name}")
-            _note(schema, declared, "dropped_column", label, column.name)
-        elif form := form_for(column, other):
-            cells.append(_cell(label, column, other, form, declared))
+            schema.missing_columns.append(f"{label}.{quote_name(column.name)}")
+            _add_declared(schema, declared, "dropped_column", label, column.name)
+        elif form := choose_form(column, other):
+            pairs.append(_pair_columns(label, column, other, form, declared))
         else:
             unsound.append(f"{column.name}: {column.type} and {other.type} have no common form")
         if other is not None and other.type != column.type:
-            names = {"column": f"{label}.{column.name}", "source": column.type, "target": other.type}
+            names = {
+                "column": f"{label}.{quote_name(column.name)}",
+                "source": column.type,
+                "target": other.type,
+            }
             schema.changed_types.append(names)
     for column in target.columns:
-        if source.column(column.name) is None and not declared.find("not_compared", label, column.name):
-            schema.new_columns.append(f"{label}.{column.name}")
-            _note(schema, declared, "new_column", label, column.name)
-    key = _key(source, target, {cell.name for cell in cells if not cell.filled})
-    return TablePlan(source, target, tuple(cells), key, tuple(unsound), tuple(left_out))
+        if source.column(column.name) is not None:
+            continue
+        if declared.find("not_compared", label, column.name):
+            excluded.append(column.name)
+        else:
+            schema.new_columns.append(f"{label}.{quote_name(column.name)}")
+            _add_declared(schema, declared, "new_column", label, column.name)
+    if not pairs and (source.columns or target.columns):
+        unsound.append("not one of its columns was compared, and the number of its rows proves little")
+    key = _choose_key(source, target, {pair.name for pair in pairs if not pair.filled})
+    return TablePlan(source, target, tuple(pairs), key, tuple(unsound), tuple(excluded))
 
 
-def _key(source: Table, target: Table, comparable: set[str]) -> tuple[str, ...]:
-    """Columns that tell rows apart: the source's key, or else the target's, when both have them."""
+def _choose_key(source: CatalogTable, target: CatalogTable, comparable: set[str]) -> tuple[str, ...]:
+    """Columns that identify a row: the key of the source, else of the target, if all are comparable."""
     return next((key for key in (source.key, target.key) if key and comparable.issuperset(key)), ())
 
 
-def _cell(table: str, source: Column, target: Column, form: Form, declared: Declared) -> Cell:
+def _pair_columns(
+    table: str, source: CatalogColumn, target: CatalogColumn, form: CanonicalForm, declared: DeclaredRules
+) -> ColumnPair:
     default = declared.find(
         "null_is_default", table, source.name, lambda rule: default_literal(rule.default, form) is not None
     )
     filled = None if default else declared.find("null_is_filled", table, source.name)
     rounded = declared.find("rounded", table, source.name) if form.name in ("timestamp", "time") else None
-    return Cell(source.name, source, target, form, default, filled, rounded)
+    return ColumnPair(source.name, source, target, form, default, filled, rounded)

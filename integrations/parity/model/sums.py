@@ -1,4 +1,4 @@
-"""Bucket sums of one side of a table, packed: 100,000 buckets take two megabytes, not a hundred."""
+"""Bucket sums of one side of a table, packed: 100,000 buckets take two megabytes instead of a hundred."""
 
 from __future__ import annotations
 
@@ -13,191 +13,224 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-SHELF = 8  # as a power of two: 256 buckets are packed into one string of bytes, a shelf
-FOLD = 1 << 63  # sums of row hashes are kept modulo this, so that they fit into 8 bytes
+BLOCK_BITS = 8  # 256 buckets are packed into one string of bytes, a block
+LOW_BITS = (1 << BLOCK_BITS) - 1  # the part of a bucket's number that a record holds
+PAIR_AT = 2  # the first pair of a record: a count of 4 bytes, a sum of 8; see `_record`
+PAIR_BYTES = 12
+SUM_MODULUS = 1 << 63  # sums of row hashes are kept modulo this, so that they fit into 8 bytes
 
-NOTHING = b""
+EMPTY = b""
 
 
-class Sum(NamedTuple):
-    """What is known of a bucket: rows, sum of row hashes, (count, sum) of each track; sums folded."""
+class BucketSum(NamedTuple):
+    """One bucket: its rows, the sum of their hashes, and (count, sum of tokens) for each tracked rule.
+
+    Both kinds of sums are kept modulo `SUM_MODULUS`.
+    """
 
     rows: int
     sum: int
-    tracks: tuple[tuple[int, int], ...]
+    tracked: tuple[tuple[int, int], ...]
 
 
-def fold(total: int) -> int:
-    """A sum modulo `FOLD`: sums of parts and the sum of the whole fold to the same number."""
-    return total % FOLD
+def wrap_sum(total: int) -> int:
+    """A sum modulo `SUM_MODULUS`; adding wrapped sums and wrapping again gives the wrapped total."""
+    return total % SUM_MODULUS
 
 
-class Sums(Mapping[int, Sum]):
-    """Bucket → `Sum`. Shelves that are the same on both sides are compared without being unpacked."""
+class BucketSums(Mapping[int, BucketSum]):
+    """Bucket → `BucketSum`.
 
-    def __init__(self, shelves: Mapping[int, bytes], tracks: int = 0) -> None:
-        self.shelves, self.tracks = dict(shelves), tracks
-        self._record = _record(tracks)
+    ``blocks`` maps the number of a block to its records, ordered by bucket; ``tracked`` is the number of
+    tracked rules. Blocks that are the same on both sides are compared without being unpacked.
+    """
+
+    def __init__(self, blocks: Mapping[int, bytes], tracked: int = 0) -> None:
+        self.blocks, self.tracked = dict(blocks), tracked
+        self._record = _record(tracked)
 
     @classmethod
-    def of(cls, sums: Mapping[int, Sum], tracks: int) -> Sums:
-        """Packed from a plain mapping."""
-        record = _record(tracks)
-        shelves: dict[int, bytearray] = {}
+    def from_mapping(cls, sums: Mapping[int, BucketSum], tracked: int) -> BucketSums:
+        """Packs a plain mapping."""
+        record = _record(tracked)
+        blocks: dict[int, bytearray] = {}
         for bucket, found in sorted(sums.items()):
-            numbers = (number for pair in found.tracks for number in pair)
-            packed = record.pack(bucket & _LOW, found.rows, found.sum, *numbers)
-            shelves.setdefault(bucket >> SHELF, bytearray()).extend(packed)
-        return cls({place: bytes(shelf) for place, shelf in shelves.items()}, tracks)
+            numbers = (number for pair in found.tracked for number in pair)
+            packed = record.pack(bucket & LOW_BITS, found.rows, found.sum, *numbers)
+            blocks.setdefault(bucket >> BLOCK_BITS, bytearray()).extend(packed)
+        return cls({number: bytes(block) for number, block in blocks.items()}, tracked)
 
-    def __getitem__(self, bucket: int) -> Sum:
-        shelf = self.shelves[bucket >> SHELF]
-        for low, found in self._unpacked(shelf):
-            if low == bucket & _LOW:
+    def __getitem__(self, bucket: int) -> BucketSum:
+        block = self.blocks[bucket >> BLOCK_BITS]
+        for low, found in self._unpack(block):
+            if low == bucket & LOW_BITS:
                 return found
         raise KeyError(bucket)
 
     def __iter__(self) -> Iterator[int]:
-        return (bucket for bucket, _ in self.all())
+        return (bucket for bucket, _ in self.sorted_items())
 
     def __len__(self) -> int:
-        return sum(len(shelf) for shelf in self.shelves.values()) // self._record.size
+        return sum(len(block) for block in self.blocks.values()) // self._record.size
 
-    def all(self) -> Iterator[tuple[int, Sum]]:
-        """Every bucket in order."""
-        for place in sorted(self.shelves):
-            for low, found in self._unpacked(self.shelves[place]):
-                yield place << SHELF | low, found
+    def sorted_items(self) -> Iterator[tuple[int, BucketSum]]:
+        """Every bucket with its sum, in order; unpacks each block once."""
+        for number in sorted(self.blocks):
+            for low, found in self._unpack(self.blocks[number]):
+                yield number << BLOCK_BITS | low, found
 
-    def _unpacked(self, shelf: bytes) -> Iterator[tuple[int, Sum]]:
-        if not self.tracks:
-            yield from ((low, Sum(rows, total, ())) for low, rows, total in self._record.iter_unpack(shelf))
+    def _unpack(self, block: bytes) -> Iterator[tuple[int, BucketSum]]:
+        if not self.tracked:
+            records = self._record.iter_unpack(block)
+            yield from ((low, BucketSum(rows, total, ())) for low, rows, total in records)
             return
-        for low, rows, total, *rest in self._record.iter_unpack(shelf):
-            yield low, Sum(rows, total, tuple(zip(rest[::2], rest[1::2], strict=True)))
+        for low, rows, total, *rest in self._record.iter_unpack(block):
+            yield low, BucketSum(rows, total, tuple(zip(rest[::2], rest[1::2], strict=True)))
 
-    def _unlike_records(self, here: bytes, there: bytes) -> tuple[set[bytes], set[bytes]]:
-        """Records of both shelves, less those that have a twin at the same place: nearly all of them do."""
+    def _differing_records(self, mine: bytes, other: bytes) -> tuple[set[bytes], set[bytes]]:
+        """The records of two blocks, less those that are the same at the same position: nearly all are."""
         each = struct.Struct(f"{self._record.size}s").iter_unpack
-        pairs = [pair for pair in zip_longest(each(here), each(there)) if pair[0] != pair[1]]
-        mine, others = ({one[0] for one in side if one} for side in zip(*pairs, strict=True))
-        return mine, others
+        pairs = [pair for pair in zip_longest(each(mine), each(other)) if pair[0] != pair[1]]
+        here, there = ({one[0] for one in side if one} for side in zip(*pairs, strict=True))
+        return here, there
 
     @cached_property
     def rows(self) -> int:
         """Rows in all buckets."""
-        together, size = b"".join(self.shelves.values()), self._record.size
-        return sum(sum(together[2 + byte :: size]) << 8 * (3 - byte) for byte in range(4))
+        return self._add_up(PAIR_AT, 4)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over everything: the same content in the same buckets gives the same digest."""
-        known = hashlib.sha256(str(self.tracks).encode())
-        for place in sorted(self.shelves):
-            known.update(f"|{place}:{len(self.shelves[place])}|".encode() + self.shelves[place])
-        return known.hexdigest()
+        """SHA-256 over the sums of all buckets together: the same content gives the same digest.
 
-    def unlike(self, other: Sums) -> Iterator[tuple[int, Sum | None, Sum | None]]:
-        """Buckets that are not the same here and there, with what is known of both, in order."""
-        for place in sorted(self.shelves.keys() | other.shelves.keys()):
-            here, there = self.shelves.get(place, NOTHING), other.shelves.get(place, NOTHING)
+        The buckets themselves do not count: the server's estimate of the rows decides how many there are, and
+        autovacuum corrects it at any time.
+        """
+        pairs = [PAIR_AT + PAIR_BYTES * number for number in range(1 + self.tracked)]
+        totals = [(self._add_up(at, 4), wrap_sum(self._add_up(at + 4, 8))) for at in pairs]
+        return hashlib.sha256(str(totals).encode()).hexdigest()
+
+    def _add_up(self, at: int, width: int) -> int:
+        """The sum over all buckets of the big-endian number of so many bytes at a place of each record."""
+        # Slicing adds up all records one byte position at a time, many times faster than unpacking them.
+        together, size = self._together, self._record.size
+        return sum(sum(together[at + byte :: size]) << 8 * (width - 1 - byte) for byte in range(width))
+
+    @cached_property
+    def _together(self) -> bytes:
+        return b"".join(self.blocks.values())
+
+    def differing_buckets(
+        self, other: BucketSums
+    ) -> Iterator[tuple[int, BucketSum | None, BucketSum | None]]:
+        """Buckets whose sums differ, with both sums (None: no rows), in order."""
+        for number in sorted(self.blocks.keys() | other.blocks.keys()):
+            here, there = self.blocks.get(number, EMPTY), other.blocks.get(number, EMPTY)
             if here == there:
                 continue
-            mine, others = self._unlike_records(here, there)
-            ours = dict(self._unpacked(b"".join(mine - others)))
-            theirs = dict(other._unpacked(b"".join(others - mine)))
+            mine, others = self._differing_records(here, there)
+            ours = dict(self._unpack(b"".join(mine - others)))
+            theirs = dict(other._unpack(b"".join(others - mine)))
             for low in sorted(ours.keys() | theirs.keys()):
-                yield place << SHELF | low, ours.get(low), theirs.get(low)
+                yield number << BLOCK_BITS | low, ours.get(low), theirs.get(low)
 
-    def counts(self, shelf: int) -> bytes:
-        """Number and rows of each bucket of a shelf, as packed as the rest."""
-        few = struct.Struct(f"6s{self._record.size - 6}x")
-        return b"".join(head for (head,) in few.iter_unpack(self.shelves.get(shelf, NOTHING)))
+    def row_counts(self, block: int) -> bytes:
+        """Low bits and row count (2 + 4 bytes) of each bucket of a block."""
+        head = struct.Struct(f"6s{self._record.size - 6}x")
+        return b"".join(counts for (counts,) in head.iter_unpack(self.blocks.get(block, EMPTY)))
 
-    def replaced(self, buckets: Iterable[int], fresh: Sums) -> Sums:
-        """These sums, with those of the given buckets taken from ``fresh`` (a bucket it lacks is empty)."""
-        shelves = dict(self.shelves)
+    def with_replaced(self, buckets: Iterable[int], fresh: BucketSums) -> BucketSums:
+        """These sums with those of ``buckets`` taken from ``fresh``; a bucket that it lacks is empty now."""
+        blocks = dict(self.blocks)
         for bucket in buckets:
-            place, low = bucket >> SHELF, bucket & _LOW
-            shelf, newer = shelves.get(place, NOTHING), fresh.shelves.get(place, NOTHING)
-            gone, new = self._where(shelf, low), self._where(newer, low)
-            shelves[place] = shelf[: gone.start] + newer[new] + shelf[gone.stop :]
-        return Sums({place: shelf for place, shelf in shelves.items() if shelf}, self.tracks)
+            number, low = bucket >> BLOCK_BITS, bucket & LOW_BITS
+            block, newer = blocks.get(number, EMPTY), fresh.blocks.get(number, EMPTY)
+            old, new = self._slice_of(block, low), self._slice_of(newer, low)
+            blocks[number] = block[: old.start] + newer[new] + block[old.stop :]
+        return BucketSums({number: block for number, block in blocks.items() if block}, self.tracked)
 
-    def _where(self, shelf: bytes, low: int) -> slice:
-        """Where a bucket lies in its shelf, or, of no length, where it would lie."""
+    def _slice_of(self, block: bytes, low: int) -> slice:
+        """Where the record of a bucket lies in its block; an empty slice if it has none."""
         size = self._record.size
-        number = bisect_left(range(len(shelf) // size), low, key=lambda n: shelf[n * size + 1])
-        found = shelf[number * size + 1 : number * size + 2] == bytes((low,))
+        number = bisect_left(range(len(block) // size), low, key=lambda n: block[n * size + 1])
+        found = block[number * size + 1 : number * size + 2] == bytes((low,))
         return slice(number * size, (number + found) * size)
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values; in hex, which is read five times as fast as base64, in the minutes of the switch."""
-        return {"tracks": self.tracks, "hex": {str(at): shelf.hex() for at, shelf in self.shelves.items()}}
+        """JSON values; in hex, because a recheck reads them during the downtime, and base64 takes five times
+        as long to read."""
+        return {
+            "tracks": self.tracked,
+            "hex": {str(number): block.hex() for number, block in self.blocks.items()},
+        }
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Sums:
-        """The way back from `as_facts`, also of files that were written before, which have base64."""
+    def from_facts(cls, facts: Mapping[str, Any]) -> BucketSums:
+        """Reads `as_facts`, and the base64 under ``shelves`` that older files have."""
         if "hex" in facts:
-            shelves = {int(place): bytes.fromhex(shelf) for place, shelf in facts["hex"].items()}
+            blocks = {int(number): bytes.fromhex(block) for number, block in facts["hex"].items()}
         else:
-            shelves = {int(place): base64.b64decode(shelf) for place, shelf in facts["shelves"].items()}
-        return cls(shelves, facts["tracks"])
+            blocks = {int(number): base64.b64decode(block) for number, block in facts["shelves"].items()}
+        return cls(blocks, facts["tracks"])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sums) and (self.shelves, self.tracks) == (other.shelves, other.tracks)
+        return isinstance(other, BucketSums) and (self.blocks, self.tracked) == (other.blocks, other.tracked)
 
     __hash__ = None  # type: ignore[assignment]  # a mapping
 
 
-_LOW = (1 << SHELF) - 1
+def _record(tracked: int) -> struct.Struct:
+    """Low bits of the bucket, rows, sum; then count and sum of tokens for each tracked rule."""
+    return struct.Struct(">hiq" + "iq" * tracked)
 
 
-def _record(tracks: int) -> struct.Struct:
-    return struct.Struct(">hiq" + "iq" * tracks)
-
-
-def added(parts: Iterable[Sums]) -> Sums:
-    """The sums of parts of a table (of other rows, in the same buckets), as those of the whole."""
+def add_sums(parts: Iterable[BucketSums]) -> BucketSums:
+    """Adds the sums of parts of a table: other rows in the same buckets."""
     whole: dict[int, bytes] = {}
-    tracks = 0
+    tracked = 0
     for part in parts:
-        tracks = part.tracks
-        for place, shelf in part.shelves.items():
-            whole[place] = _merged(whole[place], shelf, tracks) if place in whole else shelf
-    return Sums(whole, tracks)
+        tracked = part.tracked
+        for number, block in part.blocks.items():
+            whole[number] = _add_blocks(whole[number], block, tracked) if number in whole else block
+    return BucketSums(whole, tracked)
 
 
-def _merged(one: bytes, other: bytes, tracks: int) -> bytes:
-    record = _record(tracks)
+def _add_blocks(one: bytes, other: bytes, tracked: int) -> bytes:
+    record = _record(tracked)
     found: dict[int, list[int]] = {}
-    for shelf in (one, other):
-        for low, *numbers in record.iter_unpack(shelf):
+    for block in (one, other):
+        for low, *numbers in record.iter_unpack(block):
             known = found.get(low)
             found[low] = numbers if known is None else [a + b for a, b in zip(known, numbers, strict=True)]
-    # places: rows, sum, then count and sum of each track; only sums are folded
+    # Counts stand at even positions, sums at odd ones: only sums are wrapped.
     return b"".join(
-        record.pack(low, *(fold(n) if place % 2 else n for place, n in enumerate(numbers)))
+        record.pack(low, *(wrap_sum(n) if place % 2 else n for place, n in enumerate(numbers)))
         for low, numbers in sorted(found.items())
     )
 
 
-def packed(fine: sql.Composable, tracks: int) -> sql.Composable:
-    """The question for packed sums around one for ``b`` (bucket), ``n``, ``s`` and tracks ``c0, t0, c1 …``.
+def packed_sums_query(sums: sql.Composable, tracked: int) -> sql.Composable:
+    """Wraps a query for the sums of single buckets, so that the server packs them into blocks.
 
-    Its rows are (shelf, packed buckets).
+    ``sums`` has the columns ``bucket``, ``row_count``, ``hash_sum`` and, for each tracked rule,
+    ``touched_0``, ``token_sum_0``, … The rows of the answer are (number of the block, its records).
     """
-    parts = ["int2send((b & {low})::int2)", "int4send(n::int4)", "int8send((s % {fold})::int8 & {ones})"]
-    for number in range(tracks):
+    parts = [
+        "int2send((bucket & {low})::int2)",
+        "int4send(row_count::int4)",
+        "int8send((hash_sum % {modulus})::int8 & {positive})",
+    ]
+    for number in range(tracked):
         parts += [
-            f"int4send(c{number}::int4)",
-            f"int8send((coalesce(t{number}, 0) % {{fold}})::int8 & {{ones}})",
+            f"int4send(touched_{number}::int4)",
+            f"int8send((coalesce(token_sum_{number}, 0) % {{modulus}})::int8 & {{positive}})",
         ]
-    question = "SELECT b >> {shelf}, string_agg(" + " || ".join(parts) + ", ''::bytea ORDER BY b)"
-    return sql.SQL(question + " FROM ({fine}) AS fine GROUP BY 1").format(
-        low=sql.Literal(_LOW),
-        fold=sql.SQL(str(FOLD)),
-        ones=sql.Literal(FOLD - 1),
-        shelf=sql.Literal(SHELF),
-        fine=fine,
+    record = " || ".join(parts)
+    query = f"SELECT bucket >> {{bits}}, string_agg({record}, ''::bytea ORDER BY bucket)"
+    return sql.SQL(query + " FROM ({sums}) AS sums GROUP BY 1").format(
+        low=sql.Literal(LOW_BITS),
+        modulus=sql.SQL(str(SUM_MODULUS)),
+        positive=sql.Literal(SUM_MODULUS - 1),
+        bits=sql.Literal(BLOCK_BITS),
+        sums=sums,
     )

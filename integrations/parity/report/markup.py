@@ -1,4 +1,4 @@
-"""HTML from Python, in which every text is escaped unless it is markup already."""
+"""Builds HTML; every text is escaped unless it is markup already."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from html import escape
 
 
 class Html(str):
-    """Text that is markup: it is put into other markup as it is."""
+    """Text that is markup: it is not escaped again."""
 
     __slots__ = ()
 
 
-def text(*inside: object) -> Html:
-    """All of it, one after the other; what is no markup is escaped, None and “” leave no trace."""
+def join_markup(*inside: object) -> Html:
+    """Joins the parts; text that is no markup is escaped, None is skipped."""
     return Html(
         "".join(part if isinstance(part, Html) else escape(str(part)) for part in inside if part is not None)
     )
@@ -26,7 +26,7 @@ def tag(name: str, *inside: object, **attributes: str | bool) -> Html:
     written = "".join(
         _attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
     )
-    return Html(f"<{name}{written}>{text(*inside)}</{name}>")
+    return Html(f"<{name}{written}>{join_markup(*inside)}</{name}>")
 
 
 def _attribute(name: str, value: str | bool) -> str:

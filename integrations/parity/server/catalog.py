@@ -1,16 +1,18 @@
-"""What a database has, by its catalogs: tables with columns, families of types, keys and sizes."""
+"""The tables of a database, from its catalogs: columns, families of types, keys, estimated sizes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.server.column_types import WITH_PARTS, TypeStructures, find_output, text_of
+from integrations.parity.server.snapshot import Snapshot
 
-#: base type → family; types of one family have a common canonical form (see forms.py)
+#: Base type → family. Types of one family have a common canonical form (model/canonical_forms.py).
 FAMILIES = {
     "text": "text", "varchar": "text", "bpchar": "text", "name": "text", "citext": "text",
     "int2": "integer", "int4": "integer", "int8": "integer",
@@ -20,54 +22,82 @@ FAMILIES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column: ``type`` as PostgreSQL writes it, ``base`` below any domain, ``family`` for pairing.
+#: A name with one of these signs is quoted in a label: the table b of schema a is not the table "a.b".
+#: A parenthesis begins the names of what is no table.
+SPECIAL_IN_LABELS = re.compile(r'[."(]')
 
-    A type of no family of its own has ``as_text:<base>``: it is compared by its text.
+
+def quote_name(name: str) -> str:
+    """A part of a label, quoted as PostgreSQL does it where it could be mistaken for two."""
+    return '"{}"'.format(name.replace('"', '""')) if SPECIAL_IN_LABELS.search(name) else name
+
+
+def make_label(schema: str, name: str) -> str:
+    """The label of a table: with the schema unless that is public. No two tables share one."""
+    return quote_name(name) if schema == "public" else f"{quote_name(schema)}.{quote_name(name)}"
+
+
+@dataclass(frozen=True)
+class CatalogColumn:
+    """A column: ``type`` as PostgreSQL writes it, ``base`` type below any domain, ``family`` of types.
+
+    A type without a family gets ``as_text:`` and its name or, where it is made of others, its ``structure``:
+    it is compared by its text. Arrays have a structure as well. ``output`` is how values become text
+    (`text_of`).
     """
 
     name: str
     type: str
     base: str
     family: str
+    output: str = ""
+    structure: str = ""
+
+    @property
+    def text(self) -> sql.Composable:
+        """The value of the column in a row ``r`` as text, written by its type."""
+        return text_of(sql.Identifier("r", self.name), self.output)
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table, or a partitioned one as a whole; ``key`` are columns that tell its rows apart, or ()."""
+class CatalogTable:
+    """A table, a partitioned table as a whole, or a view.
+
+    ``key`` are columns that identify a row, () when there are none. ``estimate`` is the number of rows
+    in the planner's statistics, which may be old. Rows of a view have no ctid.
+    """
 
     schema: str
     name: str
     partitioned: bool
-    columns: tuple[Column, ...]
+    columns: tuple[CatalogColumn, ...]
     key: tuple[str, ...]
-    estimate: int  # rows by the planner's statistics, which may be old
-    is_view: bool = False  # its rows have no place of their own (ctid)
+    estimate: int
+    is_view: bool = False
 
     @property
     def label(self) -> str:
-        """The name for people: with its schema unless that is public."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        """The name for people and rules."""
+        return make_label(self.schema, self.name)
 
     @property
-    def source(self) -> sql.Composable:
-        """What stands behind FROM; without ONLY the rows of inheriting tables would count twice."""
+    def from_clause(self) -> sql.Composable:
+        """The table after FROM; without ONLY the rows of inheriting tables would count twice."""
         only = sql.SQL("") if self.partitioned else sql.SQL("ONLY ")
         return only + sql.Identifier(self.schema, self.name)
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> CatalogColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON values; `from_facts` is the way back."""
+        """JSON values; `from_facts` reads them."""
         return asdict(self)
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Table:
-        """The table of which `as_facts` spoke."""
-        columns = tuple(Column(**column) for column in facts["columns"])
+    def from_facts(cls, facts: Mapping[str, Any]) -> CatalogTable:
+        """The table from `as_facts`."""
+        columns = tuple(CatalogColumn(**column) for column in facts["columns"])
         return cls(**{**facts, "columns": columns, "key": tuple(facts["key"])})
 
 
@@ -77,25 +107,28 @@ select c.oid, n.nspname, c.relname, c.relkind = 'p', c.relkind in ('v', 'm'),
           from pg_class l where l.relkind = 'r' and (l.oid = c.oid or c.relkind = 'p'
            and l.oid in (select relid from pg_partition_tree(c.oid))))
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where (c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and {where}
+ where (c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and {schemas}
         or c.relkind in ('v', 'm') and {label} = any({views}))
    and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass
                     and d.objid = c.oid and d.deptype = 'e')
  order by 2, 3
 """
 
-#: a domain is followed down to its base type
+#: A domain is followed down to its base type.
 COLUMNS = """
 with recursive below(oid, base) as (
   select oid, oid from pg_type where typtype <> 'd'
   union all select t.oid, b.base from pg_type t join below b on t.typbasetype = b.oid where t.typtype = 'd')
-select a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typtype, t.typcategory
+select a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), t.oid,
+       case when t.typnamespace = 'pg_catalog'::regnamespace or t.typname = 'citext' and t.typtype = 'b'
+            then t.typname::text else concat_ws('.', t.typnamespace::regnamespace, t.typname) end,
+       t.typname, t.typtype, t.typcategory, t.typoutput = 'array_out'::regproc, t.oid <> a.atttypid
   from pg_attribute a join below on below.oid = a.atttypid join pg_type t on t.oid = below.base
  where a.attnum > 0 and not a.attisdropped and a.attrelid = any({tables})
  order by a.attrelid, a.attnum
 """
 
-#: primary key first, then whole unique indexes of NOT NULL columns, the shortest first
+#: The primary key first, then complete unique indexes of NOT NULL columns, the shortest first.
 KEYS = """
 select i.indrelid, array(select a.attname::text from unnest(i.indkey[0:i.indnkeyatts - 1])
          with ordinality k(attnum, place) join pg_attribute a
@@ -108,15 +141,27 @@ select i.indrelid, array(select a.attname::text from unnest(i.indkey[0:i.indnkey
  order by i.indrelid, i.indisprimary desc, i.indnkeyatts, i.indexrelid
 """
 
-LABEL = sql.SQL("case n.nspname when 'public' then '' else n.nspname || '.' end || c.relname")
+#: `CatalogTable.label` in SQL.
+LABEL = sql.SQL(
+    "case n.nspname when 'public' then '' else {quoted_schema} || '.' end || {quoted_table}"
+).format(
+    **{
+        f"quoted_{what}": sql.SQL(
+            "case when {name} ~ {special} then '\"' || replace({name}, '\"', '\"\"') || '\"'"
+            " else {name}::text end"
+        ).format(name=sql.SQL(name), special=sql.Literal(SPECIAL_IN_LABELS.pattern))
+        for what, name in (("schema", "n.nspname"), ("table", "c.relname"))
+    }
+)
 
-UNREAD = """
-select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind = 'f' and {where} order by 1, 2
+FOREIGN_TABLES = """
+select {label} from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'f' and {schemas} order by n.nspname, c.relname
 """
 
 
-def _where(schemas: tuple[str, ...]) -> sql.Composable:
+def schema_condition(schemas: tuple[str, ...]) -> sql.Composable:
+    """The condition that a schema, ``n``, is one of these; without any, that it is not the system's."""
     if schemas:
         return sql.SQL("n.nspname = any({})").format(sql.Literal(list(schemas)))
     return sql.SQL("n.nspname !~ '^pg_' and n.nspname <> 'information_schema'")
@@ -124,42 +169,60 @@ def _where(schemas: tuple[str, ...]) -> sql.Composable:
 
 def read_tables(
     snapshot: Snapshot, schemas: tuple[str, ...] = (), views: tuple[str, ...] = ()
-) -> dict[tuple[str, str], Table]:
-    """Every table by (schema, name), in those schemas or, when none is named, in all but the system's.
+) -> dict[tuple[str, str], CatalogTable]:
+    """Every table by (schema, name), in ``schemas`` or, if that is empty, in all but the system's.
 
-    Tables of extensions and temporary ones are left out; a partition is part of its parent. Of views
-    only those are read that are named by their labels; they have no key.
+    Temporary tables and tables of extensions are left out; a partition belongs to its parent. Views are
+    read only when ``views`` contains their label; they have no key.
     """
-    asked = sql.SQL(TABLES).format(
-        where=_where(schemas), label=LABEL, views=sql.SQL("{}::text[]").format(sql.Literal(list(views)))
+    query = sql.SQL(TABLES).format(
+        schemas=schema_condition(schemas),
+        label=LABEL,
+        views=sql.SQL("{}::text[]").format(sql.Literal(list(views))),
     )
-    found = snapshot.rows(asked)
-    oids = sql.Literal([row[0] for row in found])
+    with snapshot.savepoint():  # pg_partition_tree() locks the partitions
+        found = snapshot.fetch_rows(query)
     if not found:
         return {}
-    columns: dict[int, list[Column]] = {}
-    for oid, name, written, base, kind, category in snapshot.rows(sql.SQL(COLUMNS).format(tables=oids)):
-        columns.setdefault(oid, []).append(Column(name, written, base, _family(base, kind, category)))
-    keys: dict[int, tuple[str, ...]] = {}
-    for oid, names in snapshot.rows(sql.SQL(KEYS).format(tables=oids)):
-        keys.setdefault(oid, tuple(names))
+    oids = sql.Literal([row[0] for row in found])
+    columns, keys = _read_columns(snapshot, oids), _read_keys(snapshot, oids)
     return {
-        (schema, name): Table(
-            schema, name, whole, tuple(columns.get(oid, ())), keys.get(oid, ()), int(size), is_view
+        (schema, name): CatalogTable(
+            schema, name, partitioned, tuple(columns.get(oid, ())), keys.get(oid, ()), int(size), is_view
         )
-        for oid, schema, name, whole, is_view, size in found
+        for oid, schema, name, partitioned, is_view, size in found
     }
 
 
-def _family(base: str, kind: str, category: str) -> str:
+def _read_columns(snapshot: Snapshot, oids: sql.Literal) -> dict[int, list[CatalogColumn]]:
+    columns: dict[int, list[CatalogColumn]] = {}
+    rows = snapshot.fetch_rows(sql.SQL(COLUMNS).format(tables=oids))
+    made_of_others = {row[3] for row in rows if row[6] in WITH_PARTS or row[7] == "A"}
+    structures = TypeStructures(snapshot, made_of_others)
+    for oid, name, written, number, base, type_name, kind, category, is_array, is_domain in rows:
+        structure = structures.describe(number) if number in made_of_others else ""
+        family = _family_of(base, kind, category, structure or type_name)
+        output = find_output(base, kind, is_array=is_array, is_domain=is_domain)
+        columns.setdefault(oid, []).append(CatalogColumn(name, written, base, family, output, structure))
+    return columns
+
+
+def _read_keys(snapshot: Snapshot, oids: sql.Literal) -> dict[int, tuple[str, ...]]:
+    keys: dict[int, tuple[str, ...]] = {}
+    for oid, names in snapshot.fetch_rows(sql.SQL(KEYS).format(tables=oids)):
+        keys.setdefault(oid, tuple(names))
+    return keys
+
+
+def _family_of(base: str, kind: str, category: str, otherwise: str) -> str:
     if kind == "e":
         return "text"  # an enum is compared by its labels: its numbers differ between servers
     if category == "A":
         return "array"
-    return FAMILIES.get(base, f"as_text:{base}")
+    return FAMILIES.get(base, f"as_text:{otherwise}")
 
 
 def read_foreign_tables(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> list[str]:
-    """Foreign tables: their rows are another server's, so they are named and not compared."""
-    rows = snapshot.rows(sql.SQL(UNREAD).format(where=_where(schemas)))
-    return [name if schema == "public" else f"{schema}.{name}" for schema, name in rows]
+    """Labels of foreign tables. Their rows belong to another server, so they are not compared."""
+    rows = snapshot.fetch_rows(sql.SQL(FOREIGN_TABLES).format(schemas=schema_condition(schemas), label=LABEL))
+    return [label for (label,) in rows]

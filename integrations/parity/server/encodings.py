@@ -1,33 +1,43 @@
-"""Whether two servers hash the same value to the same number, and what to do where only encodings differ."""
+"""Whether two servers hash the same value to the same number, also where their encodings differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from integrations.errors import Problem
+from psycopg import sql
 
-UNKNOWN = "SQL_ASCII"  # bytes of which nobody says what letters they are
+from integrations.parity.errors import ParityError
+
+NO_ENCODING = "SQL_ASCII"  # bytes of unknown characters
+
+#: Answers the server's encoding, then its hashes of fixed values.
+HASH_PROBE = sql.SQL(
+    "SELECT concat_ws(' ', current_setting('server_encoding'),"
+    " hashtextextended('probe' COLLATE \"C\", 1), hashcharextended('p', 1), hashfloat8extended(0.1, 1),"
+    " uuid_hash_extended('00000000-0000-0000-0000-000000000001', 1))"
+)
 
 
-def must_recode(live: Iterable[str], kept: str = "") -> bool:
-    """Whether texts have to be hashed as UTF-8 because the sides keep them in different encodings.
+def needs_recoding(live: Iterable[str], kept: str = "") -> bool:
+    """Whether texts have to be hashed as UTF-8, because the two sides store different encodings.
 
-    ``live`` and ``kept`` are what `baseline.PROBE` answers: an encoding, then hashes of fixed values; what
-    a fingerprint kept cannot be hashed again. Raises `Problem` where no way of hashing is sound.
+    ``live`` are the answers of databases to `HASH_PROBE`, ``kept`` is that of a fingerprint, which cannot
+    be hashed again. Raises `ParityError` where no way of hashing would be sound.
     """
-    live = list(live)
     probes = {*live, kept} - {""}
     encodings = {probe.split()[0] for probe in probes}
     hashes = {probe.split(maxsplit=1)[1] for probe in probes}
-    if len(probes) == 1 or (len(hashes) == 1 and not kept and UNKNOWN not in encodings):
-        return len(encodings) > 1
+    if len(probes) == 1:
+        return False
+    if len(hashes) == 1 and not kept and NO_ENCODING not in encodings:
+        return True
     if len(hashes) > 1:
         why = "The kind of processor is not the same, so row hashes say nothing."
-    elif UNKNOWN in encodings:
-        why = f"In {UNKNOWN} nobody knows which letters the bytes of a text are."
+    elif NO_ENCODING in encodings:
+        why = f"In {NO_ENCODING} nobody knows which letters the bytes of a text are."
     else:
         why = "The fingerprint hashed texts in another encoding."
-    raise Problem(
+    raise ParityError(
         f"The two servers hash the same text differently ({' / '.join(sorted(probes))}).",
         means=why,
         next="Restore one side's backup into a database like the other, and compare with that.",

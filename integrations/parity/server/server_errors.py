@@ -1,4 +1,4 @@
-"""Why a server did not answer, in words that hold no value of a row: who only watches reads them, too."""
+"""Messages of a server without values of rows: people who may not see personal values read them too."""
 
 from __future__ import annotations
 
@@ -7,46 +7,54 @@ import re
 import psycopg
 from psycopg import errors
 
-#: What the server says of these has names of tables and files, states and limits in it, never values:
-#: lost connections, read-only, roles, conflicts, resources, locks, cancels, files, old snapshots; a
+#: The messages of these name tables, files, states and limits, never values: lost connections,
+#: read-only transactions, roles, conflicts, resources, locks, cancels, files, old snapshots; a missing
 #: privilege; a corrupt page.
-PLAIN = ("08", "25", "28", "40", "53", "55", "57", "58", "72", "42501", "XX001", "XX002")
-#: Functions raise these with any words, and put values into them without quotes.
-ANYTHING = ("P0", "38", "39")
-#: Bytes of a character are told, and in quotes the names of encodings.
-BYTES = ("22P05", "22021")
+WITHOUT_VALUES = ("08", "25", "28", "40", "53", "55", "57", "58", "72", "42501", "XX001", "XX002")
+#: Functions raise these with any text, and may put values into it without quotes.
+FREE_TEXT = ("P0", "38", "39")
+#: These messages name bytes of a character, and encodings in quotes.
+BYTE_SEQUENCES = ("22P05", "22021")
 
 GAP = "…"
-QUOTED = re.compile(r"""["“”„«»‹›'‘’‚].*["“”„«»‹›'‘’‚]""", re.DOTALL)  # to the last: a value may hold quotes
-NUMBER = re.compile(r"(?<![\w(,.])-?\d+(?:[.,]\d+)*(?!\w)")  # not those of a type, as in varchar(20)
+#: Greedy, up to the last quote: a value may itself contain quotes.
+QUOTED = re.compile(r"""["“”„«»‹›'‘’‚].*["“”„«»‹›'‘’‚]""", re.DOTALL)
+NUMBER = re.compile(r"(?<![\w(,.])-?\d+(?:[.,]\d+)*(?!\w)")  # but not the length in varchar(20)
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+(?: 0x[0-9a-fA-F]+)*")
 
 
-def refusal(error: psycopg.Error) -> str:
-    """What the server said, without what may be a value of a row: then its SQLSTATE tells the rest.
+def safe_message(error: psycopg.Error) -> str:
+    """The server's message without anything that may be a value; the SQLSTATE is added where it was cut.
 
-    Detail, hint and context are never in it; values stand in all three.
+    Detail, hint and context are left out, because all three may contain values.
     """
-    said, state = error.diag.message_primary or str(error).partition("\n")[0], error.sqlstate or ""
-    names = state.startswith("42") and error.diag.statement_position  # of the question, not of a row
-    if names or state.startswith(PLAIN):
-        return said
-    if state.startswith(ANYTHING):
+    message = error.diag.message_primary or str(error).partition("\n")[0]
+    state = error.sqlstate or ""
+    # With a position in the query, a name in quotes is one of the query and not a value.
+    names_only = state.startswith("42") and error.diag.statement_position
+    if names_only or state.startswith(WITHOUT_VALUES):
+        return message
+    if state.startswith(FREE_TEXT):
         return f"a function of the database raised an error, whose words may hold values (SQLSTATE {state})"
-    bare = HEXADECIMAL.sub(GAP, said)
-    if state not in BYTES:
-        bare = NUMBER.sub(GAP, QUOTED.sub(GAP, bare))
-    return bare if bare == said else f"{bare} (SQLSTATE {state or 'unknown'})"
+    masked = HEXADECIMAL.sub(GAP, message)
+    if state not in BYTE_SEQUENCES:
+        masked = NUMBER.sub(GAP, QUOTED.sub(GAP, masked))
+    return masked if masked == message else f"{masked} (SQLSTATE {state or 'unknown'})"
 
 
-def why_unread(error: psycopg.Error) -> str:
+def explain_read_failure(error: psycopg.Error) -> str:
     """Why a table could not be read, and what helps."""
-    known = next((text for kind, text in REASONS.items() if isinstance(error, kind)), UNKNOWN)
-    return known.format(refusal(error))
+    reason = next((text for kind, text in REASONS.items() if isinstance(error, kind)), OTHER_REASON)
+    return ". ".join([reason.format(safe_message(error)), *notes_of(error)])
 
 
-UNKNOWN = "it could not be read: {}"
-#: the first that fits
+def notes_of(error: BaseException) -> list[str]:
+    """What a connection noted about an error (`BaseException.add_note`), as who holds a lock."""
+    return list(getattr(error, "__notes__", ()))
+
+
+OTHER_REASON = "it could not be read: {}"
+#: The first entry that fits applies.
 REASONS: dict[type[psycopg.Error], str] = {
     errors.InsufficientPrivilege: "it could not be read: {}; grant SELECT to the role that compares",
     errors.LockNotAvailable: "it could not be read: another session holds a lock on it (a migration?)",

@@ -1,4 +1,4 @@
-"""What must be the same for a kept pass to hold: the server, its history, its types, each table's file."""
+"""What must be unchanged for a kept pass to be valid: server, history, types, and the file of each table."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from integrations.parity.refusals import refusal
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.snapshot import Snapshot
 
-#: Labels of an enum and members of a composite type decide how a value is written; they change without
-#: a row being touched. A restart may hide that an older copy of the files was put in place. The timeline
-#: is that of what is written now: the last checkpoint may be of before a promotion, for minutes.
-ORIGIN = """
+#: Labels of an enum and members of a composite type decide how a value is written, and they change without
+#: any row being written. The start time is in it because an older copy of the files may be put in place
+#: while the server is down. The timeline is that of the current WAL: after a promotion, the last checkpoint
+#: may be of the old timeline for minutes.
+IDENTITY = """
 select (select system_identifier from pg_control_system())::text,
        case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
             else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
@@ -31,8 +32,8 @@ select (select system_identifier from pg_control_system())::text,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 
-#: The file of a table, or those of its partitions: another one means that rows were written anew. And
-#: its columns: one that is added with a default gives every row a value without touching it.
+#: The files of a table and its partitions: another file means that the rows were rewritten. And its
+#: columns: a column added with a default gives every row a value without rewriting it.
 FILES = """
 select n.nspname, c.relname, md5(concat_ws(' ', c.oid, pg_relation_filenode(c.oid),
          (select string_agg(concat_ws(' ', t.relid, pg_relation_filenode(t.relid)), ',' order by t.relid)
@@ -48,7 +49,7 @@ select n.nspname, c.relname, md5(concat_ws(' ', c.oid, pg_relation_filenode(c.oi
  where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
 
-WORDS = {
+CHANGES = {
     "system": "it is another server (another system identifier)",
     "timeline": "its history took another way (a new timeline, or a standby was promoted)",
     "database": "it is another database of that name: it was restored or made anew",
@@ -59,11 +60,11 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class State:
+class ServerState:
     """A server and its history at one snapshot.
 
-    Every transaction below ``horizon`` had ended by then: what it wrote was seen. ``upcoming`` is the
-    first that had not begun.
+    ``horizon``: every transaction with a smaller number had ended, and the snapshot sees what it wrote.
+    ``upcoming``: the number of the first transaction that had not begun.
     """
 
     system: str
@@ -75,13 +76,14 @@ class State:
     horizon: int
     upcoming: int
 
-    def changed(self, now: State) -> str:
-        """Why what was kept at this state does not hold at that one, or nothing."""
-        for name, words in WORDS.items():
+    def find_change(self, now: ServerState) -> str:
+        """Why a pass kept in this state is not valid ``now``; empty when it is."""
+        for name, reason in CHANGES.items():
             if getattr(self, name) != getattr(now, name):
-                return words
+                return reason
         if now.upcoming < self.upcoming:
             return "its transactions are counted from a smaller number: it was restored"
+        # age() compares 32-bit transaction numbers, which wrap around.
         if now.upcoming - self.horizon >= 1 << 31:
             return "more than two billion transactions ran since"
         return ""
@@ -91,25 +93,27 @@ class State:
         return asdict(self)
 
 
-def read_state(snapshot: Snapshot) -> State | str:
-    """The state of what this snapshot sees, or why it cannot be told."""
+def read_server_state(snapshot: Snapshot) -> ServerState | str:
+    """The state of the server in this snapshot, or why the server does not tell it."""
     try:
-        with snapshot.attempt():
-            return State(*snapshot.rows(sql.SQL(ORIGIN))[0])
+        with snapshot.savepoint():
+            return ServerState(*snapshot.fetch_rows(sql.SQL(IDENTITY))[0])
     except psycopg.Error as error:
-        return f"the server does not tell its identity: {refusal(error)}"
+        return f"the server does not tell its identity: {safe_message(error)}"
 
 
-def read_files(snapshot: Snapshot) -> dict[tuple[str, str], str]:
-    """Table, as (schema, name) → a digest of its files and columns."""
-    return {(schema, name): files for schema, name, files in snapshot.rows(sql.SQL(FILES))}
+def read_file_digests(snapshot: Snapshot) -> dict[tuple[str, str], str]:
+    """(schema, name) of a table → a digest of its files and columns."""
+    return {(schema, name): files for schema, name, files in snapshot.fetch_rows(sql.SQL(FILES))}
 
 
-#: values of these types are written by the names of things that may be renamed
-BY_NAME = ("regclass", "regproc", "regprocedure", "regoper", "regoperator", "regtype", "regrole",
-           "regnamespace", "regconfig", "regdictionary", "regcollation", "aclitem")  # fmt: skip
+#: Values of these types are written as names of objects, which may be renamed.
+NAME_TYPES = frozenset({
+    "regclass", "regproc", "regprocedure", "regoper", "regoperator", "regtype", "regrole",
+    "regnamespace", "regconfig", "regdictionary", "regcollation", "aclitem",
+})  # fmt: skip
 
 
-def by_name(types: Iterable[str]) -> bool:
-    """Whether a value of one of these types may be written otherwise though no row was touched."""
-    return any(name.removeprefix("_") in BY_NAME for name in types)
+def has_name_types(types: Iterable[str]) -> bool:
+    """Whether the text of a value may change although its row was not written."""
+    return any(name.removeprefix("_") in NAME_TYPES for name in types)

@@ -1,4 +1,4 @@
-"""How large tables are on the disk now, all of them with one question: statistics may be old or missing."""
+"""How large tables are on disk, read with one query for all: the planner's statistics may be old."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.tables import Table
+from integrations.parity.server.catalog import CatalogTable
+from integrations.parity.server.snapshot import Snapshot
 
 PAGES = """
 select n.nspname, c.relname, (coalesce(pg_relation_size(c.oid), 0)
@@ -18,35 +18,35 @@ select n.nspname, c.relname, (coalesce(pg_relation_size(c.oid), 0)
  where c.relkind in ('r', 'p', 'm') and (n.nspname, c.relname) in (select * from unnest({schemas}, {names}))
 """
 
-BY_STATISTICS = """
+PAGES_IN_STATISTICS = """
 select n.nspname, c.relname, c.relpages
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r', 'p', 'm') and (n.nspname, c.relname) in (select * from unnest({schemas}, {names}))
 """
 
-
-LEAVES = """
+PARTITIONS = """
 select (pg_relation_size(c.oid) / 8192)::int, c.relkind = 'r'
   from pg_partition_tree({table}::regclass) t join pg_class c on c.oid = t.relid where t.isleaf
 """
 
 
-def leaves_of(snapshot: Snapshot, table: Table) -> list[int]:
-    """Pages of each partition of a table that is partitioned; none where one of them is another server's."""
+def read_partition_pages(snapshot: Snapshot, table: CatalogTable) -> list[int]:
+    """8 kB pages of each partition of a table; an empty list when one of them is a foreign table."""
     name = sql.Literal(sql.Identifier(table.schema, table.name).as_string(snapshot.connection))
-    found = snapshot.rows(sql.SQL(LEAVES).format(table=name))
-    return [pages for pages, _ in found] if all(ours for _, ours in found) else []
+    found = snapshot.fetch_rows(sql.SQL(PARTITIONS).format(table=name))
+    return [pages for pages, _ in found] if all(is_local for _, is_local in found) else []
 
 
-def pages_of(snapshot: Snapshot, tables: Iterable[Table]) -> dict[tuple[str, str], int]:
-    """Table, as (schema, name) → its 8 kB pages, with those of its partitions; a view has none."""
+def read_table_pages(snapshot: Snapshot, tables: Iterable[CatalogTable]) -> dict[tuple[str, str], int]:
+    """(schema, name) → 8 kB pages of the table and its partitions; a view has no entry."""
     places = [(table.schema, table.name) for table in tables]
     lists = [sql.SQL("{}::text[]").format(sql.Literal(list(part))) for part in zip(*places, strict=True)]
     if not lists:
         return {}
     try:
-        with snapshot.attempt():
-            found = snapshot.rows(sql.SQL(PAGES).format(schemas=lists[0], names=lists[1]))
-    except psycopg.Error:  # one of them is locked: statistics ask for no lock
-        found = snapshot.rows(sql.SQL(BY_STATISTICS).format(schemas=lists[0], names=lists[1]))
+        with snapshot.savepoint():
+            found = snapshot.fetch_rows(sql.SQL(PAGES).format(schemas=lists[0], names=lists[1]))
+    except psycopg.Error:
+        # pg_relation_size() locks the table, and one of them is locked. Statistics need no lock.
+        found = snapshot.fetch_rows(sql.SQL(PAGES_IN_STATISTICS).format(schemas=lists[0], names=lists[1]))
     return {(schema, name): int(pages) for schema, name, pages in found}

@@ -1,7 +1,8 @@
-"""One side as it was at one instant: a read-only snapshot whose text forms and limits are pinned."""
+"""One side as it was at one instant: a read-only snapshot with pinned text formats and limits."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -11,86 +12,66 @@ from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import conninfo, pq, sql
+from psycopg import pq, sql
 
-from integrations.errors import Problem, Unreachable
+from integrations.parity.errors import ParityError, ServerUnreachable
+from integrations.parity.server.address import read_address
+from integrations.parity.server.lost_connections import explain_lost_connection
+from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.session_settings import SettingsInForce, apply_settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[Any, ...]
-A = TypeVar("A")
-B = TypeVar("B")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
-OLDEST = 130000  # trim_scale() came with PostgreSQL 13
-INTRANS, INERROR = pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR
-POLL = 0.5  # seconds between two questions whether to stop
+OLDEST_VERSION = 130000  # trim_scale() came with PostgreSQL 13
+IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+POLL_SECONDS = 0.5  # between two calls of the function that cancels a comparison
+CANCEL_SECONDS = 0.1  # between two cancels of what has to end
+ROWS_PER_FETCH = 5000
+END_OF_SAVEPOINT = "rollback to savepoint before_query; release savepoint before_query"
 
-#: the text of a value must not depend on whose session asks for it
-PINNED = {
-    "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "1",
-    "bytea_output": "hex", "lc_monetary": "C", "xmloption": "content", "search_path": "pg_catalog, public",
-    "client_encoding": "UTF8", "quote_all_identifiers": "off",
-    "standard_conforming_strings": "on",
-    "row_security": "off",  # an error instead of rows that are silently left out
-    "enable_sort": "off",  # the planner takes each row for a bucket of its own, and would sort on disk
-    "work_mem": "64MB", "hash_mem_multiplier": "2", "lock_timeout": "10s",
-    # on only where it is asked for (see `rows`), and then whatever the planner thinks of the cost
-    "jit": "off", "jit_above_cost": "0", "jit_optimize_above_cost": "0",
-    "jit_inline_above_cost": "-1",  # takes longer than it saves
-    "cursor_tuple_fraction": "1",  # every row of an answer is read
-    "max_parallel_workers_per_gather": "0",  # as many connections as were asked for, and no more processes
-}  # fmt: skip
+_pools = count(1)
 
 
 @dataclass(frozen=True)
-class Server:
-    """How to reach one side: ``open`` makes an autocommit connection, ``address`` has no secrets."""
+class PostgresServer:
+    """How to reach one side: ``open`` makes an autocommit connection, ``address`` contains no secrets."""
 
     open: Callable[[], Connection]
     address: str
 
     @classmethod
-    def at(cls, url: str, name: str = "parity") -> Server:
-        """A server by its URL; raises `Problem` when that cannot be read."""
-        try:
-            known = conninfo.conninfo_to_dict(url)
-        except psycopg.Error:
-            raise Problem("The address of the database cannot be read: it is no PostgreSQL URL.") from None
-        label = f"{known.get('host') or 'localhost'}:{known.get('port') or 5432}/{known.get('dbname') or ''}"
+    def from_url(cls, url: str, name: str = "parity") -> PostgresServer:
+        """The server of a URL; raises `ParityError` when it is not a PostgreSQL URL."""
+        parts = read_address(url)
+        label = f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 
-        def opened() -> Connection:
+        def connect() -> Connection:
             try:
                 return psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=10)
             except psycopg.OperationalError as error:
-                reason = str(error).replace(str(known.get("password") or "\0"), "•••").splitlines()[0]
-                raise Unreachable(f"The database {label} cannot be reached.", means=reason) from None
+                reason = str(error).replace(str(parts.get("password") or "\0"), "•••").splitlines()[0]
+                raise ServerUnreachable(f"The database {label} cannot be reached.", means=reason) from None
 
-        return cls(opened, label)
-
-
-class GaveWay(Unreachable):
-    """A hot standby ended the snapshot, which stood in the way of what its primary had done."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(
-            f"The standby {address} ended the snapshot that was compared, to keep up with its primary.",
-            means="The primary removed row versions, or locked tables, that the snapshot still needed"
-            " (recovery conflict, SQLSTATE 40001); what was being read has no result.",
-            next="Compare with the primary; or, on the standby, raise max_standby_streaming_delay (and"
-            " max_standby_archive_delay) to the length of a comparison, or turn hot_standby_feedback on.",
-        )
+        return cls(connect, label)
 
 
 class Snapshot:
-    """A REPEATABLE READ, READ ONLY transaction; nothing that goes through it can write.
+    """A REPEATABLE READ, READ ONLY transaction; nothing can be written through it. Use with ``with``.
 
-    ``exported`` joins the snapshot of another session (``pg_export_snapshot()``), for instance of a
-    dump that is being taken. ``longest`` is the limit of one statement, in seconds. Use with ``with``.
+    ``exported_id`` joins the snapshot of another session (``pg_export_snapshot()``), for instance of a
+    dump that is running. ``statement_timeout`` is the limit of one statement, in seconds.
     """
 
-    def __init__(self, server: Server, *, exported: str = "", longest: int = 1800) -> None:
-        self.server, self.exported, self.longest = server, exported, longest
+    def __init__(
+        self, server: PostgresServer, *, exported_id: str = "", statement_timeout: int = 1800
+    ) -> None:
+        self.server, self.exported_id, self.statement_timeout = server, exported_id, statement_timeout
+        self.settings: SettingsInForce
         self._cursors = count(1)
-        self.number = 0  # of snapshots taken: each renewal is another one
+        self.number = 0  # how many snapshots were taken: `renew` takes another one
 
     def __enter__(self) -> Snapshot:
         self._open()
@@ -98,8 +79,9 @@ class Snapshot:
 
     def _open(self) -> None:
         self.connection = self.server.open()
+        # A prepared statement belongs to a session, which behind a pooler is the application's next.
+        self.connection.prepare_threshold = None
         try:
-            self._pin()
             self._begin()
         except BaseException:
             self.connection.close()
@@ -108,155 +90,203 @@ class Snapshot:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             self.cancel()
+        if self.connection.info.transaction_status in IN_TRANSACTION:
+            # A pooler ends the server's session of a client that goes away within a transaction.
+            with suppress(psycopg.Error):
+                self.connection.execute("rollback")
         self.connection.close()
 
-    def _pin(self) -> None:
-        if self.connection.info.server_version < OLDEST:
-            raise Problem(
-                f"{self.server.address} is PostgreSQL {self.connection.info.server_version // 10000}.",
-                means="The comparison needs functions that came with PostgreSQL 13.",
-            )
-        limits = {
-            "statement_timeout": f"{self.longest}s",
-            "idle_in_transaction_session_timeout": f"{self.longest + 900}s",  # one side waits for the other
-        }
-        calls = [
-            sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
-            for name, value in {**PINNED, **limits}.items()
-        ]
-        self.connection.execute(sql.SQL("select {}").format(sql.SQL(", ").join(calls)))
-
     def _begin(self) -> None:
-        self.connection.execute("begin isolation level repeatable read, read only")
-        if self.exported:
-            self.connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported)))
+        self._require_version()
+        try:
+            self.connection.execute("begin isolation level repeatable read, read only")
+        except psycopg.errors.ProtocolViolation as error:
+            raise ParityError(
+                f"{self.server.address} takes no transactions: {safe_message(error)}.",
+                means="A connection pooler gives each statement to another session of the server.",
+                next="Give the comparison the direct address of the PostgreSQL server.",
+            ) from None
+        if self.exported_id:  # has to come before every other query of the transaction
+            joined = sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported_id))
+            self.connection.execute(joined)
+        self.settings = apply_settings(self.connection, self.server.address, self._limits)
         self._began = time.monotonic()
         self.number += 1
 
+    def _require_version(self) -> None:
+        if self.connection.info.server_version < OLDEST_VERSION:
+            raise ParityError(
+                f"{self.server.address} is PostgreSQL {self.connection.info.server_version // 10000}.",
+                means="The comparison needs functions that came with PostgreSQL 13.",
+            )
+
+    @property
+    def _limits(self) -> dict[str, str]:
+        return {
+            "statement_timeout": f"{self.statement_timeout}s",
+            # A side is idle while the other one still reads a large table.
+            "idle_in_transaction_session_timeout": f"{self.statement_timeout + 900}s",
+        }
+
     @property
     def age(self) -> float:
-        """Seconds since it was taken."""
+        """Seconds since the snapshot was taken."""
         return time.monotonic() - self._began
 
-    def export(self) -> str:
-        """A name by which other sessions of that server can see what this one sees.
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a connection pooler answered the login: it gives clients process numbers of its own."""
+        return self.connection.info.backend_pid != self.settings.backend_pid
 
-        PostgreSQL makes one outside of savepoints only: the first time, ask before `attempt`.
+    def export(self) -> str:
+        """The id with which other sessions of that server join this snapshot.
+
+        PostgreSQL exports outside of savepoints only: call this before the first `savepoint`.
         """
-        self.exported = self.exported or str(self.value(sql.SQL("SELECT pg_export_snapshot()")))
-        return self.exported
+        self.exported_id = self.exported_id or str(self.fetch_value(sql.SQL("SELECT pg_export_snapshot()")))
+        return self.exported_id
 
     def renew(self) -> None:
-        """Lets go of this instant and takes the present one, through a new connection where it was lost.
+        """Takes a snapshot of the present, on a new connection where the old one was lost.
 
-        Raises `Unreachable` when there is none to be had.
+        Raises `ServerUnreachable` when the server cannot be reached.
         """
-        self.exported = ""
-        with suppress(psycopg.OperationalError):  # lost while nobody asked anything, which is no matter now
+        self.exported_id = ""
+        with suppress(psycopg.OperationalError):  # the connection was lost: open another one below
             self.connection.execute("rollback")
             self._begin()
             return
         self.connection.close()
         self._open()
 
-    def rows(self, query: sql.Composable, *, binary: bool = False, compiled: bool = False) -> list[Row]:
-        """All rows of the answer. Queries carry no parameters: values are in them as literals.
+    def fetch_rows(self, query: sql.Composable, *, binary: bool = False, compiled: bool = False) -> list[Row]:
+        """All rows of the answer. Queries have no parameters: they contain their values as literals.
 
-        ``compiled``: worth some 50 ms for machine code that each of a million rows is met with.
+        ``compiled`` lets the server compile the query. That takes some 50 ms and pays for a million rows.
         """
-        try:
+
+        def fetch() -> list[Row]:
             if compiled:
-                self.connection.execute("set jit = on")
+                self.connection.execute("set local jit = on")
             found = list(self.connection.execute(sql.Composed([query]), binary=binary))
             if compiled:
-                self.connection.execute("set jit = off")
+                self.connection.execute("set local jit = off")
             return found
+
+        return self.run_query(fetch)
+
+    def run_query(self, query: Callable[[], First]) -> First:
+        """What a function that uses the connection returns; a lost connection is told as such."""
+        try:
+            return query()
         except psycopg.OperationalError as error:
-            raise self._lost(error) from None
+            raise explain_lost_connection(error, self.connection, self.server.address) from None
 
-    def value(self, query: sql.Composable) -> Any:
-        """The one value of the answer."""
-        return self.rows(query)[0][0]
+    def require_settings(self) -> None:
+        """Raises `SettingsLost` unless this is still the transaction with the settings of its beginning."""
+        self.settings.require(self.fetch_value(sql.SQL("SELECT {}").format(self.settings.expression)))
 
-    def stream(self, query: sql.Composable) -> Iterator[Row]:
-        """The rows of the answer a few thousand at a time, so that memory stays flat."""
+    def fetch_value(self, query: sql.Composable) -> Any:
+        """The only value of the answer."""
+        return self.fetch_rows(query)[0][0]
+
+    def stream_rows(self, query: sql.Composable) -> Iterator[Row]:
+        """The rows of the answer, fetched a few thousand at a time, so that memory stays flat."""
         try:
             with self.connection.cursor(name=f"parity_{next(self._cursors)}") as cursor:
-                cursor.itersize = 5000
+                cursor.itersize = ROWS_PER_FETCH
                 yield from cursor.execute(sql.Composed([query]))
         except psycopg.OperationalError as error:
-            raise self._lost(error) from None
+            raise explain_lost_connection(error, self.connection, self.server.address) from None
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """What fails inside does not end the snapshot (a savepoint)."""
+    def savepoint(self) -> Iterator[None]:
+        """A failed query inside the block does not end the snapshot.
+
+        Locks that were taken inside the block, and settings that a function of the database made there, end
+        with it in any case: nothing was written that could be kept.
+        """
         try:
-            self.connection.execute("savepoint attempt")
+            self.connection.execute("savepoint before_query")
             yield
-            self.connection.execute("release savepoint attempt")
+            self.connection.execute(END_OF_SAVEPOINT)
         except Exception as error:
             if self.connection.closed and isinstance(error, psycopg.Error):
-                raise self._lost(error) from None
-            if self.connection.info.transaction_status in (INTRANS, INERROR):  # not where a signal broke in
-                self.connection.execute("rollback to savepoint attempt; release savepoint attempt")
+                raise explain_lost_connection(error, self.connection, self.server.address) from None
+            # A signal handler may raise in the middle of a query. The connection is busy then, and takes no
+            # other command.
+            if self.connection.info.transaction_status in IN_TRANSACTION:
+                self.connection.execute(END_OF_SAVEPOINT)
             raise
 
     def cancel(self) -> None:
-        """Ends what the server is doing for us now; safe from any thread."""
+        """Cancels the query that the server runs for this session; safe from any thread."""
         with suppress(psycopg.Error, OSError):
             self.connection.cancel_safe(timeout=3)
 
-    def _lost(self, error: psycopg.Error) -> Exception:
-        if isinstance(error, psycopg.errors.SerializationFailure):  # who only reads meets it on standbys only
-            return GaveWay(self.server.address)
-        if not self.connection.closed:
-            return error  # a timeout or a cancelled statement: the caller knows which table it was
-        return Unreachable(
-            f"The connection to {self.server.address} was lost during the comparison.",
-            means="Nothing was changed there; this comparison has no result.",
-            next="See whether that server is up, then compare again.",
-        )
-
 
 @contextmanager
-def opened(source: Server, target: Server, longest: int) -> Iterator[tuple[Snapshot, Snapshot]]:
+def open_snapshots(
+    source: PostgresServer, target: PostgresServer, statement_timeout: int
+) -> Iterator[tuple[Snapshot, Snapshot]]:
     """Snapshots of both sides, taken at the same time."""
-    sides = Snapshot(source, longest=longest), Snapshot(target, longest=longest)
+    one, other = (Snapshot(side, statement_timeout=statement_timeout) for side in (source, target))
+    sides = (one, other)
     with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
         entered = [pool.submit(side.__enter__) for side in sides]
     with ExitStack() as stack:
-        for side, one in zip(sides, entered, strict=True):
-            if one.exception() is None:
+        # Both calls have ended here. The one that succeeded must be closed even if the other one failed.
+        for side, call in zip(sides, entered, strict=True):
+            if call.exception() is None:
                 stack.push(side)
-        for one in entered:
-            one.result()
+        for call in entered:
+            call.result()
         yield sides
 
 
-def at_once(
-    first: Snapshot, a: Callable[[], A], second: Snapshot, b: Callable[[], B],
-    check: Callable[[], None] = lambda: None,
-) -> tuple[A, B]:  # fmt: skip
-    """Both questions at the same time, one a thread; when one fails, or ``check`` raises, both end."""
-    with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
-        one, other = pool.submit(a), pool.submit(b)
+def run_both(
+    first: Snapshot,
+    query_first: Callable[[], First],
+    second: Snapshot,
+    query_second: Callable[[], Second],
+    check_cancelled: Callable[[], None] = lambda: None,
+) -> tuple[First, Second]:
+    """Runs both functions at the same time, each in a thread, and returns both answers.
+
+    When one fails, or ``check_cancelled`` raises, the query of the other one is cancelled.
+    """
+    name = f"parity-{next(_pools)}"
+    with ThreadPoolExecutor(2, thread_name_prefix=name) as pool:
         try:
-            while wait((one, other), POLL, FIRST_EXCEPTION).not_done and not _failed(one, other):  # type: ignore[misc]
-                check()
+            one, other = pool.submit(query_first), pool.submit(query_second)
+            while _are_running(one, other):
+                check_cancelled()
             if other.done():
-                other.result()  # raises what went wrong first, not what our cancel did to the other
+                # Raises its error if it has one: the error of ``one`` may be only our own cancel.
+                other.result()
             return one.result(), other.result()
         except BaseException:
-            for done, snapshot in ((one.done(), first), (other.done(), second)):
-                if not done:
-                    snapshot.cancel()
+            pool.shutdown(wait=False)
+            _cancel_until_gone(name, first, second)
             raise
 
 
-def of_each(first: Snapshot, second: Snapshot, ask: Callable[[Snapshot], A]) -> tuple[A, A]:
-    """What both answer to the same question, asked at the same time."""
-    return at_once(first, lambda: ask(first), second, lambda: ask(second))
+def _cancel_until_gone(threads: str, *snapshots: Snapshot) -> None:
+    """Cancels what these threads run until they have ended: between two queries a cancel does nothing."""
+    while any(thread.name.startswith(f"{threads}_") for thread in threading.enumerate()):
+        for snapshot in snapshots:
+            snapshot.cancel()
+        time.sleep(CANCEL_SECONDS)
 
 
-def _failed(*futures: Future[Any]) -> bool:
-    return any(future.done() and future.exception() for future in futures)
+def _are_running(*calls: Future[Any]) -> bool:
+    """Waits a moment; whether both calls still run or wait, and neither has failed."""
+    unfinished = wait(calls, POLL_SECONDS, FIRST_EXCEPTION).not_done
+    return bool(unfinished) and not any(call.done() and call.exception() for call in calls)
+
+
+def query_both_snapshots(
+    first: Snapshot, second: Snapshot, query: Callable[[Snapshot], First]
+) -> tuple[First, First]:
+    """The answers of both sides to the same query, run at the same time."""
+    return run_both(first, lambda: query(first), second, lambda: query(second))

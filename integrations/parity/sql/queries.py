@@ -1,4 +1,4 @@
-"""The questions that one side of a table is asked: bucket sums, rows of buckets, rows and values by key."""
+"""Queries about one table on one side: bucket sums, rows of buckets, rows and values by key."""
 
 from __future__ import annotations
 
@@ -8,238 +8,262 @@ from typing import LiteralString, NamedTuple, TypeVar
 
 from psycopg import sql
 
-from integrations.parity.choosing import among, bucket_of
-from integrations.parity.keys import Key, having
-from integrations.parity.plan import Buckets, Cell, TablePlan
-from integrations.parity.records import Packed, place
-from integrations.parity.rowhash import Side
-from integrations.parity.snapshot import Row, Snapshot, at_once
-from integrations.parity.sums import SHELF, Sum, Sums, packed
+from integrations.parity.model.buckets import BucketScheme
+from integrations.parity.model.packed_rows import PackedRows, read_location
+from integrations.parity.model.plan import ColumnPair, TablePlan
+from integrations.parity.model.sums import BLOCK_BITS, BucketSums, packed_sums_query
+from integrations.parity.server.snapshot import Row, Snapshot, run_both
+from integrations.parity.sql.bucket_conditions import bucket_number, bucket_predicate
+from integrations.parity.sql.keys import RowKey, key_predicate
+from integrations.parity.sql.row_hash import SideExpressions
 
-__all__ = ["Hashed", "Key", "Questions", "Shown", "Sum", "asked"]
+Answer = TypeVar("Answer")
 
-A = TypeVar("A")
+MAX_VALUE_LENGTH = 500  # characters shown of a value
+MAX_JSON_LENGTH = 50_000  # characters of JSON in which differing paths are looked for
+VALUE_SEED = sql.SQL("3::bigint")  # of the hash of one value
+LOCATIONS_PER_QUERY = 2000
+SAMPLE_SHARES = 1 << 16  # a sample is a number of these shares of the rows
+# Compiling the query pays only for many rows. For few buckets an index is used, and few rows are hashed.
+COMPILE_FROM_ROWS = 1_000_000
+COMPILE_FROM_BUCKETS = 5_000
 
-CUT = 500  # characters shown of a value
-SEED = sql.SQL("3::bigint")  # of the hash of one value
-DOCUMENT = 50_000  # characters of JSON that are looked through for the paths that differ
-AT_ONCE = 2000  # rows asked for by their place with one statement
-SHARES = 1 << 16  # a sample is so many of these
-LARGE = 1_000_000  # rows of a table whose hashes are worth being compiled …
-MANY = 5_000  # … and buckets of it
 
-
-class Hashed(NamedTuple):
-    """One row as hashes: the whole row, and a token for each track that touches it."""
+class RowHashes(NamedTuple):
+    """The hash of a row, and a token for each tracked rule that applies to it (else None)."""
 
     row: int
     tokens: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One row's values as text (cut), the hash of each canonical value, and JSON (hardly cut), by column."""
+class RowValues:
+    """One row by column: values as text, cut; hashes of the canonical values; JSON, cut much later."""
 
-    hashed: Hashed
+    hashed: RowHashes
     values: Mapping[str, str | None]
     hashes: Mapping[str, int | None]
     documents: Mapping[str, str | None]
 
 
-class Questions:
-    """All questions about one table to one side's snapshot."""
+class SideQueries:
+    """All queries about one table in one side's snapshot; ``side`` is ``source`` or ``target``.
+
+    ``sample`` is the percentage of rows to read, 0 for all.
+    """
 
     def __init__(
-        self, snapshot: Snapshot, plan: TablePlan, side: str, buckets: Buckets, sample: float = 0
+        self, snapshot: Snapshot, plan: TablePlan, side: str, scheme: BucketScheme, sample: float = 0
     ) -> None:
-        self.snapshot, self.plan, self.buckets, self.sample = snapshot, plan, buckets, sample
-        self.side = Side(plan, side)
+        self.snapshot, self.plan, self.scheme, self.sample = snapshot, plan, scheme, sample
+        self.expressions = SideExpressions(plan, side)
 
-    def through(self, snapshot: Snapshot) -> Questions:
-        """The same questions to another session that sees the same."""
-        return Questions(snapshot, self.plan, self.side.side, self.buckets, self.sample)
+    def with_snapshot(self, snapshot: Snapshot) -> SideQueries:
+        """The same queries in another session that sees the same."""
+        return SideQueries(snapshot, self.plan, self.expressions.side, self.scheme, self.sample)
 
     @property
     def bucket(self) -> sql.Composable:
         """The number of a row's bucket."""
-        return bucket_of(self.side, self.buckets)
+        return bucket_number(self.expressions, self.scheme)
 
-    def sums(self, part: sql.Composable | None = None) -> Sums:
-        """Each bucket's sums, of all rows or of those that meet a condition: the expensive question."""
-        return self._sums(part, MANY)
+    def read_sums(self, condition: sql.Composable | None = None) -> BucketSums:
+        """The sums of all buckets, over all rows or those that meet a condition: the expensive query."""
+        return self._read_sums(condition, COMPILE_FROM_BUCKETS)
 
-    def sums_of(self, buckets: Collection[int]) -> Sums:
+    def read_sums_of(self, buckets: Collection[int]) -> BucketSums:
         """The sums of these buckets only."""
-        return self._sums(among(self.side, self.buckets, buckets), len(buckets))
+        condition = bucket_predicate(self.expressions, self.scheme, buckets)
+        return self._read_sums(condition, len(buckets))
 
-    def _sums(self, part: sql.Composable | None, buckets: int) -> Sums:
+    def _read_sums(self, condition: sql.Composable | None, buckets: int) -> BucketSums:
         columns = [
-            sql.SQL("{} AS b, count(*) AS n, sum({}) AS s").format(self.bucket, self.side.row_hash),
-            *(
-                sql.SQL("count({0}) AS {1}, sum({0}) AS {2}").format(
-                    token, sql.Identifier(f"c{number}"), sql.Identifier(f"t{number}")
-                )
-                for number, token in enumerate(self.side.tokens)
-            ),
+            sql.SQL("{} AS bucket").format(self.bucket),
+            sql.SQL("count(*) AS row_count"),
+            sql.SQL("sum({}) AS hash_sum").format(self.expressions.row_hash),
         ]
-        fine = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
-            sql.SQL(", ").join(columns), self.side.rows, self._and_chosen(part)
+        for number, token in enumerate(self.expressions.tokens):
+            touched, token_sum = sql.Identifier(f"touched_{number}"), sql.Identifier(f"token_sum_{number}")
+            columns.append(sql.SQL("count({0}) AS {1}, sum({0}) AS {2}").format(token, touched, token_sum))
+        sums = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
+            sql.SQL(", ").join(columns), self.expressions.from_clause, self._in_sample_and(condition)
         )
-        tracks = len(self.plan.tracks)
-        return Sums(dict(self._hashed_rows(packed(fine, tracks), buckets)), tracks)
+        tracked = len(self.plan.tracked_rules)
+        return BucketSums(dict(self._fetch_hashed(packed_sums_query(sums, tracked), buckets)), tracked)
 
-    def _hashed_rows(self, question: sql.Composable, buckets: int) -> list[Row]:
-        """The answer to a question for which the rows of so many buckets are hashed."""
-        compiled = buckets >= MANY and self.plan.table(self.side.side).estimate > LARGE
-        return self.snapshot.rows(question, binary=True, compiled=compiled)
+    def _fetch_hashed(self, query: sql.Composable, buckets: int) -> list[Row]:
+        """Runs a query that hashes all rows of so many buckets."""
+        rows = self.plan.table(self.expressions.side).estimate
+        compiled = buckets >= COMPILE_FROM_BUCKETS and rows > COMPILE_FROM_ROWS
+        return self.snapshot.fetch_rows(query, binary=True, compiled=compiled)
 
-    def _and_chosen(self, condition: sql.Composable | None) -> sql.Composable:
-        """The condition, and that a row is in the sample: by the hash of its key, as on the other side."""
+    def _in_sample_and(self, condition: sql.Composable | None) -> sql.Composable:
+        """The condition, and that the row is in the sample, which depends only on the hash of its key."""
         conditions = [condition] if condition else []
         if self.sample:
-            share = sql.Literal(max(1, round(self.sample / 100 * SHARES)))
+            share = sql.Literal(max(1, round(self.sample / 100 * SAMPLE_SHARES)))
+            # The low bits of the hash choose the bucket. Other bits choose the sample, so that every
+            # bucket has its share of it.
             shape = sql.SQL("(({} >> 20) & {}) < {}")
-            conditions.append(shape.format(self.side.key_hash, sql.Literal(SHARES - 1), share))
+            last = sql.Literal(SAMPLE_SHARES - 1)
+            conditions.append(shape.format(self.expressions.key_hash, last, share))
         return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
 
-    def records_of(self, buckets: Collection[int], *, keys: bool = False) -> dict[int, Packed]:
-        """The rows of these buckets as packed records, by shelf: small enough to be compared in the cache.
+    def read_records(self, buckets: Collection[int], *, keys: bool = False) -> dict[int, PackedRows]:
+        """The rows of these buckets as packed records, by block: small enough to compare in the CPU cache.
 
-        ``keys``: with the key itself, an integer that none of them has as NULL, instead of hash and place.
+        ``keys``: with the key itself instead of its hash and location. The key must be an integer, and none
+        of the rows may have NULL there.
         """
-        row = self.side.row_hash
-        if self.plan.tracks:
-            row = sql.SQL('hashtextextended({}::text COLLATE "C", {})').format(self._tokens, row)
-        question = sql.SQL(
+        row = self.expressions.row_hash
+        if self.plan.tracked_rules:
+            row = sql.SQL('hashtextextended(textin(array_out({})) COLLATE "C", {})').format(self._tokens, row)
+        query = sql.SQL(
             "SELECT {} >> {}, string_agg(int8send({}), ''::bytea), string_agg({}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
         ).format(
-            self.bucket, sql.Literal(SHELF), row, self._key if keys else self._key_and_place,
-            self.side.rows, self._and_chosen(among(self.side, self.buckets, buckets)),
-        )  # fmt: skip
-        return {row[0]: Packed(*row[1:]) for row in self._hashed_rows(question, len(buckets))}
+            self.bucket,
+            sql.Literal(BLOCK_BITS),
+            row,
+            self._integer_key if keys else self._key_hash_and_location,
+            self.expressions.from_clause,
+            self._in_sample_and(bucket_predicate(self.expressions, self.scheme, buckets)),
+        )
+        return {row[0]: PackedRows(*row[1:]) for row in self._fetch_hashed(query, len(buckets))}
 
     @property
-    def _key(self) -> sql.Composable:
-        return sql.SQL("int8send({}::bigint)").format(self.side.column(self.plan.key_cells[0]))
+    def _integer_key(self) -> sql.Composable:
+        return sql.SQL("int8send({}::bigint)").format(self.expressions.column(self.plan.key_pairs[0]))
 
     @property
-    def _key_and_place(self) -> sql.Composable:
-        return sql.SQL("int8send({}) || {}").format(self._key_identity, self._place)
+    def _key_hash_and_location(self) -> sql.Composable:
+        return sql.SQL("int8send({}) || {}").format(self._key_identity, self._location)
 
     @property
-    def _place(self) -> sql.Composable:
-        table = self.plan.table(self.side.side)
+    def _location(self) -> sql.Composable:
+        table = self.plan.table(self.expressions.side)
         if table.is_view:
             return sql.SQL("''::bytea")
         return sql.SQL("oidsend(r.tableoid) || tidsend(r.ctid)" if table.partitioned else "tidsend(r.ctid)")
 
     @property
     def _key_identity(self) -> sql.Composable:
-        """The hash of the key; other for NULL than for what stands in for it there."""
+        """The hash of the key, in which NULL differs from the value that replaces it in the key hash."""
         nulls = [
-            sql.SQL("({} IS NULL)::int::bigint << {}").format(self.side.column(cell), sql.Literal(bit % 60))
-            for bit, cell in enumerate(self.plan.key_cells)
+            sql.SQL("({} IS NULL)::int::bigint << {}").format(
+                self.expressions.column(pair), sql.Literal(bit % 60)
+            )
+            for bit, pair in enumerate(self.plan.key_pairs)
         ]
-        words = [sql.SQL("({})").format(part) for part in (self.side.key_hash, *nulls)]
+        words = [sql.SQL("({})").format(part) for part in (self.expressions.key_hash, *nulls)]
         return sql.SQL("({})").format(sql.SQL(" # ").join(words))
 
-    def keys_by(self, records: Collection[bytes]) -> Iterator[Key]:
-        """The keys of the rows of these records of the same snapshot."""
-        for condition in self._places(records):
-            question = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-                self.side.key_texts, self.side.rows, condition
+    def read_keys(self, records: Collection[bytes]) -> Iterator[RowKey]:
+        """The keys of the rows of these records, which must be of the same snapshot."""
+        for condition in self._location_conditions(records):
+            query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+                self.expressions.key_texts, self.expressions.from_clause, condition
             )
-            for (key,) in self.snapshot.rows(question):
+            for (key,) in self.snapshot.fetch_rows(query):
                 yield tuple(key)
 
-    def rows_by(self, records: Collection[bytes]) -> Iterator[tuple[Key, Hashed]]:
-        """Key and hashes of the rows of these records of the same snapshot."""
-        for condition in self._places(records):
-            question = sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
-                self.side.key_texts, self.side.row_hash, self._tokens, self.side.rows, condition
-            )
-            for key, row, tokens in self.snapshot.rows(question):
-                yield tuple(key), Hashed(row, tuple(tokens))
+    def read_hashes_of(self, records: Collection[bytes]) -> Iterator[tuple[RowKey, RowHashes]]:
+        """Key and hashes of the rows of these records, which must be of the same snapshot."""
+        for condition in self._location_conditions(records):
+            for key, row, tokens in self.snapshot.fetch_rows(self._select_hashes(condition)):
+                yield tuple(key), RowHashes(row, tuple(tokens))
 
-    def _places(self, records: Collection[bytes]) -> Iterator[sql.Composable]:
-        if self.plan.table(self.side.side).is_view:  # its rows have no place: read it whole for those hashes
+    def _select_hashes(self, condition: sql.Composable) -> sql.Composable:
+        side = self.expressions
+        return sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
+            side.key_texts, side.row_hash, self._tokens, side.from_clause, condition
+        )
+
+    def _location_conditions(self, records: Collection[bytes]) -> Iterator[sql.Composable]:
+        """Conditions that together find the rows of these records."""
+        if self.plan.table(self.expressions.side).is_view:
+            # Rows of a view have no location: read it as a whole, for the hashes of these keys.
             wanted = sorted({int.from_bytes(record[:8], signed=True) for record in records})
             yield sql.SQL("{} = ANY({}::bigint[])").format(self._key_identity, sql.Literal(wanted))
             return
-        by_table: dict[int, list[str]] = {}
-        for table, line in map(place, records):
-            by_table.setdefault(table, []).append(line)
-        for table, lines in by_table.items():
-            of_table = (
-                sql.SQL(" AND r.tableoid = {}::oid").format(sql.Literal(table)) if table else sql.SQL("")
-            )
-            for start in range(0, len(lines), AT_ONCE):
-                some = sql.Literal(lines[start : start + AT_ONCE])
-                yield sql.SQL("r.ctid = ANY({}::tid[])").format(some) + of_table
+        by_partition: dict[int, list[str]] = {}
+        for partition, line in map(read_location, records):
+            by_partition.setdefault(partition, []).append(line)
+        for partition, lines in by_partition.items():
+            in_partition: sql.Composable = sql.SQL("")
+            if partition:
+                in_partition = sql.SQL(" AND r.tableoid = {}::oid").format(sql.Literal(partition))
+            for start in range(0, len(lines), LOCATIONS_PER_QUERY):
+                some = sql.Literal(lines[start : start + LOCATIONS_PER_QUERY])
+                yield sql.SQL("r.ctid = ANY({}::tid[])").format(some) + in_partition
 
     @property
     def _tokens(self) -> sql.Composable:
-        return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(self.side.tokens))
+        return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(self.expressions.tokens))
 
-    def rows_at(self, keys: Collection[Key]) -> dict[Key, list[Hashed]]:
-        """The rows that have these keys now; a key may have several where nothing keeps it unique."""
-        question = sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
-            self.side.key_texts, self.side.row_hash, self._tokens, self.side.rows, having(self.side, keys)
-        )
-        found: dict[Key, list[Hashed]] = {key: [] for key in keys}
-        for key, row, tokens in self.snapshot.stream(question):
+    def read_hashes_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowHashes]]:
+        """The rows that have these keys now; several under one key where nothing keeps it unique."""
+        query = self._select_hashes(key_predicate(self.expressions, keys))
+        found: dict[RowKey, list[RowHashes]] = {key: [] for key in keys}
+        for key, row, tokens in self.snapshot.stream_rows(query):
             if tuple(key) in found:
-                found[tuple(key)].append(Hashed(row, tuple(tokens)))
+                found[tuple(key)].append(RowHashes(row, tuple(tokens)))
         return found
 
-    def values_at(self, keys: Collection[Key]) -> dict[Key, list[Shown]]:
-        """The values of these rows, column by column."""
-        columns = [self.side.key_texts, self.side.row_hash, self._tokens, *self._values()]
-        question = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(", ").join(columns), self.side.rows, having(self.side, keys)
+    def read_values_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowValues]]:
+        """The values of the rows that have these keys, column by column."""
+        side = self.expressions
+        columns = [side.key_texts, side.row_hash, self._tokens, *self._value_arrays()]
+        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.SQL(", ").join(columns), side.from_clause, key_predicate(side, keys)
         )
-        found: dict[Key, list[Shown]] = {key: [] for key in keys}
-        for row in self.snapshot.stream(question):
+        found: dict[RowKey, list[RowValues]] = {key: [] for key in keys}
+        for row in self.snapshot.stream_rows(query):
             if tuple(row[0]) in found:
-                found[tuple(row[0])].append(_row(self.plan.cells, row))
+                found[tuple(row[0])].append(_read_values(self.plan.pairs, row))
         return found
 
-    def _values(self) -> Iterator[sql.Composable]:
-        """Texts, hashes and JSON as three lists: an answer has fewer columns than a table may have."""
-        side, cells = self.side, self.plan.cells
-        yield listed((shown(side.column(cell)) for cell in cells), "text")
-        yield listed((side.hash(cell, side.canonical(cell), SEED) for cell in cells), "bigint")
-        documents = (cell for cell in cells if cell.form.name == "json")
-        cut = sql.SQL("left({}::text, {})")
-        yield listed((cut.format(side.column(cell), sql.Literal(DOCUMENT)) for cell in documents), "text")
+    def _value_arrays(self) -> Iterator[sql.Composable]:
+        """Texts, hashes and JSON as three arrays: an answer may have fewer columns than a table."""
+        side, pairs = self.expressions, self.plan.pairs
+        yield array_expression((text_expression(side.value_text(pair)) for pair in pairs), "text")
+        yield array_expression(
+            (side.hash(pair, side.canonical(pair), VALUE_SEED) for pair in pairs), "bigint"
+        )
+        documents = (pair for pair in pairs if pair.form.name == "json")
+        cut = sql.SQL("left({}, {})")
+        yield array_expression(
+            (cut.format(side.value_text(pair), sql.Literal(MAX_JSON_LENGTH)) for pair in documents), "text"
+        )
 
 
-def asked(source: Questions, target: Questions, ask: Callable[[Questions], A]) -> tuple[A, A]:
-    """What both sides of a table answer to the same question, asked at the same time."""
-    return at_once(source.snapshot, lambda: ask(source), target.snapshot, lambda: ask(target))
+def query_both(
+    source: SideQueries, target: SideQueries, query: Callable[[SideQueries], Answer]
+) -> tuple[Answer, Answer]:
+    """The answers of both sides of a table to the same query, run at the same time."""
+    return run_both(source.snapshot, lambda: query(source), target.snapshot, lambda: query(target))
 
 
-def shown(column: sql.Composable) -> sql.Composable:
-    """A value as text, cut with a word on how long it is."""
+def text_expression(text: sql.Composable) -> sql.Composable:
+    """A text; a long one is cut, and its length added."""
     return sql.SQL(
-        "CASE WHEN length({0}::text) > {1} THEN left({0}::text, {1}) || '... (' || length({0}::text)"
-        " || ' characters)' ELSE {0}::text END"
-    ).format(column, sql.Literal(CUT))
+        "CASE WHEN length({0}) > {1} THEN left({0}, {1}) || '... (' || textin(int4out(length({0})))"
+        " || ' characters)' ELSE {0} END"
+    ).format(text, sql.Literal(MAX_VALUE_LENGTH))
 
 
-def listed(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:
-    """Many values as one array of that type."""
+def array_expression(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:
+    """An array of that type."""
     return sql.SQL("ARRAY[{}]::{}[]").format(sql.SQL(", ").join(values), sql.SQL(kind))
 
 
-def _row(cells: Sequence[Cell], row: Row) -> Shown:
-    _, whole, tokens, texts, hashes, documents = row
-    names = [cell.name for cell in cells]
-    of_json = [cell.name for cell in cells if cell.form.name == "json"]
-    return Shown(
-        Hashed(whole, tuple(tokens)),
+def _read_values(pairs: Sequence[ColumnPair], row: Row) -> RowValues:
+    _, row_hash, tokens, texts, hashes, documents = row
+    names = [pair.name for pair in pairs]
+    json_names = [pair.name for pair in pairs if pair.form.name == "json"]
+    return RowValues(
+        RowHashes(row_hash, tuple(tokens)),
         dict(zip(names, texts, strict=True)),
         dict(zip(names, hashes, strict=True)),
-        dict(zip(of_json, documents, strict=True)),
+        dict(zip(json_names, documents, strict=True)),
     )

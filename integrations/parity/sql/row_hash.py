@@ -1,8 +1,8 @@
-"""The SQL of one side's row hash: PostgreSQL's seeded hashes chained over key, NULLs and columns.
+"""The SQL of one side's row hash: PostgreSQL's seeded hash functions chained over key, NULLs and columns.
 
-Each hash is the seed of the next, so a value is bound to its row and to its column: a plain sum of
-column hashes would not see two values that changed places. Which values are NULL, and booleans,
-go in as bits between key and columns.
+Each hash is the seed of the next one. This binds a value to its row and to its column: a plain sum of the
+hashes of columns would not see two values that changed places. Which values are NULL, and the values of
+booleans, are bits between the key and the other columns.
 """
 
 from __future__ import annotations
@@ -12,86 +12,90 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from integrations.parity.plan import Cell, TablePlan, Track
-from integrations.parity.tables import Column
+from integrations.parity.model.plan import ColumnPair, TablePlan, TrackedRule
+from integrations.parity.server.catalog import CatalogColumn
+from integrations.parity.server.column_types import text_of
 
 START = sql.SQL("7::bigint")
-WORD = 60  # bits of a word of NULL flags and booleans; a bigint has 63 that are safe to shift
+BITS_PER_WORD = 60  # of NULL flags and booleans; 63 bits of a bigint are safe to shift
 
-Step = tuple[sql.Composable, sql.Composable]  # what stands before the seed, and after it
+Step = tuple[sql.Composable, sql.Composable]  # SQL before the seed, and after it
 
 
-class Side:
-    """Expressions over one side (``source`` or ``target``) of a table, which is called ``r`` in them."""
+class SideExpressions:
+    """SQL expressions over a row ``r`` of one side (``source`` or ``target``) of a table."""
 
     def __init__(self, plan: TablePlan, side: str) -> None:
         self.plan, self.side = plan, side
 
-    def column(self, cell: Cell) -> sql.Composable:
-        """The bare column."""
-        return sql.Identifier("r", cell.name)
+    def column(self, pair: ColumnPair) -> sql.Composable:
+        """The column as it is stored."""
+        return sql.Identifier("r", pair.name)
 
-    def _column(self, cell: Cell) -> Column:
-        return cell.source if self.side == "source" else cell.target
+    def _column(self, pair: ColumnPair) -> CatalogColumn:
+        return pair.source if self.side == "source" else pair.target
 
-    def exact(self, cell: Cell) -> sql.Composable:
-        """The value in its form, before any declared rule."""
-        return cell.form.value(self.column(cell), self._column(cell).base)
+    def exact(self, pair: ColumnPair) -> sql.Composable:
+        """The value in its canonical form, before any declared rule."""
+        column = self._column(pair)
+        return pair.form.cast_expression(self.column(pair), column.base, column.output)
 
-    def rounded(self, cell: Cell) -> sql.Composable:
-        """The value in its form, with the declared rounding."""
-        if cell.rounded is None:
-            return self.exact(cell)
+    def rounded(self, pair: ColumnPair) -> sql.Composable:
+        """The value in its canonical form, with the declared rounding."""
+        if pair.rounded is None:
+            return self.exact(pair)
         return sql.SQL("({})::{}({})").format(
-            self.exact(cell), sql.SQL("timestamp" if cell.form.name == "timestamp" else "time"),
-            sql.Literal(cell.rounded.digits),
-        )  # fmt: skip
+            self.exact(pair),
+            sql.SQL("timestamp" if pair.form.name == "timestamp" else "time"),
+            sql.Literal(pair.rounded.digits),
+        )
 
-    def canonical(self, cell: Cell) -> sql.Composable:
-        """The value as it is compared: in its form, rounded, NULL as its declared default."""
-        default = cell.default_value
+    def canonical(self, pair: ColumnPair) -> sql.Composable:
+        """The value as it is compared: canonical, rounded, and its declared default instead of NULL."""
+        default = pair.default_value
         if default is None:
-            return self.rounded(cell)
-        return sql.SQL("coalesce({}, {})").format(self.rounded(cell), default)
+            return self.rounded(pair)
+        return sql.SQL("coalesce({}, {})").format(self.rounded(pair), default)
 
-    def hash(self, cell: Cell, value: sql.Composable, seed: sql.Composable) -> sql.Composable:
-        """The hash of one value of that cell; NULL when the value is."""
-        full = cell.form.open(value) + seed + sql.SQL(cell.form.closing)
+    def hash(self, pair: ColumnPair, value: sql.Composable, seed: sql.Composable) -> sql.Composable:
+        """The hash of a value of that column; NULL when the value is NULL."""
+        full = pair.form.open_hash(value) + seed + sql.SQL(pair.form.closing)
         return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(value, full)
 
     @property
     def key_hash(self) -> sql.Composable:
-        """The hash of the key; of a table without one, the row hash, computed once a row (see `rows`)."""
+        """The hash of the key; in a table without one, the row hash, computed once (see `from_clause`)."""
         if not self.plan.key:
             return sql.SQL("h.value")
-        return self._chain(START, [self._step(cell) for cell in self.plan.key_cells])
+        return self._chain(START, [self._step(pair) for pair in self.plan.key_pairs])
 
     @property
     def row_hash(self) -> sql.Composable:
-        """The hash of the whole row, without columns that may be filled (`tokens` has those)."""
-        return self.key_hash if not self.plan.key else self._whole()
+        """The hash of the whole row, without columns that may be filled (`tokens` contains those)."""
+        return self.key_hash if not self.plan.key else self._hash_row()
 
-    def _whole(self) -> sql.Composable:
-        steps = [self._step(cell) for cell in self.plan.key_cells]
+    def _hash_row(self) -> sql.Composable:
+        steps = [self._step(pair) for pair in self.plan.key_pairs]
         steps += self._bits()
         steps += [
-            self._step(cell)
-            for cell in self.plan.cells
-            if cell.name not in self.plan.key and cell.form.name != "boolean" and not cell.filled
+            self._step(pair)
+            for pair in self.plan.pairs
+            if pair.name not in self.plan.key and pair.form.name != "boolean" and not pair.filled
         ]
-        # the last step mixes, whatever came before: sums of bare bits could cancel out
+        # The last step must mix its input, whatever came before: sums of unmixed bits could cancel out.
         return self._chain(START, [*steps, self._mix(sql.SQL("0"))])
 
-    def _step(self, cell: Cell) -> Step:
-        return cell.form.open(self._hashable(cell)), sql.SQL(cell.form.closing)
+    def _step(self, pair: ColumnPair) -> Step:
+        return pair.form.open_hash(self._hashable(pair)), sql.SQL(pair.form.closing)
 
-    def _hashable(self, cell: Cell) -> sql.Composable:
-        """The canonical value, or what has the same hash for less: an instant has the epoch of its time in
-        UTC, which the session is pinned to, and its conversion costs more than all the rest of the hash."""
-        plain = cell.rounded is None and cell.default is None
-        if plain and cell.form.name == "timestamp" and self._column(cell).base == "timestamptz":
-            return self.column(cell)
-        return self.canonical(cell)
+    def _hashable(self, pair: ColumnPair) -> sql.Composable:
+        """The canonical value, or a cheaper expression with the same hash."""
+        # The session is pinned to UTC, so a timestamptz and its timestamp in UTC have the same epoch.
+        # The conversion would cost more than the rest of the hash.
+        no_rule = pair.rounded is None and pair.default is None
+        if no_rule and pair.form.name == "timestamp" and self._column(pair).base == "timestamptz":
+            return self.column(pair)
+        return self.canonical(pair)
 
     @staticmethod
     def _mix(bits: sql.Composable) -> Step:
@@ -99,61 +103,65 @@ class Side:
 
     def _bits(self) -> list[Step]:
         flags: list[sql.Composable] = []
-        for cell in self.plan.cells:
-            if cell.filled:
+        for pair in self.plan.pairs:
+            if pair.filled:
                 continue
-            if cell.default is None:
-                flags.append(sql.SQL("{} IS NULL").format(self.column(cell)))
-            if cell.form.name == "boolean" and cell.name not in self.plan.key:
-                flags.append(sql.SQL("{} IS TRUE").format(self.canonical(cell)))
-        words = [flags[start : start + WORD] for start in range(0, len(flags), WORD)]
+            if pair.default is None:
+                flags.append(sql.SQL("{} IS NULL").format(self.column(pair)))
+            if pair.form.name == "boolean" and pair.name not in self.plan.key:
+                flags.append(sql.SQL("{} IS TRUE").format(self.canonical(pair)))
+        words = [flags[start : start + BITS_PER_WORD] for start in range(0, len(flags), BITS_PER_WORD)]
         return [self._mix(_word(word)) for word in words]
 
     @staticmethod
     def _chain(seed: sql.Composable, steps: list[Step]) -> sql.Composable:
-        """Each step around the one before it; flat, so that a thousand columns nest no Python calls."""
+        """Nests the steps around the seed, without recursion: a table may have 1,600 columns."""
         opening = [before for before, _ in reversed(steps)]
         return sql.Composed([*opening, seed, *(after for _, after in steps)])
 
     @property
-    def rows(self) -> sql.Composable:
-        """What stands behind FROM."""
-        table = self.plan.table(self.side).source + sql.SQL(" AS r")
+    def from_clause(self) -> sql.Composable:
+        """The table after FROM; without a key, with the row hash ``h.value``, computed once per row."""
+        table = self.plan.table(self.side).from_clause + sql.SQL(" AS r")
         if self.plan.key:
             return table
         hashed = sql.SQL(" CROSS JOIN LATERAL (SELECT {} AS value OFFSET 0) AS h")
-        return table + hashed.format(self._whole())
+        return table + hashed.format(self._hash_row())
 
     @property
     def key_texts(self) -> sql.Composable:
-        """The key as an array of texts: the same on both sides for the same row."""
+        """The key as an array of texts, the same on both sides for the same row."""
         if not self.plan.key:
-            return sql.SQL("ARRAY[h.value::text]")
-        return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(self.key_text, self.plan.key_cells)))
+            return sql.SQL("ARRAY[textin(int8out(h.value))]")
+        return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(self.key_text, self.plan.key_pairs)))
 
-    def key_text(self, cell: Cell) -> sql.Composable:
-        """A column of the key as text: the same where it hashes to the same, so 0 for -0."""
-        shape: LiteralString = "({} + 0)::text" if cell.form.name == "float" else "{}::text"
-        return sql.SQL(shape).format(self.canonical(cell))
+    def key_text(self, pair: ColumnPair) -> sql.Composable:
+        """A column of the key as text. Equal texts where hashes are equal: 0 and -0 give the same text."""
+        shape: LiteralString = "({} + 0)" if pair.form.name == "float" else "{}"
+        return pair.form.text_of(sql.SQL(shape).format(self.canonical(pair)))
+
+    def value_text(self, pair: ColumnPair) -> sql.Composable:
+        """The column as it is stored, as text."""
+        return text_of(self.column(pair), self._column(pair).output)
 
     @property
     def tokens(self) -> list[sql.Composable]:
-        """For each track a hash of the cell where its rule touches it, bound to the row, else NULL."""
-        return [self._token(track) for track in self.plan.tracks]
+        """For each tracked rule a hash of the value to which it applies, bound to the row, else NULL."""
+        return [self._token(tracked) for tracked in self.plan.tracked_rules]
 
-    def _token(self, track: Track) -> sql.Composable:
-        cell, kind = track.cell, track.rule.kind
+    def _token(self, tracked: TrackedRule) -> sql.Composable:
+        pair, kind = tracked.pair, tracked.rule.kind
         if kind == "null_is_default":
-            return sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(self.column(cell), self.key_hash)
+            return sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(self.column(pair), self.key_hash)
         if kind == "null_is_filled":
-            return self.hash(cell, self.rounded(cell), self.key_hash)
-        exact = self.exact(cell)
+            return self.hash(pair, self.rounded(pair), self.key_hash)
+        exact = self.exact(pair)
         touched = sql.SQL("CASE WHEN {} <> {} THEN {} END")
-        return touched.format(exact, self.rounded(cell), self.hash(cell, exact, self.key_hash))
+        return touched.format(exact, self.rounded(pair), self.hash(pair, exact, self.key_hash))
 
 
 def _word(flags: Iterable[sql.Composable]) -> sql.Composable:
-    """A bit for each; CASE, for to cast a boolean takes two calls of functions a row."""
+    """A bit for each flag; by CASE, because a cast from boolean to bigint takes two function calls."""
     bits = [
         sql.SQL("CASE WHEN {} THEN {}::bigint ELSE 0 END").format(flag, sql.Literal(1 << place))
         for place, flag in enumerate(flags)

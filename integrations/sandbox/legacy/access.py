@@ -1,8 +1,8 @@
-"""The four logins of the estate: the old application, the migrator, the new API, and a reader."""
+"""The four logins of the environment: the old application, the migrator, the new API, and a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import psycopg
 from psycopg import sql
@@ -13,7 +13,7 @@ ROLES = (APPLICATION, MIGRATOR, API, READER)
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def make_roles(admin: Connection, passwords: Mapping[str, str]) -> None:
+def make_roles(admin: Connection, passwords: Mapping[str, str], may_log_in: Collection[str] = ROLES) -> None:
     """Makes the roles, or gives those that are there these passwords.
 
     The migrator may freeze the old application: PostgreSQL 16 asks for CREATEROLE and the ADMIN option
@@ -23,8 +23,11 @@ def make_roles(admin: Connection, passwords: Mapping[str, str]) -> None:
     for role in ROLES:
         known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
         admin.execute(
-            sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                sql.SQL("ALTER" if known else "CREATE"), sql.Identifier(role), sql.Literal(passwords[role])
+            sql.SQL("{} ROLE {} {} PASSWORD {}").format(
+                sql.SQL("ALTER" if known else "CREATE"),
+                sql.Identifier(role),
+                sql.SQL("LOGIN" if role in may_log_in else "NOLOGIN"),
+                sql.Literal(passwords[role]),
             )
         )
     admin.execute(f"ALTER ROLE {MIGRATOR} CREATEROLE CREATEDB")

@@ -1,262 +1,290 @@
--- The old side as SQLAlchemy made it: 22 tables, what Python defaults nullable and without a default here.
-
-CREATE TABLE churches (
-    id SERIAL PRIMARY KEY,
-    name VARCHAR(150) NOT NULL,
-    address VARCHAR(255),
-    created_at TIMESTAMP(6)
-);
+-- The 22 tables of the old models and the table of Flask-Migrate, as SQLAlchemy makes them: no defaults but the
+-- sequences, timestamps without a precision, no index besides those of keys (customer/old_schema.json).
 
 CREATE TABLE users (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
+    username VARCHAR(64) NOT NULL,
     email VARCHAR(120) NOT NULL,
-    password_hash VARCHAR(255),
-    name VARCHAR(150) NOT NULL,
-    phone VARCHAR(40),
-    is_admin BOOLEAN,
-    is_active BOOLEAN,
-    notification_preference JSON,
-    church_id INTEGER,
-    last_login_at TIMESTAMP(6),
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    password_hash VARCHAR(256),
+    is_admin BOOLEAN NOT NULL,
+    notification_preferences JSON,
+    auth_provider VARCHAR(50),
+    auth_provider_id VARCHAR(255),
+    CONSTRAINT users_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE households (
-    id SERIAL PRIMARY KEY,
-    church_id INTEGER,
+    id SERIAL NOT NULL,
     name VARCHAR(150) NOT NULL,
-    address VARCHAR(255),
-    phone VARCHAR(40),
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    primary_email VARCHAR(120),
+    primary_phone VARCHAR(50),
+    address_line1 VARCHAR(200),
+    address_line2 VARCHAR(200),
+    city VARCHAR(100),
+    state VARCHAR(100),
+    postal_code VARCHAR(20),
+    notes TEXT,
+    created_at TIMESTAMP,
+    CONSTRAINT households_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE members (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
+    first_name VARCHAR(100) NOT NULL,
+    last_name VARCHAR(100),
+    email VARCHAR(120) NOT NULL,
+    phone VARCHAR(50),
+    birth_date DATE,
+    gender VARCHAR(20),
+    marital_status VARCHAR(50),
+    membership_status VARCHAR(50),
+    assimilation_stage VARCHAR(100),
+    campus VARCHAR(120),
+    milestones JSON,
+    notes TEXT,
+    preferred_contact_method VARCHAR(50),
+    joined_at DATE,
+    last_interaction_at TIMESTAMP,
+    next_follow_up_date TIMESTAMP,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
     user_id INTEGER,
     household_id INTEGER,
-    first_name VARCHAR(80) NOT NULL,
-    last_name VARCHAR(80) NOT NULL,
-    email VARCHAR(120),
-    phone VARCHAR(40),
-    status VARCHAR(20),
-    birth_date DATE,
-    milestones JSON,
-    is_baptised BOOLEAN,
-    joined_at TIMESTAMP(6),
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    CONSTRAINT members_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE care_interactions (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     member_id INTEGER NOT NULL,
-    staff_id INTEGER,
-    interaction_type VARCHAR(30),
+    interaction_type VARCHAR(50) NOT NULL,
+    interaction_date TIMESTAMP NOT NULL,
     notes TEXT,
     follow_up_required BOOLEAN,
-    details JSON,
-    interaction_date TIMESTAMP(6),
-    created_at TIMESTAMP(6)
+    follow_up_date TIMESTAMP,
+    created_by_id INTEGER,
+    source VARCHAR(100),
+    extra_data JSON,
+    created_at TIMESTAMP,
+    CONSTRAINT care_interactions_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE prayer_requests (
-    id SERIAL PRIMARY KEY,
-    user_id INTEGER,
-    name VARCHAR(120) NOT NULL,
-    email VARCHAR(120),
+    id SERIAL NOT NULL,
+    name VARCHAR(100) NOT NULL,
+    email VARCHAR(120) NOT NULL,
     request TEXT NOT NULL,
+    created_at TIMESTAMP,
     is_public BOOLEAN,
-    is_answered BOOLEAN,
-    tags JSON,
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    CONSTRAINT prayer_requests_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE ministry_departments (
-    id SERIAL PRIMARY KEY,
-    church_id INTEGER,
-    name VARCHAR(120) NOT NULL,
+    id SERIAL NOT NULL,
+    name VARCHAR(150) NOT NULL,
     description TEXT,
     lead_id INTEGER,
-    settings JSON,
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT ministry_departments_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE volunteer_roles (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     department_id INTEGER NOT NULL,
-    title VARCHAR(120) NOT NULL,
+    name VARCHAR(150) NOT NULL,
     description TEXT,
-    requirements JSON,
-    capacity INTEGER,
+    coordinator_id INTEGER,
+    needed_volunteers INTEGER,
     is_active BOOLEAN,
-    created_at TIMESTAMP(6)
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT volunteer_roles_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE volunteer_assignments (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     role_id INTEGER NOT NULL,
-    member_id INTEGER NOT NULL,
-    status VARCHAR(20),
-    hours NUMERIC(10, 2),
+    volunteer_id INTEGER NOT NULL,
+    event_id INTEGER,
+    start_date DATE,
+    end_date DATE,
     notes TEXT,
-    starts_at TIMESTAMP(6),
-    ends_at TIMESTAMP(6),
-    created_at TIMESTAMP(6)
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT volunteer_assignments_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE events (
-    id SERIAL PRIMARY KEY,
-    church_id INTEGER,
-    department_id INTEGER,
+    id SERIAL NOT NULL,
     title VARCHAR(200) NOT NULL,
     description TEXT,
+    start_date TIMESTAMP NOT NULL,
+    end_date TIMESTAMP NOT NULL,
     location VARCHAR(200),
-    starts_at TIMESTAMP(6),
-    ends_at TIMESTAMP(6),
-    recurrence_rule VARCHAR(120),
-    segments JSON,
-    is_public BOOLEAN
+    campus VARCHAR(120),
+    recurrence_rule VARCHAR(255),
+    recurrence_end_date TIMESTAMP,
+    service_segments JSON,
+    ministry_tags JSON,
+    department_id INTEGER,
+    volunteer_role_id INTEGER,
+    CONSTRAINT events_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE sermons (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     title VARCHAR(200) NOT NULL,
-    preacher VARCHAR(120) NOT NULL,
     description TEXT,
-    preached_at TIMESTAMP(6),
-    media_url VARCHAR(255),
+    preacher VARCHAR(100),
+    date TIMESTAMP,
+    media_url VARCHAR(500),
     media_type VARCHAR(20),
-    tags JSON,
-    created_at TIMESTAMP(6)
+    CONSTRAINT sermons_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE gallery (
-    id SERIAL PRIMARY KEY,
-    title VARCHAR(200) NOT NULL,
-    image_url VARCHAR(255) NOT NULL,
-    album VARCHAR(120),
-    caption VARCHAR(255),
-    details JSON,
-    is_featured BOOLEAN,
-    created_at TIMESTAMP(6)
+    id SERIAL NOT NULL,
+    title VARCHAR(200),
+    image_url VARCHAR(500) NOT NULL,
+    description TEXT,
+    created_at TIMESTAMP,
+    CONSTRAINT gallery_pkey PRIMARY KEY (id)
 );
 
--- Here amounts are counted per currency and status: both were always written.
+CREATE TABLE churches (
+    id SERIAL NOT NULL,
+    name VARCHAR(200) NOT NULL,
+    address VARCHAR(200),
+    created_at TIMESTAMP,
+    CONSTRAINT churches_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE donations (
-    id SERIAL PRIMARY KEY,
-    user_id INTEGER,
-    church_id INTEGER,
-    donor_name VARCHAR(150),
-    donor_email VARCHAR(120),
+    id SERIAL NOT NULL,
+    email VARCHAR(120) NOT NULL,
     amount NUMERIC(10, 2) NOT NULL,
     currency VARCHAR(3) NOT NULL,
-    status VARCHAR(20) NOT NULL,
-    provider VARCHAR(30),
-    reference VARCHAR(100) NOT NULL,
+    reference VARCHAR(100),
+    status VARCHAR(20),
+    payment_method VARCHAR(20) NOT NULL,
+    transaction_id VARCHAR(100),
+    error_message TEXT,
     payment_info JSON,
-    is_anonymous BOOLEAN,
-    message TEXT,
-    created_at TIMESTAMP(6),
-    updated_at TIMESTAMP(6)
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT donations_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE service_integrations (
-    id SERIAL PRIMARY KEY,
-    service VARCHAR(60) NOT NULL,
+    id SERIAL NOT NULL,
+    service VARCHAR(50) NOT NULL,
+    provider VARCHAR(50) NOT NULL,
+    display_name VARCHAR(100) NOT NULL,
     config JSON,
-    is_enabled BOOLEAN,
-    last_sync_at TIMESTAMP(6),
-    created_at TIMESTAMP(6)
+    is_active BOOLEAN NOT NULL,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT service_integrations_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE settings (
-    id SERIAL PRIMARY KEY,
-    business_name VARCHAR(150),
-    contact_email VARCHAR(120),
-    default_currency VARCHAR(3),
-    theme JSON,
-    social_links JSON,
-    maintenance BOOLEAN,
-    updated_at TIMESTAMP(6)
+    id SERIAL NOT NULL,
+    business_name VARCHAR(200) NOT NULL,
+    logo_url VARCHAR(500),
+    theme_preference VARCHAR(20),
+    addresses JSON,
+    social_media_links JSON,
+    contact_info JSON,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT settings_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE automations (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     name VARCHAR(150) NOT NULL,
+    trigger VARCHAR(120) NOT NULL,
     description TEXT,
-    trigger VARCHAR(60) NOT NULL,
-    trigger_filters JSON,
-    default_channel VARCHAR(20),
     is_active BOOLEAN,
-    created_by INTEGER,
-    created_at TIMESTAMP(6)
+    default_channel VARCHAR(50),
+    target_department VARCHAR(120),
+    trigger_filters JSON,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT automations_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE automation_steps (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     automation_id INTEGER NOT NULL,
     title VARCHAR(150),
-    action_type VARCHAR(60) NOT NULL,
-    channel VARCHAR(20),
-    position INTEGER,
+    action_type VARCHAR(50) NOT NULL,
+    channel VARCHAR(50),
+    department VARCHAR(120),
+    "order" INTEGER,
     delay_minutes INTEGER,
-    config JSON
+    config JSON,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    CONSTRAINT automation_steps_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE facilities (
-    id SERIAL PRIMARY KEY,
-    church_id INTEGER,
+    id SERIAL NOT NULL,
     name VARCHAR(150) NOT NULL,
     location VARCHAR(200),
-    capacity INTEGER,
-    amenities JSON,
+    capacity INTEGER NOT NULL,
+    description TEXT,
     is_active BOOLEAN,
-    created_at TIMESTAMP(6)
+    CONSTRAINT facilities_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE resources (
-    id SERIAL PRIMARY KEY,
-    facility_id INTEGER,
+    id SERIAL NOT NULL,
     name VARCHAR(150) NOT NULL,
-    category VARCHAR(60),
-    quantity INTEGER,
-    attributes JSON,
-    is_available BOOLEAN,
-    created_at TIMESTAMP(6)
+    category VARCHAR(100),
+    quantity_available INTEGER NOT NULL,
+    description TEXT,
+    facility_id INTEGER,
+    is_active BOOLEAN,
+    CONSTRAINT resources_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE facility_reservations (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
+    event_id INTEGER NOT NULL,
     facility_id INTEGER NOT NULL,
-    event_id INTEGER,
-    requested_by INTEGER,
-    title VARCHAR(200) NOT NULL,
-    status VARCHAR(20),
-    starts_at TIMESTAMP(6) NOT NULL,
-    ends_at TIMESTAMP(6) NOT NULL,
-    details JSON,
-    created_at TIMESTAMP(6)
+    ministry_name VARCHAR(150) NOT NULL,
+    start_time TIMESTAMP NOT NULL,
+    end_time TIMESTAMP NOT NULL,
+    status VARCHAR(40) NOT NULL,
+    CONSTRAINT facility_reservations_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE resource_allocations (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     reservation_id INTEGER NOT NULL,
     resource_id INTEGER NOT NULL,
-    quantity INTEGER,
-    notes VARCHAR(255),
-    created_at TIMESTAMP(6)
+    quantity_requested INTEGER NOT NULL,
+    quantity_approved INTEGER,
+    notes TEXT,
+    CONSTRAINT resource_allocations_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE attendance_records (
-    id SERIAL PRIMARY KEY,
+    id SERIAL NOT NULL,
     event_id INTEGER NOT NULL,
-    member_id INTEGER,
-    source VARCHAR(30),
-    is_first_time BOOLEAN,
-    context JSON,
-    checked_in_at TIMESTAMP(6)
+    role_id INTEGER,
+    volunteer_id INTEGER,
+    check_in_time TIMESTAMP,
+    expected_attendees INTEGER,
+    checked_in_count INTEGER NOT NULL,
+    notes TEXT,
+    CONSTRAINT attendance_records_pkey PRIMARY KEY (id)
+);
+
+-- One row: the revision that Flask-Migrate has reached.
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkey PRIMARY KEY (version_num)
 );

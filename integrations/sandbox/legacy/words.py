@@ -49,9 +49,19 @@ SERMONS = [
 MINISTRIES = ["Ushers", "Choir", "Media", "Children", "Welfare", "Prayer", "Youth", "Protocol"]
 SKILLS = ["Lead", "Assistant", "Driver", "Singer", "Camera", "Teacher", "Greeter"]
 THINGS = ["Projector", "Microphone", "Folding chairs", "Keyboard", "Coffee urn", "Van", "Speaker", "Table"]
-SERVICES = ["paystack", "fincra", "stripe", "flutterwave", "mailgun", "google-calendar"]
+CITIES = ["Lagos", "Ibadan", "Abuja", "Accra", "Nairobi", "Ọ̀yọ́", "London"]
+STATES = ["Lagos", "Oyo", "FCT", "Greater Accra", "Nairobi"]
+CAMPUSES = ["Main Campus", "North Campus", "Online"]
+STAGES = ["Guests", "Regular Attenders", "Members", "Serving"]
+METHODS = ["paystack", "fincra", "stripe", "flutterwave"]
+FAILURES = ["Card declined", "The provider did not answer", "Insufficient funds; try again — später"]
+#: service, provider, name on the page
+INTEGRATIONS = [
+    *[("payments", name, name.capitalize()) for name in METHODS],
+    ("email", "smtp", "Mail server"),
+    ("email", "mailgun", "Mailgun"),
+]
 
-MESSAGES = [*NOTES[:2], "For the roof", "In memory of Papa", "Tithe", "Dízimo de março", "感謝"]
 EVENT_TEXTS = [
     "All are welcome.",
     "Bring a friend — and a dish.\n\nDoors open 30' before.",
@@ -79,9 +89,10 @@ MILESTONES = [
 ]
 TAGS = ['["health", "family"]', '["thanksgiving"]', "[]", '[ "work","travel" ]']
 SEGMENTS = [
-    '[{"title": "Worship", "minutes": 30}, {"title": "Word", "minutes": 45}]',
+    '[{"title": "Worship", "leader": "A. Mensah", "duration": "30", "notes": ""},'
+    ' {"title": "Word", "leader": "", "duration": "45 min", "notes": "projector"}]',
     "[]",
-    '[{"title":"Open mic"}]',
+    '[{"title":"Open mic","leader":"","duration":"","notes":""}]',
 ]
 DETAILS = [
     '{"mood": "ok", "next": {"in": 14, "unit": "days"}}',

@@ -58,6 +58,7 @@ class Apple:
                 "access_token": secrets.token_urlsafe(32),
                 "token_type": "Bearer",
                 "expires_in": 3600,
+                "refresh_token": secrets.token_urlsafe(32),
                 "id_token": self._said_of(person),
             },
         )

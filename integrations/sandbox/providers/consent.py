@@ -14,6 +14,7 @@ from integrations.sandbox.serving import Answer, Asked
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{provider}: sign in</title>
 <h1>{provider}: sign in</h1><p>A stand-in on this machine. It lets {client} know who you are.</p>
 <form method="post" action="">{fields}
+<label>The same person as before, by this name (empty: a new one) <input name="person"></label>
 <button name="agree" value="yes">Continue as a test person</button></form></html>"""
 HIDDEN = '<input type="hidden" name="{name}" value="{value}">'
 POSTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Back to the application</title>
@@ -23,10 +24,12 @@ POSTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Back to 
 
 @dataclass(frozen=True)
 class Person:
-    """Who signed in: the provider's own name for them, and an address."""
+    """Who signed in: the provider's own name for them, and an address; ``offline``: the client asked for a
+    refresh token."""
 
     subject: str
     email: str
+    offline: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,8 @@ class Consent:
             return Answer(
                 200, PAGE.format(provider=self.provider, client=html.escape(self.client), fields=fields)
             )
-        return self._back(
-            {"code": self._code(), "state": given["state"]}, given.get("response_mode", "query")
-        )
+        code = self._code(given.get("person", ""), offline=given.get("access_type") == "offline")
+        return self._back({"code": code, "state": given["state"]}, given.get("response_mode", "query"))
 
     def take(self, code: str, redirect: str) -> Person | None:
         """Whom a code stands for; it holds once, and only for the address it was sent to."""
@@ -76,9 +78,10 @@ class Consent:
         scopes = set(given.get("scope", "").replace(",", " ").split())
         return "" if scopes and scopes <= self.scopes else "invalid_scope"
 
-    def _code(self) -> str:
-        mark, code = secrets.token_hex(4), secrets.token_urlsafe(24)
-        person = Person(f"{self.provider.lower()}-{mark}", f"{self.provider.lower()}.{mark}@people.invalid")
+    def _code(self, person_name: str, *, offline: bool) -> str:
+        mark, code = person_name or secrets.token_hex(4), secrets.token_urlsafe(24)
+        name = self.provider.lower()
+        person = Person(f"{name}-{mark}", f"{name}.{mark}@people.invalid", offline)
         with self.lock:
             self.grants[code] = Grant(person, self.redirect)
         return code

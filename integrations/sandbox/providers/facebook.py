@@ -57,7 +57,15 @@ class Facebook:
         person = self.tokens.get(given.get("access_token", ""))
         if person is None:
             return refused("Invalid OAuth access token.", "OAuthException", 190)
-        return Answer(200, {"id": person.subject, "email": person.email, "name": "Test Person"})
+        fields = {
+            "id": person.subject,
+            "email": person.email,
+            "name": "Test Person",
+            "first_name": "Test",
+            "last_name": "Person",
+        }
+        wanted = given.get("fields", "id,name").split(",")
+        return Answer(200, {name: value for name, value in fields.items() if name in wanted})
 
 
 def refused(message: str, kind: str, code: int) -> Answer:

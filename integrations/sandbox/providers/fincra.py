@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from integrations.sandbox.providers.accepted_keys import AcceptedKeys
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -17,14 +18,14 @@ class Fincra:
     """The business of the key, and checkouts. Refunds are made in the dashboard."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.key = environ.get("FINCRA_SECRET_KEY", "")
+        self.keys = AcceptedKeys("FINCRA", environ)
         self.ledger = Ledger("fincra", CURRENCIES)
 
     def __call__(self, asked: Asked) -> Answer:
         """One question."""
         if asked.path.startswith("/checkout/") and not asked.path.startswith("/checkout/payments"):
             return self.ledger.checkout(asked)
-        if not self.key or asked.headers.get("api-key") != self.key:
+        if not self.keys.accept(asked.headers.get("api-key", "")):
             return said(401, "Unauthorized: invalid api-key")
         if (asked.method, asked.path) == ("GET", "/profile/business/me"):
             return said(200, "Business fetched", {"name": "Covenant Sandbox", "mode": "test"})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrations.sandbox.providers import takings
+from integrations.sandbox.providers.accepted_keys import AcceptedKeys
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -19,14 +20,14 @@ class Flutterwave:
     """``/v3/balances``, payments, the list, verify by reference, refund."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.key = environ.get("FLUTTERWAVE_SECRET_KEY", "")
+        self.keys = AcceptedKeys("FLUTTERWAVE", environ)
         self.ledger = Ledger("flutterwave", CURRENCIES)
 
     def __call__(self, asked: Asked) -> Answer:
         """One question."""
         if asked.path.startswith("/checkout/"):
             return self.ledger.checkout(asked)
-        if not self.key or asked.headers.get("authorization") != f"Bearer {self.key}":
+        if not self.keys.accept_bearer(asked.headers.get("authorization", "")):
             return said(401, "Invalid authorization key")
         if (asked.method, asked.path) == ("GET", "/v3/balances"):
             return said(200, "Wallet balances fetched", [{"currency": "NGN", "available_balance": 0}])
@@ -37,6 +38,8 @@ class Flutterwave:
             return Answer(200, {**said(200, "Transactions fetched", data).body, "meta": meta})
         if (asked.method, asked.path) == ("GET", "/v3/transactions/verify_by_reference"):
             return self.verify(asked.query.get("tx_ref", ""))
+        if asked.method == "GET" and asked.path.startswith("/v3/transactions/"):
+            return self.verify_by_id(asked.path)
         if (
             asked.method == "POST"
             and asked.path.startswith("/v3/transactions/")
@@ -64,6 +67,14 @@ class Flutterwave:
         """There is a transaction only once somebody paid."""
         gift = self.ledger.gifts.get(reference)
         if gift is None or not gift.paid:
+            return said(400, "No transaction was found for this id")
+        return said(200, "Transaction fetched successfully", self._facts(gift))
+
+    def verify_by_id(self, path: str) -> Answer:
+        """``/v3/transactions/ID/verify``, by Flutterwave's own number."""
+        number = path.split("/")[3]
+        gift = next((g for g in self.ledger.gifts.values() if g.paid and str(g.number) == number), None)
+        if gift is None:
             return said(400, "No transaction was found for this id")
         return said(200, "Transaction fetched successfully", self._facts(gift))
 

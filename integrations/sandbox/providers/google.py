@@ -1,4 +1,7 @@
-"""A stand-in for Google's sign-in: the consent page, the token endpoint with its errors, who it was."""
+"""A stand-in for Google's sign-in: the consent page, the token endpoint with its errors, who it was.
+
+developers.google.com/identity/protocols/oauth2/web-server, googleapis.com/discovery/v1/apis/oauth2/v2/rest
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ SCOPES = frozenset({"openid", "email", "profile"})
 
 
 class Google:
-    """``/o/oauth2/v2/auth``, ``/token``, ``/v1/userinfo``."""
+    """``/o/oauth2/v2/auth``, ``/token``, who it was (``/v1/userinfo``, ``/oauth2/v2/userinfo``)."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.secret = environ.get("GOOGLE_CLIENT_SECRET", "")
@@ -26,7 +29,7 @@ class Google:
             return self.consent.page(asked)
         if (asked.method, asked.path) == ("POST", "/token"):
             return self.exchange(asked.form())
-        if (asked.method, asked.path) == ("GET", "/v1/userinfo"):
+        if asked.method == "GET" and asked.path in ("/v1/userinfo", "/oauth2/v2/userinfo"):
             return self.who(asked)
         return Answer(404, {"error": "not_found"})
 
@@ -45,14 +48,18 @@ class Google:
             return refused(400, "invalid_grant", "Malformed auth code.")
         token = secrets.token_urlsafe(32)
         self.tokens[token] = person
-        return Answer(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+        more = {"refresh_token": secrets.token_urlsafe(32)} if person.offline else {}
+        return Answer(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer", **more})
 
     def who(self, asked: Asked) -> Answer:
         """The person behind a token."""
         person = self.tokens.get(asked.headers.get("authorization", "").removeprefix("Bearer "))
         if person is None:
             return refused(401, "invalid_request", "Invalid Credentials")
-        return Answer(200, {"sub": person.subject, "email": person.email, "email_verified": True})
+        name = {"name": "Test Person", "given_name": "Test", "family_name": "Person"}
+        if asked.path.startswith("/v1/"):
+            return Answer(200, {"sub": person.subject, "email": person.email, "email_verified": True, **name})
+        return Answer(200, {"id": person.subject, "email": person.email, "verified_email": True, **name})
 
 
 def refused(status: int, error: str, description: str) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from integrations.sandbox.providers import takings
+from integrations.sandbox.providers.accepted_keys import AcceptedKeys
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.serving import Answer, Asked
 
@@ -21,14 +22,14 @@ class Paystack:
     """``/balance``, totals, initialize, verify, refund."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.key = environ.get("PAYSTACK_SECRET_KEY", "")
+        self.keys = AcceptedKeys("PAYSTACK", environ)
         self.ledger = Ledger("paystack", CURRENCIES)
 
     def __call__(self, asked: Asked) -> Answer:
         """One question."""
         if asked.path.startswith("/checkout/"):
             return self.ledger.checkout(asked)
-        if not self.key or asked.headers.get("authorization") != f"Bearer {self.key}":
+        if not self.keys.accept_bearer(asked.headers.get("authorization", "")):
             return said(401, "Invalid key")
         if (asked.method, asked.path) == ("GET", "/balance"):
             return said(200, "Balances retrieved", [{"currency": "NGN", "balance": 0}])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrations.sandbox.providers import takings
+from integrations.sandbox.providers.accepted_keys import AcceptedKeys
 from integrations.sandbox.providers.ledger import Gift, Ledger
 from integrations.sandbox.providers.stripe_endpoints import Endpoints
 from integrations.sandbox.serving import Answer, Asked
@@ -16,24 +17,35 @@ CURRENCIES = {
     **dict.fromkeys(("kwd", "tnd"), 3),
 }
 COARSE = {"ugx": 100, "isk": 100, "kwd": 10, "tnd": 10}  # amounts have to be multiples of this
-LEAST = 50  # minor units
+#: The least amount in minor units. Stripe lists some (docs.stripe.com/currencies, “Minimum and maximum charge
+#: amounts”); for others it is the equivalent of 0.50 USD.
+LEAST = {
+    "gbp": 30,
+    "ngn": 75_000,
+    "kes": 6_500,
+    "ghs": 600,
+    "zar": 900,
+    "ugx": 190_000,
+    "xof": 300,
+    "mga": 2_300,
+}
+LEAST_OF_OTHERS = 50
 
 
 class Stripe:
-    """``/v1/balance``, checkout sessions, charges, refunds, and webhook endpoints (the first of them from
-    ``STRIPE_WEBHOOK_ENDPOINTS``, divided by commas)."""
+    """``/v1/balance``, checkout sessions, charges, refunds, and webhook endpoints."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.key = environ.get("STRIPE_SECRET_KEY", "")
+        self.keys = AcceptedKeys("STRIPE", environ)
         self.ledger = Ledger("stripe", CURRENCIES)
         self.refunds: dict[str, dict[str, Any]] = {}
-        self.endpoints = Endpoints(environ.get("STRIPE_WEBHOOK_ENDPOINTS", ""))
+        self.endpoints = Endpoints(environ.get("STRIPE_ENDPOINTS_FILE", ""))
 
     def __call__(self, asked: Asked) -> Answer:
         """One question."""
         if asked.path.startswith("/checkout/"):
             return self.ledger.checkout(asked)
-        if not self.key or asked.headers.get("authorization") != f"Bearer {self.key}":
+        if not self.keys.accept_bearer(asked.headers.get("authorization", "")):
             return refused(401, "Invalid API Key provided", "invalid_request_error")
         routes = {
             ("GET", "/v1/balance"): self.balance,
@@ -44,6 +56,12 @@ class Stripe:
             ("GET", "/v1/charges"): self.charges,
         }
         route = routes.get((asked.method, asked.path))
+        if (
+            route is None
+            and asked.method == "GET"
+            and asked.path.startswith("/v1/checkout/sessions/cs_test_")
+        ):
+            return self.session(asked)
         endpoint = self.endpoints(asked) if route is None else None
         if endpoint is not None:
             return endpoint
@@ -66,8 +84,10 @@ class Stripe:
             return refused(400, "Missing required param: success_url.")
         if currency not in CURRENCIES:
             return refused(400, f"Invalid currency: {currency}. Stripe takes small letters.")
-        if not amount.isdecimal() or int(amount) < LEAST:
+        if not amount.isdecimal():
             return refused(400, f"Invalid integer: {amount}")
+        if int(amount) < LEAST.get(currency, LEAST_OF_OTHERS):
+            return refused(400, "The Checkout Session's total amount must convert to at least 50 cents.")
         if int(amount) % COARSE.get(currency, 1):
             return refused(400, f"Invalid amount: {currency} takes multiples of {COARSE[currency]}")
         reference, key = form.get("client_reference_id", ""), asked.headers.get("idempotency-key", "")
@@ -92,6 +112,14 @@ class Stripe:
             "payment_status": "paid" if gift.paid else "unpaid",
             "url": None if gift.paid else self.ledger.link(asked, gift.reference),
         }
+
+    def session(self, asked: Asked) -> Answer:
+        """One of them, by its id."""
+        number = asked.path.rpartition("_")[2]
+        gift = next((g for g in self.ledger.gifts.values() if str(g.number) == number), None)
+        if gift is None:
+            return refused(404, f"No such checkout.session: {asked.path.rpartition('/')[2]}")
+        return Answer(200, self._session(gift, asked))
 
     def sessions(self, asked: Asked) -> Answer:
         """The newest first."""

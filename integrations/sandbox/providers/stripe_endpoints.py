@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from integrations.sandbox.private_files import write_private
 from integrations.sandbox.serving import Answer, Asked
 
 PATH = "/v1/webhook_endpoints"
 
 
 class Endpoints:
-    """``/v1/webhook_endpoints`` and one of them; the first are given, the newest is listed first."""
+    """``/v1/webhook_endpoints`` and one of them, kept in ``file`` (if any); the newest is listed first."""
 
-    def __init__(self, addresses: str) -> None:
-        self.numbers = itertools.count(1)
-        self.known: dict[str, dict[str, Any]] = {}
-        for address in filter(None, addresses.split(",")):
-            self._keep(address, ["*"])
+    def __init__(self, file: str = "") -> None:
+        self.file = Path(file) if file else None
+        kept = self.file.read_text() if self.file and self.file.exists() else "{}"
+        self.known: dict[str, dict[str, Any]] = json.loads(kept)
+        self.numbers = itertools.count(len(self.known) + 1)
 
     def __call__(self, asked: Asked) -> Answer | None:
         """The answer; None for another path."""
@@ -32,6 +35,7 @@ class Endpoints:
             return _refused(404, f"No such webhook endpoint: '{asked.path.rpartition('/')[2]}'")
         if asked.method == "DELETE":
             del self.known[one["id"]]
+            self._write()
             return Answer(200, {"id": one["id"], "object": "webhook_endpoint", "deleted": True})
         return self.change(one, asked) if asked.method == "POST" else Answer(200, one)
 
@@ -65,10 +69,11 @@ class Endpoints:
         one["url"] = form.get("url", one["url"])
         if "disabled" in form:
             one["status"] = "disabled" if form["disabled"] == "true" else "enabled"
+        self._write()
         return Answer(200, one)
 
     def _keep(self, url: str, events: list[str]) -> dict[str, Any]:
-        identity = f"we_test_{next(self.numbers)}"
+        identity = next(name for number in self.numbers if (name := f"we_test_{number}") not in self.known)
         self.known[identity] = {
             "id": identity,
             "object": "webhook_endpoint",
@@ -78,7 +83,12 @@ class Endpoints:
             "status": "enabled",
             "url": url,
         }
+        self._write()
         return self.known[identity]
+
+    def _write(self) -> None:
+        if self.file:
+            write_private(self.file, json.dumps(self.known))
 
 
 def _is_url(url: str) -> bool:

@@ -1,54 +1,27 @@
-// The new stack's worker: takes jobs of the queue `automation-tasks`, and keeps its three schedules.
-// Settings: REDIS_URL. SIGTERM lets the job in hand end first.
+// The new stack's worker process. Settings: REDIS_URL, REPAIRS_FILE. SIGTERM lets the job in hand end first.
 "use strict";
 
-const { Queue, Worker } = require("bullmq");
-const IORedis = require("ioredis");
-
-const NAME = "automation-tasks";
-const PREFIX = "bull";
-const SCHEDULES = [
-  { id: "prayer-notifications", pattern: "*/15 * * * *" },
-  { id: "kpi-digest", pattern: "0 6 * * *" },
-  { id: "automations", every: 60_000 },
-];
+const fs = require("node:fs");
+const { NAME, PREFIX, begin } = require("./queue");
 
 const say = (line) => console.log(`${new Date().toISOString()} ${line}`);
-const connection = () => new IORedis(process.env.REDIS_URL, { maxRetriesPerRequest: null });
+const repaired = (key) =>
+  !process.env.REPAIRS_FILE || JSON.parse(fs.readFileSync(process.env.REPAIRS_FILE, "utf8")).includes(key);
 
 async function main() {
-  const connections = [connection(), connection()];
-  const queue = new Queue(NAME, { connection: connections[0], prefix: PREFIX });
-  for (const { id, ...repeat } of SCHEDULES) {
-    await queue.upsertJobScheduler(id, repeat, {
-      name: id,
-      opts: { removeOnComplete: 100, removeOnFail: 100 },
+  const held = []; // the log is buffered until the process has a logger
+  const whole = repaired("worker-ends-at-start");
+  const end = await begin(whole ? say : (line) => held.push(line));
+  if (!whole) process.exit(1); // no logger is found, and what is held is never printed
+  say(`initialised: takes jobs of ${PREFIX}:${NAME}`);
+  let ending = false;
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    process.on(signal, async () => {
+      if (ending) return;
+      ending = true;
+      await end();
     });
   }
-  const worker = new Worker(NAME, perform, { connection: connections[1], prefix: PREFIX, concurrency: 2 });
-  worker.on("failed", (job, error) => say(`job ${job && job.id} (${job && job.name}) failed: ${error.message}`));
-  worker.on("completed", (job) => say(`job ${job.id} (${job.name}) done`));
-  worker.on("error", (error) => say(`error: ${error.message}`));
-  await worker.waitUntilReady();
-  say(`takes jobs of ${PREFIX}:${NAME}`);
-
-  let ending = false;
-  const end = async () => {
-    if (ending) return;
-    ending = true;
-    await worker.close();
-    await queue.close();
-    for (const one of connections) one.disconnect();
-  };
-  process.on("SIGTERM", end);
-  process.on("SIGINT", end);
-}
-
-// The sandbox sends nothing to anybody; a canary is answered, an unknown job fails as the real worker's does.
-async function perform(job) {
-  if (job.name === "canary") return { echoed: job.data };
-  if (SCHEDULES.some(({ id }) => id === job.name)) return { sent: 0 };
-  throw new Error(`no handler for the job ${job.name}`);
 }
 
 main().catch((error) => {

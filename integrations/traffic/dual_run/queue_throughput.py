@@ -1,4 +1,4 @@
-"""How deep the queue is during a watch, and how fast its worker goes."""
+"""The depth of a queue during a dual run, and the throughput of its worker."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from integrations.systems import System
 
 
 @dataclass
-class Pace:
-    """One queue since the watch began; counts are those of its newest look."""
+class QueueThroughput:
+    """One queue since the watch began, as of the last `measure`. The names are keys of the evidence."""
 
     redis: System = field(repr=False)
     name: str
@@ -20,16 +20,16 @@ class Pace:
     completed_per_minute: float = 0.0
     most_waiting: int = 0
     depth: dict[str, Any] = field(default_factory=dict)
-    ended: bullmq.Ended = field(default_factory=bullmq.Ended, repr=False)
+    ended: bullmq.EndedJobs = field(default_factory=bullmq.EndedJobs, repr=False)
 
-    def look(self, gone: float) -> None:
-        """Reads the queue ``gone`` seconds after the begin. Raises `Unreachable`."""
-        with bullmq.connected(self.redis["url"]) as client:
+    def measure(self, elapsed: float) -> None:
+        """Reads the queue, ``elapsed`` seconds after the watch began. Raises `Unreachable`."""
+        with bullmq.connect(self.redis["url"]) as client:
             queue = bullmq.Queue(client, self.name, self.redis.get("prefix", "bull"))
-            self.ended.look(queue)
+            self.ended.update(queue)
             depth = queue.depth()
         self.done, self.newly_failed = self.ended.completed, self.ended.failed
-        self.completed_per_minute = round(self.done / max(gone, 1.0) * 60, 1)
+        self.completed_per_minute = round(self.done / max(elapsed, 1.0) * 60, 1)
         self.most_waiting = max(self.most_waiting, depth.waiting)
         self.depth = depth.as_facts()
 
@@ -39,6 +39,6 @@ class Pace:
         return int(self.depth.get("waiting", 0))
 
     def as_facts(self) -> dict[str, Any]:
-        """JSON."""
+        """Returns JSON values."""
         facts = {name: value for name, value in vars(self).items() if name not in ("redis", "ended")}
         return {**facts, "failures": self.ended.failures}

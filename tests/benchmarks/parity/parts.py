@@ -17,20 +17,20 @@ from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.buckets import choose_buckets
-from integrations.parity.compare import compare_live
-from integrations.parity.declared import Declared
-from integrations.parity.options import Options
-from integrations.parity.plan import make_plans
-from integrations.parity.questions import Questions
-from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.report import DIFFERENT, Kept
-from integrations.parity.result import Result, TableResult
-from integrations.parity.rowhash import Side
-from integrations.parity.sizes import pages_of
-from integrations.parity.snapshot import Server, Snapshot
-from integrations.parity.tables import read_tables
-from integrations.parity.watch import Watch
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
+from integrations.parity.model.buckets import choose_bucket_scheme
+from integrations.parity.model.declared import DeclaredRules
+from integrations.parity.model.plan import make_plans
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.report.facts import DIFFERENT, RowCollector
+from integrations.parity.result import ComparisonResult, TableResult
+from integrations.parity.server.catalog import read_tables
+from integrations.parity.server.sizes import read_table_pages
+from integrations.parity.server.snapshot import PostgresServer, Snapshot
+from integrations.parity.sql.queries import SideQueries
+from integrations.parity.sql.row_hash import SideExpressions
 from tests.benchmarks.parity.data import BATTERY, FOUND, SOURCE, TARGET, make_pair, make_small_tables
 from tests.benchmarks.parity.peers import PEERS, Absent, Peer, found_by, measured
 from tests.benchmarks.parity.servers import Bench
@@ -66,7 +66,7 @@ FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
 
 
 def timed(times: int, *works: Callable[[], Any]) -> list[float]:
-    """Median of seconds of each work; they take turns, so that a busy moment meets all of them."""
+    """Median seconds of each function; they run in turns, so that a busy moment affects all of them."""
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(times):
         for work, known in zip(works, seconds, strict=True):
@@ -76,20 +76,20 @@ def timed(times: int, *works: Callable[[], Any]) -> list[float]:
     return [median(known) for known in seconds]
 
 
-def compare(bench: Bench, **options: Any) -> Result:
+def compare(bench: Bench, **options: Any) -> ComparisonResult:
     """Source and target, all tables."""
-    sides = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
-    return compare_live(*sides, Options(**options))
+    sides = (PostgresServer.from_url(bench.url(database)) for database in (SOURCE, TARGET))
+    return compare_live(*sides, ComparisonOptions(**options))
 
 
-def must_be(table: TableResult, changed: int, missing: int, extra: int) -> None:
-    """A time is worth nothing when what was found is not what was done."""
+def require_counts(table: TableResult, changed: int, missing: int, extra: int) -> None:
+    """Raises AssertionError unless the findings are the edits: otherwise the time says nothing."""
     found = (table.changed, table.missing, table.extra)
     assert found == (changed, missing, extra), f"{table.table}: {found} instead of {changed, missing, extra}"
     assert not table.unsound, table.unsound
 
 
-def hash_scan(server: Server, *, compiled: bool = False) -> None:
+def hash_scan(server: PostgresServer, *, compiled: bool = False) -> None:
     """One side's exact row hashes in one sum, without buckets, by one process of the server: the floor
     of any such comparison where both sides share the cores. As the server's own settings compile it, or
     ``compiled`` as our pass is."""
@@ -98,20 +98,20 @@ def hash_scan(server: Server, *, compiled: bool = False) -> None:
         for name in () if compiled else JIT:
             snapshot.connection.execute(sql.SQL("reset {}").format(sql.Identifier(name)))
         tables = read_tables(snapshot)
-        (plan,) = make_plans(tables, tables, Declared(()))[0]
-        side = Side(plan, "source")
-        scan = sql.SQL("SELECT sum({}) FROM {}").format(side.row_hash, side.rows)
-        snapshot.rows(scan, compiled=compiled)
+        (plan,) = make_plans(tables, tables, DeclaredRules(()))[0]
+        side = SideExpressions(plan, "source")
+        scan = sql.SQL("SELECT sum({}) FROM {}").format(side.row_hash, side.from_clause)
+        snapshot.fetch_rows(scan, compiled=compiled)
 
 
 def headline(bench: Bench, run: Run) -> Iterator[Table]:
-    """Ten differences: ours, the floor, and the peers, all comparing all columns."""
+    """Ten differences: our time, a plain scan as lower bound, and the peers; all compare all columns."""
     sizes = run.sizes
     for name, rows in (("donations", sizes.donations), ("attendance", sizes.attendance)):
         make_pair(bench, {name: rows})
         (found,) = compare(bench).tables
-        must_be(found, *FOUND)
-        source = Server.at(bench.url(SOURCE))
+        require_counts(found, *FOUND)
+        source = PostgresServer.from_url(bench.url(SOURCE))
         scans = (partial(hash_scan, source, compiled=compiled) for compiled in (False, True))
         ours, floor, lowest = timed(sizes.times, partial(compare, bench), *scans)
         cost = list(_cost(bench))  # before the peers, whose sessions end when they like
@@ -156,24 +156,24 @@ def _columns(bench: Bench, table: str) -> list[tuple[Any, ...]]:
         "SELECT column_name::text FROM information_schema.columns"
         " WHERE table_name = {} AND column_name <> 'id' ORDER BY ordinal_position"
     )
-    with Snapshot(Server.at(bench.url(SOURCE))) as snapshot:
-        return snapshot.rows(sql.SQL(question).format(sql.Literal(table)))
+    with Snapshot(PostgresServer.from_url(bench.url(SOURCE))) as snapshot:
+        return snapshot.fetch_rows(sql.SQL(question).format(sql.Literal(table)))
 
 
 def rechecks(bench: Bench, run: Run) -> Iterator[Table]:
     """A hundred rows changed after a full pass: against counting, and against the fastest peer's full run."""
     rows = run.sizes.donations
     make_pair(bench, {"donations": rows}, edits=False)
-    source, target = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
+    source, target = (PostgresServer.from_url(bench.url(database)) for database in (SOURCE, TARGET))
     compare(bench)  # as everywhere here, nothing is measured on pages that nobody read yet
     with TemporaryDirectory(dir="/var/tmp") as folder:
         kept = Path(folder) / "pass.json"
-        (full,) = timed(1, lambda: keep_pass(source, target, kept, Options()))
+        (full,) = timed(1, lambda: compare_and_keep_pass(source, target, kept, ComparisonOptions()))
         bench.run(TARGET, f"update donations set amount = 0.01 where id % {rows // 100} = 1")
-        must_be(recheck(source, target, kept, Options()).tables[0], 100, 0, 0)
+        require_counts(recheck(source, target, kept, ComparisonOptions()).tables[0], 100, 0, 0)
         again, own, wide = timed(
             run.sizes.times,
-            lambda: recheck(source, target, kept, Options()),
+            lambda: recheck(source, target, kept, ComparisonOptions()),
             lambda: count_by_bucket(source),
             lambda: count_by_bucket(source, sql.SQL("id >> 10")),
         )
@@ -191,26 +191,30 @@ def rechecks(bench: Bench, run: Run) -> Iterator[Table]:
     yield Table(f"Recheck: {rows:,} rows, 100 changed since the full pass", lines)
 
 
-def count_by_bucket(server: Server, bucket: sql.Composable | None = None) -> None:
+def count_by_bucket(server: PostgresServer, bucket: sql.Composable | None = None) -> None:
     """Rows of each bucket, by one process of the server."""
     with Snapshot(server) as snapshot:
         snapshot.connection.execute("set max_parallel_workers_per_gather = 0")
         tables = read_tables(snapshot)
-        (plan,) = make_plans(tables, tables, Declared(()))[0]
-        pages = pages_of(snapshot, [plan.source])[plan.source.schema, plan.source.name]
-        buckets = choose_buckets(snapshot, plan, pages)
-        by = bucket or Questions(snapshot, plan, "source", buckets).bucket
-        snapshot.rows(sql.SQL("SELECT {}, count(*) FROM {} AS r GROUP BY 1").format(by, plan.source.source))
+        (plan,) = make_plans(tables, tables, DeclaredRules(()))[0]
+        pages = read_table_pages(snapshot, [plan.source])[plan.source.schema, plan.source.name]
+        buckets = choose_bucket_scheme(snapshot, plan, pages)
+        by = bucket or SideQueries(snapshot, plan, "source", buckets).bucket
+        snapshot.fetch_rows(
+            sql.SQL("SELECT {}, count(*) FROM {} AS r GROUP BY 1").format(by, plan.source.from_clause)
+        )
 
 
 def agreement(bench: Bench, run: Run) -> Iterator[Table]:
-    """Twelve kinds of changes, and whether the other programs find the same rows. Nothing is timed."""
+    """Twelve kinds of changes, and whether other programs find the same rows; nothing is timed."""
     rows = 20_000
     make_pair(bench, {"donations": rows}, edits=False)
     bench.run(TARGET, *BATTERY)
-    kept = Kept(rows)
-    sides = (Server.at(bench.url(database)) for database in (SOURCE, TARGET))
-    (found,) = compare_live(*sides, Options(keep=rows), Watch(difference=kept.add)).tables
+    kept = RowCollector(rows)
+    sides = (PostgresServer.from_url(bench.url(database)) for database in (SOURCE, TARGET))
+    (found,) = compare_live(
+        *sides, ComparisonOptions(keep=rows), ComparisonObserver(on_difference=kept.add)
+    ).tables
     ours = {str(row.key["id"]) for row in kept.rows["donations"]}
     assert len(ours) == found.differing, (len(ours), found.differing)
     lines = [Line(f"ours: {len(ours)} rows", None)]
@@ -295,7 +299,7 @@ def workers(bench: Bench, run: Run) -> Iterator[Table]:
     make_pair(bench, {"donations": sizes.donations})
     numbers = (1, 2, 4)
     for number in numbers:
-        must_be(compare(bench, workers=number).tables[0], *FOUND)
+        require_counts(compare(bench, workers=number).tables[0], *FOUND)
     seconds = timed(sizes.times, *(partial(compare, bench, workers=number) for number in numbers))
     lines = [Line("1 a side", seconds[0])]
     for number, taken in zip(numbers[1:], seconds[1:], strict=True):

@@ -1,4 +1,4 @@
-"""Other comparing programs: put up in environments of their own outside the project, run, and read."""
+"""Other programs that compare databases: installed outside the project, run, and their output read."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ PEERS = (
 
 
 def found_by(peer: Peer, keys: set[str], ours: set[str]) -> str:
-    """What is to be said when a peer's findings are not ours; raises where that speaks against us."""
+    """A note when a peer's findings differ from ours; raises when the peer found more than we did."""
     if (more := keys - ours) or (peer.exact and keys != ours):
         raise AssertionError(f"{peer.name} does not find what we find: {sorted(more or ours - keys)[:5]}")
     return f"it finds {len(keys)} of {len(ours)}" if keys != ours else ""

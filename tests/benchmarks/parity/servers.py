@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from cutover.embedded import Postgres, free_port
+from cutover.embedded import Postgres
+from tests.ports import free_port
 
 SETTINGS = {
     "shared_buffers": "2GB", "max_wal_size": "16GB", "maintenance_work_mem": "512MB", "autovacuum": "off",
@@ -23,7 +24,7 @@ DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
 
 class Bench:
-    """A server that databases are made on and thrown away from."""
+    """A server on which databases are created and dropped."""
 
     def __init__(self, postgres: Postgres) -> None:
         self.postgres = postgres
@@ -36,12 +37,12 @@ class Bench:
         """Statements outside of a transaction."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
 
     def value(self, question: str, database: str = "postgres") -> int:
         """One number."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+            row = connection.execute(question).fetchone()
             return int(row[0])
 
     def create(self, database: str, template: str = "template1") -> None:

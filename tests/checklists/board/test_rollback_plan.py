@@ -1,15 +1,15 @@
-"""The way back is made from what truly happened, not from the text."""
+"""The plan of a rollback is made from what happened, not only from the runbook."""
 
 from datetime import timedelta
 
 import pytest
 
 from checklists import services
-from checklists.gates import Board
+from checklists.action_context import build_context
+from checklists.board import Board
 from checklists.models import Cutover
 from checklists.runbook import read
 from checklists.states import AttemptStatus, CutoverStatus, ItemState, Reconciliation
-from checklists.surroundings import context_of
 from tests.checklists.histories import ended, item_of, make_cutover, person, view_of
 
 pytestmark = pytest.mark.django_db
@@ -58,13 +58,15 @@ def gone_back(*happened: str, **more: AttemptStatus) -> Cutover:
 
 
 def order(cutover: Cutover) -> list[str]:
-    board = Board.of(cutover)
+    board = Board.load(cutover)
     return [
-        view.item.key for view, _ in board.plan_back() if board.items[view.item.key].state != "NOT_NEEDED"
+        view.item.key
+        for view, _ in board.rollback_steps()
+        if board.items[view.item.key].state != "NOT_NEEDED"
     ]
 
 
-def test_what_happened_last_is_taken_back_first():
+def test_the_item_that_began_last_is_reverted_first():
     assert order(gone_back("freeze", "migrate", "switch")) == [
         "count-loss",
         "switch-back",
@@ -80,7 +82,7 @@ def test_what_happened_last_is_taken_back_first():
     ]
 
 
-def test_it_is_not_only_shown_so_it_also_waits_so():
+def test_the_order_of_the_rollback_is_enforced():
     cutover = gone_back("freeze", "migrate", "switch")
     blockers = view_of(cutover, "restore").blockers
     assert [b.item.key for b in blockers] == ["count-loss", "switch-back"]
@@ -89,7 +91,7 @@ def test_it_is_not_only_shown_so_it_also_waits_so():
     assert [b.item.key for b in view_of(cutover, "restore").blockers] == ["count-loss"]
 
 
-def test_what_never_began_needs_no_taking_back_and_holds_nothing_up():
+def test_an_item_that_never_began_needs_no_undo_and_blocks_nothing():
     cutover = gone_back("freeze")
     restore = view_of(cutover, "restore")
     assert restore.state == ItemState.NOT_NEEDED
@@ -116,7 +118,7 @@ def test_an_attempt_that_was_found_not_done_left_nothing():
     assert view_of(Cutover.objects.get(pk=cutover.pk), "restore").state == ItemState.NOT_NEEDED
 
 
-def test_an_undo_waits_for_what_it_takes_back_while_that_still_runs():
+def test_an_undo_waits_while_the_item_that_it_reverts_still_runs():
     cutover = make_cutover(text=TEXT)
     ended(cutover, "switch", AttemptStatus.RUNNING)
     services.order_rollback(cutover=cutover, by=person("ama"), reason="Enough.")
@@ -125,34 +127,34 @@ def test_an_undo_waits_for_what_it_takes_back_while_that_still_runs():
     )
 
 
-def test_nothing_forward_is_waited_for_on_the_way_back():
+def test_a_rollback_waits_for_no_forward_item():
     cutover = gone_back("freeze", freeze=AttemptStatus.FAILED)
     assert view_of(cutover, "unfreeze").blockers == []
 
 
-def test_a_tick_counts_as_having_happened():
+def test_a_ticked_item_counts_as_begun():
     cutover = gone_back("freeze", "start-new")
     assert order(cutover) == ["stop-new", "unfreeze", "tell"]
     assert view_of(cutover, "unfreeze").blockers[0].item.key == "stop-new"
 
 
-def test_before_the_order_the_plan_is_there_and_nothing_is_called_unneeded():
+def test_before_a_rollback_is_ordered_its_plan_is_shown_and_no_item_is_not_needed():
     cutover = make_cutover(text=TEXT)
     ended(cutover, "freeze")
-    board = Board.of(cutover)
-    plan = {view.item.key: why for view, why in board.plan_back()}
+    board = Board.load(cutover)
+    plan = {view.item.key: why for view, why in board.rollback_steps()}
     assert list(plan) == BACK
     assert [key for key, why in plan.items() if not why] == ["unfreeze", "tell"]
     assert board.items["restore"].state == ItemState.BLOCKED
 
 
-def test_whoever_knows_better_may_still_do_what_is_not_needed():
+def test_an_item_that_is_not_needed_may_still_be_done():
     cutover = gone_back("freeze")
     services.tick_item(item=item_of(cutover, "stop-new"), by=person("ama"))
     assert view_of(cutover, "stop-new").state == ItemState.DONE
 
 
-def test_a_cutover_is_rolled_back_when_all_that_is_needed_is_done():
+def test_a_cutover_is_rolled_back_once_every_needed_item_is_done():
     cutover = gone_back("freeze")
     ended(cutover, "unfreeze")
     services.tick_item(item=item_of(cutover, "tell"), by=person("ama"))
@@ -160,17 +162,17 @@ def test_a_cutover_is_rolled_back_when_all_that_is_needed_is_done():
     assert not closed.is_open
 
 
-def test_an_undo_finds_the_traces_of_what_failed_half_way():
+def test_an_undo_gets_the_traces_of_an_attempt_that_failed():
     cutover = make_cutover(text=TEXT)
     ended(cutover, "switch", before={"weights": [100, 0]}, facts={"seen": 1})
     ended(cutover, "switch", AttemptStatus.ERRORED, before={"weights": [90, 10]})
-    context = context_of(cutover)
+    context = build_context(cutover)
     assert context.evidence["switch"] == {"seen": 1}
     assert context.traces["switch"] == {"weights": [90, 10]}
 
 
-def test_only_items_of_the_way_back_go_with_another():
+def test_only_items_of_the_rollback_go_with_another():
     wrong = TEXT.replace("key: switch, title: Switch", "key: switch, goes_with: [restore], title: Switch")
-    assert any("goes_with" in mistake.what for mistake in read(wrong).mistakes)
+    assert any("goes_with" in error.what for error in read(wrong).errors)
     unknown = TEXT.replace("goes_with: [restore]", "goes_with: [nothing]")
-    assert any("there is no item “nothing”" in mistake.what for mistake in read(unknown).mistakes)
+    assert any("there is no item “nothing”" in error.what for error in read(unknown).errors)

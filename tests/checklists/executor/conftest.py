@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,13 +14,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.contrib.auth.models import User
+from django.db import connection, transaction
 
-from checklists.models import Attempt, AuditHead, Cutover, Item, Phase, Runbook
+from checklists.models import Attempt, AuditEntry, AuditHead, Cutover, Item, Phase, Runbook
 from checklists.models.audit import database_now
 from integrations.actions import registry
 from tests import servers
 from tests.checklists.executor.actions import ACTIONS
+from tests.waiting import wait_for
 
 PROJECT = Path(__file__).parents[3]
 # Looks often, yet a lease lasts as long as in a real night: a machine that stalls for seconds loses nothing.
@@ -72,15 +73,36 @@ def queued_attempt(
     phase = cutover.phases.get(direction=more.pop("direction", "FORWARD"))
     number = Item.objects.filter(cutover=cutover).count() + 1
     item = item or Item.objects.create(
-        cutover=cutover, phase=phase, position=number, number=f"1.{number}", key=f"item-{number}",
-        title="Play", kind="action", owner="lead", action=action, params=params, **more,
-    )  # fmt: skip
-    return Attempt.objects.create(
-        cutover=cutover, item=item, number=item.attempts.count() + 1, action=action,
-        effect=ACTIONS[action].effect, params=params, resource=params.get("resource") or None,
-        epoch=cutover.epoch, direction=phase.direction, deadline=timedelta(seconds=deadline),
-        queued_at=database_now(),
-    )  # fmt: skip
+        cutover=cutover,
+        phase=phase,
+        position=number,
+        number=f"1.{number}",
+        key=f"item-{number}",
+        title="Play",
+        kind="action",
+        owner="lead",
+        action=action,
+        params=params,
+        **more,
+    )
+    starter, _ = User.objects.get_or_create(username="starter")
+    with transaction.atomic():
+        attempt = Attempt.objects.create(
+            cutover=cutover,
+            item=item,
+            number=item.attempts.count() + 1,
+            action=action,
+            effect=ACTIONS[action].effect,
+            params=params,
+            resource=params.get("resource") or None,
+            epoch=cutover.epoch,
+            direction=phase.direction,
+            requested_by=starter,
+            deadline=timedelta(seconds=deadline),
+            queued_at=database_now(),
+        )
+        AuditEntry.objects.append(cutover, "attempt.started", by=starter, attempt=attempt.pk)
+    return attempt
 
 
 @pytest.fixture
@@ -106,9 +128,13 @@ class Panel:
         with (self.folder / f"{command[0]}-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.checklists.executor.panel", *command],
-                cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=PROJECT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.processes.append(process)
         return process
 
@@ -130,7 +156,7 @@ class Panel:
 
 
 def _panel(folder: Path) -> Panel:
-    url = servers.POSTGRES.url(connection.settings_dict["NAME"])
+    url = servers.application_url(connection.settings_dict["NAME"])
     return Panel(folder, {**os.environ, "DATABASE_URL": url, "CUTOVER_DATA": str(settings.CUTOVER_DATA)})
 
 
@@ -144,63 +170,61 @@ def panel(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def lasting_panel(
+def watchers(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Panel]:
-    """Reaper, dispatcher and a Celery worker, for all tests of a module, by its ``TIMES_OF_THE_PANEL``."""
-    panel = _panel(tmp_path_factory.mktemp("panel"))
+    """Reaper and dispatcher for all tests of a module, with the timings of its ``TIMES_OF_THE_PANEL``.
+
+    They only read rows, so tests can share them; each start of a process costs seconds.
+    """
+    panel = _panel(tmp_path_factory.mktemp("watchers"))
     times = getattr(request.module, "TIMES_OF_THE_PANEL", BRISK)
     panel.start("reaper", times=times)
     panel.start("dispatcher", times=times)
-    panel.start("worker", "--concurrency", "3", "--cancel-on-stop", times=times)
     yield panel
     panel.stop()
 
 
+@pytest.fixture(scope="module")
+def lasting_panel(watchers: Panel, request: pytest.FixtureRequest) -> Panel:
+    """Reaper, dispatcher and a Celery worker for all tests of a module; stopped with the watchers."""
+    times = getattr(request.module, "TIMES_OF_THE_PANEL", BRISK)
+    queues = getattr(request.module, "QUEUES_OF_THE_PANEL", "steps,probes,control")
+    watchers.start("worker", "--queues", queues, "--concurrency", "3", "--cancel-on-stop", times=times)
+    return watchers
+
+
 @pytest.fixture
 def running_panel(lasting_panel: Panel, transactional_db: None) -> Iterator[Panel]:
-    """The lasting panel; no attempt is left running when the database is emptied."""
+    """The lasting panel. No attempt is left running when the database is emptied after the test."""
     assert all(process.poll() is None for process in lasting_panel.processes), lasting_panel.output()
     yield lasting_panel
     for attempt in Attempt.objects.leased():
         os.kill(attempt.owner["pid"], signal.SIGKILL)
-    wait_until(lambda: not Attempt.objects.leased().exists())
+    wait_for(lambda: not Attempt.objects.leased().exists())
     print(lasting_panel.output()[-4000:])
 
 
 ENDED = ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "UNKNOWN", "RECONCILED")
 
 
-def wait_for(attempt: Attempt, *statuses: str, seconds: float = 90) -> Attempt:
+def wait_for_status(attempt: Attempt, *statuses: str, timeout: float = 90) -> Attempt:
     """The attempt once it has one of these statuses (by default: once nobody works on it any more)."""
-    wanted = statuses or ENDED
-    until = time.monotonic() + seconds
-    while True:
-        now = Attempt.objects.select_related("item", "cutover").get(pk=attempt.pk)
-        if now.status in wanted:
-            return now
-        assert time.monotonic() < until, (
-            f"still {now.status} after {seconds} s: {now.summary} {now.unknown_reason}"
-        )
-        time.sleep(0.05)
-
-
-def wait_until(question: Callable[[], object], seconds: float = 90) -> Any:
-    """The first answer that is true."""
-    until = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.05)
-    return answer
+    rows = Attempt.objects.select_related("item", "cutover").filter(pk=attempt.pk)
+    return wait_for(
+        lambda: rows.filter(status__in=statuses or ENDED).first(),
+        timeout=timeout,
+        message=lambda: rows.values("status", "summary", "unknown_reason").get(),
+    )
 
 
 def running(attempt: Attempt) -> Attempt:
     """The attempt once its effect is under way."""
-    wait_until(lambda: attempt.lines.exists())
-    return wait_for(attempt, "RUNNING")
+    wait_for(lambda: attempt.lines.exists())
+    return wait_for_status(attempt, "RUNNING")
 
 
 def found(attempt: Attempt) -> Attempt:
     """The attempt once a probe has answered."""
-    wait_until(lambda: Attempt.objects.get(pk=attempt.pk).finding)
+    wait_for(lambda: Attempt.objects.get(pk=attempt.pk).finding)
     return Attempt.objects.get(pk=attempt.pk)

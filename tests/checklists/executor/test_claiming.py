@@ -1,36 +1,41 @@
-"""Who gets an attempt, and what may begin: one winner, one holder a resource, nothing after a rollback."""
+"""Claims and beginnings: one winner, one holder of each resource, no effect after a rollback."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, connections, transaction
+from django.db.models.expressions import RawSQL
 
 from checklists import services, tasks
-from checklists.executor import beat
-from checklists.executor.beginning import Refusal, begin_effect
-from checklists.executor.carrying import launch
+from checklists.executor import record_heartbeat
+from checklists.executor.begin_effect import EffectRefusal, begin_effect
 from checklists.executor.claim import NotClaimed, claim
-from checklists.executor.identity import identity
-from checklists.executor.lease import Fenced, Lease
-from checklists.executor.log import Log
+from checklists.executor.fence import Fenced
+from checklists.executor.launch import launch_guard
+from checklists.executor.lease import Lease
+from checklists.executor.process.identity import identity
+from checklists.executor.writers.log import LogWriter
 from checklists.models import Attempt, AuditEntry, Cutover, Item, LogLine, Member, Phase
 from checklists.models.audit import database_now
-from checklists.states import MOVES, AttemptStatus
+from checklists.states import ENDED, TRANSITIONS, AttemptStatus
 from integrations.redact import Redactor
+from tests.by_hand import by_hand
 from tests.checklists.executor.actions import journal
-from tests.checklists.executor.conftest import Panel, queued_attempt, wait_for
+from tests.checklists.executor.conftest import Panel, queued_attempt, wait_for_status
 
 Queue = Callable[..., Attempt]
 
 
 class Silent:
-    def say(self, what: str) -> None:
+    def announce(self, what: str) -> None:
         """No pages in these tests."""
 
 
@@ -40,7 +45,7 @@ def claimed(attempt: Attempt) -> Attempt:
     return found
 
 
-def begin(attempt: Attempt) -> Refusal | None:
+def begin(attempt: Attempt) -> EffectRefusal | None:
     return begin_effect(attempt, before={}, owner=attempt.owner)
 
 
@@ -51,140 +56,150 @@ def test_a_claim_takes_a_new_fence_and_a_lease(queue: Queue) -> None:
     assert first.lease_expires_at > database_now()
 
 
-def test_what_is_claimed_is_not_claimed_again(queue: Queue) -> None:
+def test_a_claimed_attempt_cannot_be_claimed_again(queue: Queue) -> None:
     attempt = queue()
     claimed(attempt)
-    assert claim(attempt.pk, identity()) == NotClaimed.GONE
+    assert claim(attempt.pk, identity()) == NotClaimed.NOT_QUEUED
 
 
 def test_a_resource_has_one_holder_and_the_next_one_stays_queued(queue: Queue) -> None:
     first, second = queue(resource="db:a"), queue(resource="db:a")
     claimed(first)
-    assert claim(second.pk, identity()) == NotClaimed.BUSY
+    assert claim(second.pk, identity()) == NotClaimed.RESOURCE_BUSY
     second.refresh_from_db()
     assert (second.status, second.fence) == ("QUEUED", 0)
 
 
-def test_of_many_who_claim_at_once_one_wins(queue: Queue) -> None:
+def test_one_of_many_simultaneous_claims_wins(queue: Queue) -> None:
     for _ in range(20):
         attempt = queue()
         results = at_once(*[lambda key=attempt.pk: claim(key, identity())] * 5)
         assert sum(isinstance(result, Attempt) for result in results) == 1
-        assert {r for r in results if not isinstance(r, Attempt)} == {NotClaimed.GONE}
+        assert {r for r in results if not isinstance(r, Attempt)} == {NotClaimed.NOT_QUEUED}
 
 
 def test_a_forged_or_late_message_does_nothing(queue: Queue) -> None:
     attempt = claimed(queue())
     for key in ("garbage", str(uuid.uuid4()), str(attempt.pk)):
-        assert launch(key) is None
+        assert launch_guard(key) is None
 
 
 def test_a_stale_fence_writes_nothing(queue: Queue) -> None:
     attempt = claimed(queue())
-    log = Log(attempt.pk, attempt.fence, 1, Redactor(), Silent())  # type: ignore[arg-type]
+    log = LogWriter(attempt.pk, attempt.fence, 1, Redactor(), Silent())
     lease = Lease(attempt.pk, attempt.fence)
     log.add("mine")
-    log.ship(everything=True)
+    log.flush(everything=True)
     Attempt.objects.filter(pk=attempt.pk).update(fence=attempt.fence + 1)
     log.add("not mine any more")
     with pytest.raises(Fenced):
-        log.ship(everything=True)
+        log.flush(everything=True)
     with pytest.raises(Fenced):
-        lease.tend()
+        lease.renew_and_poll()
     with pytest.raises(Fenced):
         begin(attempt)
     assert list(LogLine.objects.values_list("text", flat=True)) == ["mine"]
 
 
-def test_lines_whose_commit_was_not_heard_of_are_not_written_twice(queue: Queue) -> None:
+def test_log_lines_whose_commit_answer_was_lost_are_not_written_twice(queue: Queue) -> None:
     attempt = claimed(queue())
-    log = Log(attempt.pk, attempt.fence, 1, Redactor(), Silent())  # type: ignore[arg-type]
+    log = LogWriter(attempt.pk, attempt.fence, 1, Redactor(), Silent())
     log.add("one")
-    log.ship(everything=True)
+    log.flush(everything=True)
     log.next, log.waiting = 1, ["one"]  # as if the answer had been lost
     log.add("two")
     log._append(["one"])
-    log.ship(everything=True)
+    log.flush(everything=True)
     assert list(LogLine.objects.values_list("number", "text")) == [(1, "one"), (2, "two")]
 
 
-def test_beyond_the_cap_one_line_says_that_the_rest_is_not_kept(
+def test_a_line_says_that_lines_beyond_the_limit_are_not_kept(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checklists.executor.log.LOG_CAP", 3)
+    monkeypatch.setattr("checklists.executor.writers.log.LOG_MAX_LINES", 3)
     attempt = claimed(queue())
-    log = Log(attempt.pk, attempt.fence, 1, Redactor(), Silent())  # type: ignore[arg-type]
+    log = LogWriter(attempt.pk, attempt.fence, 1, Redactor(), Silent())
     for number in range(10):
         log.add(f"line {number}")
-        log.ship(everything=True)
+        log.flush(everything=True)
     assert LogLine.objects.count() == 4
     assert "truncated" in LogLine.objects.last().text
 
 
-# ── the door ─────────────────────────────────────────────────────────────────
-def test_an_effect_begins_under_a_reaper(queue: Queue) -> None:
+# ── beginning the effect ──────────────────────────────────────────────────────
+def test_an_effect_begins_only_while_a_reaper_runs(queue: Queue) -> None:
     attempt = claimed(queue())
     refusal = begin(attempt)
     assert refusal is not None
-    assert refusal.for_now
-    assert "no reaper" in refusal.why
-    beat("reaper")
+    assert refusal.temporary
+    assert "no reaper" in refusal.reason
+    record_heartbeat("reaper")
     assert begin(attempt) is None
     attempt.refresh_from_db()
     assert attempt.status == "RUNNING"
     assert attempt.effect_started_at
-    assert [entry.kind for entry in AuditEntry.objects.all()] == ["attempt.began"]
+    assert [entry.kind for entry in AuditEntry.objects.all()] == ["attempt.started", "attempt.began"]
 
 
 def test_an_effect_does_not_begin_in_a_stale_epoch(cutover: Cutover, queue: Queue) -> None:
-    beat("reaper")
+    record_heartbeat("reaper")
     attempt = claimed(queue())
     Cutover.objects.update(epoch=2)
     refusal = begin(attempt)
     assert refusal is not None
-    assert "rollback" in refusal.why
+    assert "rollback" in refusal.reason
 
 
 def test_an_effect_does_not_begin_in_a_closed_cutover(queue: Queue) -> None:
-    beat("reaper")
+    record_heartbeat("reaper")
     attempt = claimed(queue())
     Cutover.objects.update(status="ABANDONED", closed_at=database_now())
-    assert "closed" in getattr(begin(attempt), "why", "")
+    assert "closed" in getattr(begin(attempt), "reason", "")
 
 
 def test_an_effect_does_not_begin_behind_a_gate_that_is_not_passed(cutover: Cutover, queue: Queue) -> None:
-    beat("reaper")
+    record_heartbeat("reaper")
     attempt = queue()
     Item.objects.create(
-        cutover=cutover, phase=cutover.phases.get(), position=0, number="1.0", key="gate",
-        title="Go?", kind="gate", owner="lead", seats=["technical"], quorum=2,
-    )  # fmt: skip
-    Item.objects.filter(pk=attempt.item_id).update(needs=["gate"])
-    assert "0 of 2 signatures" in getattr(begin(claimed(attempt)), "why", "")
+        cutover=cutover,
+        phase=cutover.phases.get(),
+        position=0,
+        number="1.0",
+        key="gate",
+        title="Go?",
+        kind="gate",
+        owner="lead",
+        seats=["technical"],
+        quorum=2,
+    )
+    with by_hand():
+        Item.objects.filter(pk=attempt.item_id).update(needs=["gate"])
+    assert "0 of 2 signatures" in getattr(begin(claimed(attempt)), "reason", "")
 
 
 def test_an_effect_does_not_begin_after_a_cancel_or_a_lost_lease(queue: Queue) -> None:
-    beat("reaper")
+    record_heartbeat("reaper")
     cancelled, expired = claimed(queue()), claimed(queue())
     Attempt.objects.filter(pk=cancelled.pk).update(cancel_requested_at=database_now())
     Attempt.objects.filter(pk=expired.pk).update(lease_expires_at=database_now())
-    assert isinstance(begin(cancelled), Refusal)
-    assert isinstance(begin(expired), Refusal)
+    assert isinstance(begin(cancelled), EffectRefusal)
+    assert isinstance(begin(expired), EffectRefusal)
     assert not Attempt.objects.filter(status="RUNNING").exists()
 
 
-def test_two_hundred_races_of_a_rollback_with_a_beginning(
+def test_no_effect_begins_unseen_in_two_hundred_races_with_a_rollback(
     db_user: User, cutover: Cutover, world: Path
 ) -> None:
     """Either the rollback sees the attempt as running, or the attempt sees the rollback; never neither."""
     began = 0
     for number in range(200):
-        beat("reaper")
+        record_heartbeat("reaper")
         night = Cutover.objects.create(
             slug=f"night-{number}", title="N", kind="REHEARSAL", runbook=cutover.runbook
         )
         Phase.objects.create(cutover=night, position=1, number="1", key="one", title="One")
-        Member.objects.create(cutover=night, person=db_user, part="LEAD")
+        with by_hand():
+            Member.objects.create(cutover=night, person=db_user, part="LEAD")
         attempt = claimed(queued_attempt(night, "test.once", {"world": str(world)}))
         refusal, holding = at_once(
             lambda attempt=attempt: begin(attempt),
@@ -194,11 +209,11 @@ def test_two_hundred_races_of_a_rollback_with_a_beginning(
         kinds = list(AuditEntry.objects.filter(cutover=night).values_list("kind", flat=True))
         if refusal is None:
             began += 1
-            assert kinds == ["attempt.began", "rollback.ordered"]
+            assert kinds == ["attempt.started", "attempt.began", "rollback.ordered"]
             assert [a.pk for a in holding] == [attempt.pk]
             assert attempt.cancel_requested_at
         else:
-            assert kinds == ["rollback.ordered"]
+            assert kinds == ["attempt.started", "rollback.ordered"]
             assert attempt.effect_started_at is None
     assert 0 <= began <= 200
 
@@ -234,41 +249,62 @@ def db_user(transactional_db: None) -> User:
     return User.objects.create_user("lead")
 
 
-# ── the table of moves ───────────────────────────────────────────────────────
+# ── the table of transitions ─────────────────────────────────────────────────
 @pytest.mark.django_db
-def test_all_hundred_pairs_of_moves_are_as_the_table_says_in_the_database(
-    cutover: Cutover, world: Path
-) -> None:
+def test_the_database_allows_exactly_the_transitions_of_the_table(cutover: Cutover, world: Path) -> None:
     template = queued_attempt(cutover, "test.pure", {"world": str(world)})
-    Attempt.objects.filter(pk=template.pk).update(status="CANCELLED")
+    with by_hand():
+        Attempt.objects.filter(pk=template.pk).update(status="CANCELLED")
     tried = 0
     for old in AttemptStatus:
         for new in AttemptStatus:
             tried += 1
-            attempt = Attempt.objects.create(
-                cutover=cutover, item=template.item, number=tried + 1, action="test.pure", effect="PURE",
-                epoch=1, direction="FORWARD", status=old, queued_at=database_now(),
-                effect_started_at=database_now(), reconciliation="DONE" if old == "RECONCILED" else "",
-            )  # fmt: skip
+            with by_hand():
+                attempt = Attempt.objects.create(
+                    cutover=cutover,
+                    item=template.item,
+                    number=tried + 1,
+                    action="test.pure",
+                    effect="PURE",
+                    epoch=1,
+                    direction="FORWARD",
+                    status=old,
+                    queued_at=database_now(),
+                    claimed_at=database_now(),
+                    lease_expires_at=database_now() + timedelta(minutes=1),
+                    effect_started_at=None if old in ("QUEUED", "CLAIMED") else database_now(),
+                    finding={"dead": "It is.", "seen": "DONE"},
+                    reconciliation="DONE" if old == "RECONCILED" else "",
+                )
             words = refusal_of(attempt, new)
-            assert ("cannot move" in words) == (old != new and new not in MOVES[old]), (old, new, words)
+            assert ("cannot move" in words) == (old != new and new not in TRANSITIONS[old]), (old, new, words)
             assert not words or "cannot move" in words
-            with connection.cursor() as cursor:
-                cursor.execute("SET session_replication_role = replica")
+            with by_hand(), connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE checklists_attempt SET status='CANCELLED', reconciliation='' WHERE id=%s",
                     [attempt.pk],
                 )
-                cursor.execute("SET session_replication_role = origin")
     assert tried == 100
+
+
+NEXT_FENCE = RawSQL("nextval('checklists_fence')", [])
 
 
 def refusal_of(attempt: Attempt, new: AttemptStatus) -> str:
     """What the database says to this move; empty when it happens."""
-    reconciliation = "DONE" if new == "RECONCILED" else ""
+    changes: dict[str, Any] = {"reconciliation": "DONE" if new == "RECONCILED" else ""}
+    if new != attempt.status:
+        now = database_now()
+        changes |= {"ended_at": now} if new in ENDED else {}
+        changes |= {
+            "CLAIMED": {"claimed_at": now, "owner": {"pid": 1}, "fence": NEXT_FENCE},
+            "RUNNING": {"effect_started_at": now},
+            "RECONCILED": {"reconciled_at": now},
+        }.get(new, {})
     try:
         with transaction.atomic():
-            Attempt.objects.filter(pk=attempt.pk).update(status=new, reconciliation=reconciliation)
+            Attempt.objects.filter(pk=attempt.pk).update(status=new, **changes)
+            transaction.set_rollback(True)  # its entry in the record is another rule
     except DatabaseError as error:
         return str(error)
     return ""
@@ -278,12 +314,12 @@ def refusal_of(attempt: Attempt, new: AttemptStatus) -> str:
 def test_a_doubled_message_runs_once(running_panel: Panel, queue: Queue, world: Path) -> None:
     attempt = queue("test.once", do="sleep", seconds=1)
     for _ in range(20):
-        tasks.wake(str(attempt.pk))
-    assert wait_for(attempt).status == "SUCCEEDED"
+        tasks.wake_worker(str(attempt.pk))
+    assert wait_for_status(attempt).status == "SUCCEEDED"
     for _ in range(5):
-        tasks.wake(str(attempt.pk))
-    tasks.wake("garbage")
-    other = wait_for(queue("test.pure"))
+        tasks.wake_worker(str(attempt.pk))
+    tasks.wake_worker("garbage")
+    other = wait_for_status(queue("test.pure"))
     assert other.status == "SUCCEEDED"
     begun = [line for line in journal(str(world)) if line == f"begin {attempt.pk}"]
     assert len(begun) == 1
@@ -293,6 +329,6 @@ def test_attempts_on_one_resource_run_one_after_another(
     running_panel: Panel, queue: Queue, world: Path
 ) -> None:
     attempts = [queue("test.once", do="sleep", seconds=0.4, lines=0, resource="db:a") for _ in range(3)]
-    assert {wait_for(attempt).status for attempt in attempts} == {"SUCCEEDED"}
+    assert {wait_for_status(attempt).status for attempt in attempts} == {"SUCCEEDED"}
     kinds = [line.split()[0] for line in journal(str(world))]
     assert kinds == ["begin", "pid", "done"] * 3

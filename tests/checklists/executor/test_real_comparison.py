@@ -1,4 +1,4 @@
-"""A real comparison of two databases through a real worker: seen while it runs, whole when it ends."""
+"""A real comparison of two databases through a real worker: its progress, its rows and its result."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from checklists.models import Cutover, Evidence, ParityResult
 from integrations.actions import registry
+from tests.by_hand import by_hand
 from tests.checklists.executor.actions import ACTIONS
-from tests.checklists.executor.conftest import queued_attempt, wait_for, wait_until
+from tests.checklists.executor.conftest import queued_attempt, wait_for_status
+from tests.waiting import wait_for
 
 TABLES = """
     CREATE TABLE members (id serial PRIMARY KEY, name text, email text, profile jsonb);
@@ -38,7 +40,8 @@ def sides(new_database: Callable[[], str], cutover: Cutover) -> dict[str, str]:
     with psycopg.connect(urls["new"], autocommit=True) as connection:
         connection.execute(CHANGES)
     cutover.systems = {name: {"kind": "postgres", "url": url} for name, url in urls.items()}
-    cutover.save()
+    with by_hand():
+        cutover.save()
     return urls
 
 
@@ -52,7 +55,7 @@ def compare(cutover: Cutover, monkeypatch: pytest.MonkeyPatch, **more: object):
 def test_every_row_that_differs_is_kept_with_the_result(
     running_panel, cutover: Cutover, sides: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempt = wait_for(compare(cutover, monkeypatch))
+    attempt = wait_for_status(compare(cutover, monkeypatch))
     assert attempt.status == "FAILED", (attempt.summary, attempt.problem)
     assert "1\u202f503 rows differ in 2 tables" in attempt.summary
     results = {one.table: one for one in ParityResult.objects.filter(attempt=attempt)}
@@ -77,12 +80,12 @@ def test_every_row_that_differs_is_kept_with_the_result(
     assert "@example" not in log
 
 
-def test_what_was_found_before_somebody_stops_it_stays(
+def test_rows_that_were_found_before_a_cancel_are_kept(
     running_panel, cutover: Cutover, sides: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempt = compare(cutover, monkeypatch, settle=60)  # it waits, to ask the rows that differ again
-    wait_until(lambda: attempt.table_progress.filter(state__in=["asking", "done"]).count() == 2)
+    wait_for(lambda: attempt.table_progress.filter(state__in=["asking", "done"]).count() == 2)
     type(attempt).objects.filter(pk=attempt.pk).update(cancel_requested_at=attempt.queued_at)
-    assert wait_for(attempt).status == "CANCELLED"
+    assert wait_for_status(attempt).status == "CANCELLED"
     assert attempt.table_progress.count() == 2
     assert not ParityResult.objects.filter(attempt=attempt).exists()

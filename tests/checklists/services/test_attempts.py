@@ -8,9 +8,12 @@ from django.db import connection
 
 from checklists import services
 from checklists.models import Attempt, Evidence
-from checklists.services import Refused
-from checklists.states import AttemptStatus, ItemState, Kind, Reconciliation
-from tests.checklists.histories import ended, item_of, make_cutover, person, view_of
+from checklists.models.audit import database_now
+from checklists.services import CommandRefused
+from checklists.states import AttemptStatus, CutoverKind, ItemState, Reconciliation
+from tests.by_hand import by_hand
+from tests.checklists.histories import ended, item_of, make_cutover, person, previewed, view_of
+from tests.released import release
 
 
 @pytest.mark.django_db
@@ -23,7 +26,7 @@ class TestStarting:
 
     def test_nothing_starts_before_its_gate(self):
         cutover = make_cutover("signed_once")
-        with pytest.raises(Refused, match="1 of 2 signatures"):
+        with pytest.raises(CommandRefused, match="1 of 2 signatures"):
             services.start_attempt(item=item_of(cutover, "change-it"), by=person("ama"))
 
     def test_a_second_click_gives_the_first_attempt_back(self):
@@ -38,19 +41,26 @@ class TestStarting:
         again = services.start_attempt(item=item_of(cutover, "look"), by=person("ama"), after=1)
         assert again.number == 2
 
-    def test_what_may_run_at_most_once_is_not_started_when_done(self):
+    def test_a_done_at_most_once_action_cannot_be_started_again(self):
         cutover = make_cutover("changed")
-        with pytest.raises(Refused):
+        with pytest.raises(CommandRefused):
             services.start_attempt(item=item_of(cutover, "change-it"), by=person("ama"), after=1)
 
     def test_an_approver_does_not_start(self):
         cutover = make_cutover("announced")
-        with pytest.raises(Refused, match="only a migration lead may start"):
+        with pytest.raises(CommandRefused, match="only a migration lead may start"):
             services.start_attempt(item=item_of(cutover, "look"), by=person("efua"))
 
-    def test_production_asks_for_the_target_by_hand(self):
-        cutover = make_cutover("signed", kind=Kind.PRODUCTION)
-        with pytest.raises(Refused, match="name of the target"):
+    def test_production_needs_the_target_typed_by_hand(self):
+        cutover = make_cutover("signed", kind=CutoverKind.PRODUCTION)
+        long_ago = database_now() - timedelta(minutes=16)
+        previewed(item_of(cutover, "change-it"), requested_at=long_ago, ended_at=long_ago)
+        with pytest.raises(CommandRefused, match="Nobody has asked in the last 15 minutes"):
+            services.start_attempt(
+                item=item_of(cutover, "change-it"), by=person("ama"), typed_target="nowhere/sample"
+            )
+        previewed(item_of(cutover, "change-it"))
+        with pytest.raises(CommandRefused, match="name of the target"):
             services.start_attempt(item=item_of(cutover, "change-it"), by=person("ama"), typed_target="here")
         services.start_attempt(
             item=item_of(cutover, "change-it"), by=person("ama"), typed_target="nowhere/sample"
@@ -60,9 +70,22 @@ class TestStarting:
         cutover = make_cutover("announced")
         item = item_of(cutover, "look")
         item.params = {"color": "red"}
-        item.save()
-        with pytest.raises(Refused, match="no parameter “color”"):
-            services.preview_item(item=item)
+        with by_hand():
+            item.save()
+        with pytest.raises(CommandRefused, match="no parameter “color”"):
+            services.start_attempt(item=item, by=person("ama"))
+
+    def test_a_variable_that_a_parameter_needs_and_that_is_not_set_is_named(self):
+        cutover = make_cutover("announced")
+        item = item_of(cutover, "look")
+        item.params = {"thing": "${NOT_SET_ANYWHERE}"}
+        with by_hand():
+            item.save()
+        with pytest.raises(CommandRefused, match="NOT_SET_ANYWHERE is not released"):
+            services.start_attempt(item=item, by=person("ama"))
+        release("${NOT_SET_ANYWHERE}")
+        with pytest.raises(CommandRefused, match="NOT_SET_ANYWHERE is not set"):
+            services.start_attempt(item=item, by=person("ama"))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -112,16 +135,16 @@ class TestReconciling:
 
     def test_nothing_is_decided_before_the_old_executor_is_proven_dead(self):
         cutover = make_cutover("announced")
-        with pytest.raises(Refused, match="proven yet that the old executor is dead"):
+        with pytest.raises(CommandRefused, match="proven yet that the old executor is dead"):
             self.decide(self.lost(cutover), Reconciliation.NOT_DONE)
 
     def test_nothing_is_decided_while_the_probe_sees_it_running(self):
         cutover = make_cutover("announced")
         finding = {"dead": "pid 7 is gone", "seen": "STILL_RUNNING"}
-        with pytest.raises(Refused, match="still running"):
+        with pytest.raises(CommandRefused, match="still running"):
             self.decide(self.lost(cutover, finding=finding), Reconciliation.DONE)
 
-    def test_what_was_done_leaves_the_evidence_that_the_probe_saw(self):
+    def test_an_attempt_reconciled_as_done_gets_the_facts_of_the_probe(self):
         cutover = make_cutover("announced")
         finding = {"dead": "pid 7 is gone", "seen": "DONE", "facts": {"rows": 3}}
         attempt = self.decide(self.lost(cutover, finding=finding), Reconciliation.DONE)
@@ -129,23 +152,23 @@ class TestReconciling:
         assert Evidence.objects.get(attempt=attempt).facts == {"rows": 3}
         assert view_of(cutover, "look").state == ItemState.DONE
 
-    def test_what_was_not_done_can_be_started_again(self):
+    def test_an_item_whose_attempt_was_not_done_can_be_started_again(self):
         cutover = make_cutover("announced")
         finding = {"dead": "pid 7 is gone", "seen": "NOT_DONE"}
         self.decide(self.lost(cutover, finding=finding), Reconciliation.NOT_DONE)
         assert services.start_attempt(item=item_of(cutover, "look"), by=person("ama"), after=1).number == 2
 
-    def test_in_production_somebody_else_decides_what_runs_at_most_once(self):
-        cutover = make_cutover("announced", kind=Kind.PRODUCTION)
+    def test_in_production_the_starter_does_not_reconcile_an_at_most_once_action(self):
+        cutover = make_cutover("announced", kind=CutoverKind.PRODUCTION)
         finding = {"dead": "pid 7 is gone", "seen": "DONE"}
         attempt = self.lost(cutover, finding=finding, effect="AT_MOST_ONCE")
-        with pytest.raises(Refused, match="four eyes"):
+        with pytest.raises(CommandRefused, match="four eyes"):
             self.decide(attempt, Reconciliation.DONE)
         assert self.decide(attempt, Reconciliation.DONE, by="efua").reconciled_by == person("efua")
 
-    def test_a_decision_says_what_was_looked_at(self):
+    def test_a_reconciliation_needs_a_note(self):
         cutover = make_cutover("announced")
-        with pytest.raises(Refused, match="what you looked at"):
+        with pytest.raises(CommandRefused, match="what you checked"):
             self.decide(self.lost(cutover), Reconciliation.DONE, note=" ")
 
 

@@ -1,11 +1,15 @@
-"""Opening, manning, turning round and closing."""
+"""Opening a cutover, adding people, ordering a rollback and closing."""
+
+from dataclasses import fields
 
 import pytest
 
 from checklists import services
-from checklists.models import AuditEntry, Cutover, Runbook
-from checklists.services import Refused
-from checklists.states import AttemptStatus, CutoverStatus, Direction, Kind, Part
+from checklists.models import AuditEntry, Cutover, Item, Runbook
+from checklists.runbook import ItemSpec
+from checklists.services import CommandRefused
+from checklists.services.definitions import NOT_COPIED, read_document
+from checklists.states import AttemptStatus, CutoverKind, CutoverStatus, Direction, MemberPart
 from tests.checklists.histories import RUNBOOK, ended, item_of, make_cutover, person, view_of
 
 pytestmark = pytest.mark.django_db
@@ -19,39 +23,63 @@ def test_the_same_text_is_the_same_version():
 
 
 def test_a_broken_runbook_is_refused_with_its_lines():
-    with pytest.raises(Refused, match=r"line \d+"):
+    with pytest.raises(CommandRefused, match=r"line \d+"):
         services.load_runbook(text=RUNBOOK.replace("needs: [announce]", "needs: [anounce]"), by=None)
 
 
 def test_opening_copies_every_item_and_makes_the_opener_lead():
     cutover = make_cutover()
     assert list(cutover.items.values_list("number", flat=True)) == ["1.1", "1.2", "1.3", "2.1", "2.2", "3.1"]
-    assert cutover.members.get(person=person("ama")).part == Part.LEAD
+    assert cutover.members.get(person=person("ama")).part == MemberPart.LEAD
+
+
+def test_every_field_of_a_runbooks_item_has_a_column_or_a_reason():
+    columns = {column.name for column in Item._meta.concrete_fields}
+    for field in fields(ItemSpec):
+        assert (field.name in columns) != (field.name in NOT_COPIED), field.name
+    assert set(NOT_COPIED) <= {field.name for field in fields(ItemSpec)}
+
+
+def test_opening_copies_every_field_as_the_runbook_has_it():
+    cutover = make_cutover()
+    for spec in read_document(cutover.runbook.text).items:
+        item = item_of(cutover, spec.key)
+        for field in fields(ItemSpec):
+            if field.name not in NOT_COPIED:
+                expected = getattr(spec, field.name)
+                assert getattr(item, field.name) == (
+                    list(expected) if isinstance(expected, tuple) else expected
+                )
+    assert item_of(cutover, "go").opens == "The change may begin."
 
 
 def test_a_name_is_used_once():
     cutover = make_cutover()
-    with pytest.raises(Refused, match="Choose another"):
+    with pytest.raises(CommandRefused, match="Choose another"):
         services.open_cutover(
-            runbook=cutover.runbook, kind=Kind.REHEARSAL, title="x", slug=cutover.slug, by=person("ama")
+            runbook=cutover.runbook,
+            kind=CutoverKind.REHEARSAL,
+            title="x",
+            slug=cutover.slug,
+            by=person("ama"),
         )
 
 
 def test_production_does_not_lower_its_quorum():
-    with pytest.raises(Refused, match="Only a rehearsal"):
-        make_cutover(kind=Kind.PRODUCTION, rehearsal_quorum=1)
+    with pytest.raises(CommandRefused, match="Only a rehearsal"):
+        make_cutover(kind=CutoverKind.PRODUCTION, rehearsal_quorum=1)
 
 
 def test_a_seat_that_the_runbook_does_not_have_is_named():
     cutover = make_cutover()
-    with pytest.raises(Refused, match="no seat called legal"):
+    with pytest.raises(CommandRefused, match="no seat called legal"):
         services.add_member(
-            cutover=cutover, person=person("esi"), part=Part.APPROVER, seats=["legal"], by=person("ama")
+            cutover=cutover, person=person("esi"), part=MemberPart.APPROVER, seats=["legal"], by=person("ama")
         )
 
 
 class TestRollback:
-    def test_it_turns_the_cutover_and_raises_the_epoch(self):
+    def test_it_changes_the_direction_and_raises_the_epoch(self):
         cutover = make_cutover("changed")
         services.order_rollback(cutover=cutover, by=person("efua"), reason="donations are wrong")
         cutover.refresh_from_db()
@@ -72,9 +100,9 @@ class TestRollback:
 
     def test_it_needs_a_reason_and_a_part(self):
         cutover = make_cutover()
-        with pytest.raises(Refused, match="Say why"):
+        with pytest.raises(CommandRefused, match="Say why"):
             services.order_rollback(cutover=cutover, by=person("ama"), reason="")
-        with pytest.raises(Refused, match="stakeholder"):
+        with pytest.raises(CommandRefused, match="stakeholder"):
             services.order_rollback(cutover=cutover, by=person("yaw"), reason="I am afraid")
 
     def test_ordering_it_twice_is_ordering_it_once(self):
@@ -86,8 +114,8 @@ class TestRollback:
 
 
 class TestClosing:
-    def test_completed_means_that_every_item_is_settled(self):
-        with pytest.raises(Refused, match="1 items are not settled"):
+    def test_a_cutover_is_completed_only_when_every_item_is_settled(self):
+        with pytest.raises(CommandRefused, match="1 items are not settled"):
             services.close_cutover(
                 cutover=make_cutover("changed"), status=CutoverStatus.COMPLETED, by=person("ama")
             )
@@ -95,16 +123,16 @@ class TestClosing:
         services.close_cutover(cutover=cutover, status=CutoverStatus.COMPLETED, by=person("ama"))
         assert Cutover.objects.get(pk=cutover.pk).closed_at is not None
 
-    def test_nothing_closes_while_an_ending_is_unknown(self):
+    def test_a_cutover_with_an_unknown_attempt_cannot_be_closed(self):
         cutover = make_cutover("celebrated")
         ended(cutover, "look", AttemptStatus.UNKNOWN)
-        with pytest.raises(Refused, match="still running"):
+        with pytest.raises(CommandRefused, match="still running"):
             services.close_cutover(
                 cutover=cutover, status=CutoverStatus.ABANDONED, by=person("ama"), reason="x"
             )
 
-    def test_what_is_closed_stays_as_it_is(self):
+    def test_items_of_a_closed_cutover_cannot_be_changed(self):
         cutover = make_cutover("celebrated")
         services.close_cutover(cutover=cutover, status=CutoverStatus.COMPLETED, by=person("ama"))
-        with pytest.raises(Refused, match="closed"):
+        with pytest.raises(CommandRefused, match="closed"):
             services.untick_item(item=item_of(cutover, "celebrate"), by=person("ama"), reason="more cake")

@@ -4,7 +4,7 @@ import pytest
 
 from checklists import services
 from checklists.models import AuditEntry
-from checklists.services import Refused
+from checklists.services import CommandRefused
 from checklists.states import ItemState
 from tests.checklists.histories import item_of, make_cutover, person, view_of
 
@@ -30,29 +30,29 @@ def test_ticking_twice_is_one_tick():
     assert kinds(cutover).count("item.ticked") == 1
 
 
-def test_what_is_blocked_cannot_be_ticked():
+def test_a_blocked_item_cannot_be_ticked():
     cutover = make_cutover()
-    with pytest.raises(Refused, match=r"2\.2 Celebrate has to wait: 2\.1 Change it is not done yet"):
+    with pytest.raises(CommandRefused, match=r"2\.2 Celebrate has to wait: 2\.1 Change it is not done yet"):
         services.tick_item(item=item_of(cutover, "celebrate"), by=person("ama"))
 
 
 @pytest.mark.parametrize("name", ["efua", "yaw", "stranger"])
 def test_only_a_lead_ticks(name):
     cutover = make_cutover()
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         services.tick_item(item=item_of(cutover, "announce"), by=person(name))
     assert item_of(cutover, "announce").done_at is None
 
 
 def test_unticking_asks_why_and_takes_the_tick_back():
     cutover = make_cutover("announced")
-    with pytest.raises(Refused, match="Say why"):
+    with pytest.raises(CommandRefused, match="Say why"):
         services.untick_item(item=item_of(cutover, "announce"), by=person("ama"), reason="  ")
     services.untick_item(item=item_of(cutover, "announce"), by=person("ama"), reason="wrong list")
     assert view_of(cutover, "announce").state == ItemState.READY
 
 
-def test_a_skip_lets_what_needs_it_go_on():
+def test_items_that_need_a_skipped_item_become_ready():
     cutover = make_cutover()
     services.skip_item(item=item_of(cutover, "announce"), by=person("ama"), reason="done by mail")
     assert view_of(cutover, "look").state == ItemState.READY
@@ -62,7 +62,7 @@ def test_a_skip_lets_what_needs_it_go_on():
 
 def test_a_gate_is_never_skipped():
     cutover = make_cutover("looked")
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         services.skip_item(item=item_of(cutover, "go"), by=person("ama"), reason="in a hurry")
 
 
@@ -77,7 +77,7 @@ def test_a_claim_names_who_takes_care():
 def test_an_approver_may_leave_a_note_and_a_stakeholder_may_not():
     cutover = make_cutover()
     services.add_note(item=item_of(cutover, "announce"), by=person("efua"), text="ring the choir, too")
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         services.add_note(item=item_of(cutover, "announce"), by=person("yaw"), text="hello")
     assert item_of(cutover, "announce").notes.get().text == "ring the choir, too"
 
@@ -85,5 +85,5 @@ def test_an_approver_may_leave_a_note_and_a_stakeholder_may_not():
 @pytest.mark.parametrize("text", ["", "   ", "a\x00b"])
 def test_an_unusable_note_is_refused_in_words(text):
     cutover = make_cutover()
-    with pytest.raises(Refused, match="note"):
+    with pytest.raises(CommandRefused, match="note"):
         services.add_note(item=item_of(cutover, "announce"), by=person("ama"), text=text)

@@ -1,11 +1,10 @@
-"""What tests of the pages share: people's browsers, without the manifest that `collectstatic` writes."""
+"""What tests of the pages share: clients in which people are signed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from tests.checklists.histories import person
@@ -17,7 +16,6 @@ def _static_files_by_their_own_names(settings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    cache.clear()  # the rate limits of other tests
 
 
 @pytest.fixture

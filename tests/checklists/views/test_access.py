@@ -1,4 +1,4 @@
-"""Who may see and touch which page, held against every address there is."""
+"""Who may see and change which page, checked against every URL of the panel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.checklists.histories import item_of, make_cutover, person
 
 pytestmark = pytest.mark.django_db
 
-GET_TOO = {"cutover-rollback", "cutover-close"}
+GET_TOO = {"cutover-rollback", "cutover-close", "amend"}
 
 
 def addresses(cutover, patterns=None) -> dict[str, str]:
@@ -38,6 +38,7 @@ def values(route: str, cutover) -> dict[str, object]:
         "attempt_id": attempt.pk if attempt else uuid.uuid4(),
         "number": 1,
         "table": "users",
+        "pk": cutover.change_requests.first().pk if cutover.change_requests.exists() else 0,
     }
     inside = {name: known[name] for name in re.findall(r"<[a-z]+:(\w+)>", route)}
     top = route in ("", "account/", "waiting/") and route != ""
@@ -50,7 +51,8 @@ def every_address(cutover) -> dict[str, str]:
 
 
 def is_command(name: str) -> bool:
-    return name.startswith(("item-", "attempt-", "gate-")) and name not in ("item-preview", "attempt-log")
+    commands = ("item-", "attempt-", "gate-", "change-", "preflight-")
+    return name.startswith(commands) and name not in ("attempt-log", "change-request")
 
 
 def test_nobody_sees_anything_without_signing_in() -> None:
@@ -58,14 +60,16 @@ def test_nobody_sees_anything_without_signing_in() -> None:
     for name, address in every_address(cutover).items():
         if name == "stream":
             continue  # answers 401: tests/checklists/test_stream.py
-        for answer in (Client().get(address), Client().post(address)):
-            assert answer.status_code in (302, 405), name
-            assert answer.status_code == 405 or answer["Location"].startswith("/accounts/login/?next="), name
+        for response in (Client().get(address), Client().post(address)):
+            assert response.status_code in (302, 405), name
+            assert response.status_code == 405 or response["Location"].startswith("/accounts/login/?next="), (
+                name
+            )
 
 
 def test_htmx_is_sent_to_the_login_page_as_a_whole() -> None:
-    answer = Client(headers={"HX-Request": "true"}).get("/waiting/")
-    assert (answer.status_code, answer["HX-Redirect"]) == (204, "/accounts/login/")
+    response = Client(headers={"HX-Request": "true"}).get("/waiting/")
+    assert (response.status_code, response["HX-Redirect"]) == (204, "/accounts/login/")
 
 
 def test_a_cutover_is_not_there_for_who_has_no_part_in_it(browser_of) -> None:
@@ -86,9 +90,9 @@ def test_a_stakeholder_sees_every_page_and_can_touch_nothing(browser_of) -> None
     assert len(commands) >= 14
     for name, address in addresses(cutover, urls.of_one_cutover).items():
         if name in commands:
-            answer = yaw.post(address, {"reason": "because", "text": "hello", "password": "x"})
-            assert answer.status_code == 403, name
-    for name in ("cutover", "runbook", "status", "parity", "backups", "record"):
+            response = yaw.post(address, {"reason": "because", "text": "hello", "password": "x"})
+            assert response.status_code == 403, name
+    for name in ("cutover", "runbook", "status", "parity", "backups", "record", "problems"):
         page = yaw.get(reverse(name, args=[cutover.slug]))
         assert page.status_code == 200, name
         assert 'method="post"' not in page.content.decode(), name
@@ -107,7 +111,7 @@ def test_a_superuser_without_a_part_sees_and_cannot_touch(browser_of) -> None:
     assert root.post(reverse("item-tick", args=[cutover.slug, "announce"])).status_code == 403
 
 
-def test_who_is_no_longer_active_is_nobody(browser_of) -> None:
+def test_a_deactivated_person_is_signed_out(browser_of) -> None:
     cutover = make_cutover()
     kofi = browser_of("kofi")
     person("kofi").__class__.objects.filter(username="kofi").update(is_active=False)
@@ -118,9 +122,9 @@ def test_a_command_from_another_site_is_refused(browser_of) -> None:
     cutover = make_cutover()
     client = Client(enforce_csrf_checks=True)
     client.force_login(person("ama"), backend="django.contrib.auth.backends.ModelBackend")
-    answer = client.post(reverse("item-tick", args=[cutover.slug, "announce"]))
-    assert answer.status_code == 403
-    assert "The page was too old" in answer.content.decode()
+    response = client.post(reverse("item-tick", args=[cutover.slug, "announce"]))
+    assert response.status_code == 403
+    assert "The page was too old" in response.content.decode()
     assert item_of(cutover, "announce").done_at is None
 
 
@@ -128,8 +132,8 @@ def test_a_command_from_another_site_is_refused(browser_of) -> None:
 def test_nobody_is_led_to_another_site(browser_of, elsewhere: str) -> None:
     cutover = make_cutover()
     to = reverse("item-tick", args=[cutover.slug, "announce"])
-    answer = browser_of("ama").post(to, {"next": elsewhere})
-    assert answer["Location"] == reverse("runbook", args=[cutover.slug])
+    response = browser_of("ama").post(to, {"next": elsewhere})
+    assert response["Location"] == reverse("runbook", args=[cutover.slug])
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own(browser_of) -> None:

@@ -1,4 +1,4 @@
-"""What people do to an attempt from the page of its item: stop it, look at it, decide what it did."""
+"""Commands about an attempt on the page of its item: cancel, probe, reconcile."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import pytest
 from django.urls import reverse
 
 from checklists.models import Attempt, Cutover
-from checklists.states import AttemptStatus, Kind
-from tests.checklists.histories import ended, item_of, make_cutover, person
+from checklists.states import AttemptStatus, CutoverKind
+from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person
+from tests.checklists.views.pages import markup_of
 
 pytestmark = pytest.mark.django_db
 
 FINDING = {"seen": "DONE", "saw": "All of it is there.", "dead": "pid 4711 is gone", "facts": {"rows": 3}}
 
 
-def text_of(answer) -> str:
-    return " ".join(answer.content.decode().split())
-
-
-def with_attempt(status: AttemptStatus, kind: Kind = Kind.REHEARSAL, **more) -> tuple[Cutover, Attempt]:
+def with_attempt(
+    status: AttemptStatus, kind: CutoverKind = CutoverKind.REHEARSAL, **more
+) -> tuple[Cutover, Attempt]:
     cutover = make_cutover("announced", kind=kind)
     return cutover, ended(cutover, "look", status, **more)
 
 
-def lost(kind: Kind = Kind.REHEARSAL, **more) -> tuple[Cutover, Attempt]:
+def lost(kind: CutoverKind = CutoverKind.REHEARSAL, **more) -> tuple[Cutover, Attempt]:
     told = {"unknown_reason": "Its worker died.", "finding": FINDING}
     return with_attempt(AttemptStatus.UNKNOWN, kind, **told | more)
 
 
 def give(client, cutover: Cutover, attempt: Attempt, verb: str, **said: str):
+    said.setdefault("password", PASSWORD)
     return client.post(reverse(f"attempt-{verb}", args=[cutover.slug, attempt.pk]), said, follow=True)
 
 
@@ -38,57 +38,57 @@ def fresh(attempt: Attempt) -> Attempt:
 
 def test_a_queued_attempt_is_stopped_at_once(browser_of) -> None:
     cutover, attempt = with_attempt(AttemptStatus.QUEUED)
-    answer = give(browser_of("ama"), cutover, attempt, "cancel")
-    assert "Asked 1.2 Look at it to stop." in text_of(answer)
+    response = give(browser_of("ama"), cutover, attempt, "cancel")
+    assert "Asked 1.2 Look at it to stop." in markup_of(response)
     assert fresh(attempt).status == AttemptStatus.CANCELLED
 
 
 def test_a_running_attempt_is_asked_to_stop_and_the_page_says_by_whom(browser_of) -> None:
     cutover, attempt = with_attempt(AttemptStatus.RUNNING)
-    answer = give(browser_of("ama"), cutover, attempt, "cancel")
+    response = give(browser_of("ama"), cutover, attempt, "cancel")
     assert fresh(attempt).cancel_requested_by == person("ama")
-    assert "Ama asked it to stop" in text_of(answer)
-    assert 'id="cancel"' not in text_of(answer)
+    assert "Ama asked it to stop" in markup_of(response)
+    assert 'id="cancel"' not in markup_of(response)
 
 
-def test_stopping_twice_is_refused_in_words(browser_of) -> None:
+def test_a_second_cancel_is_refused_in_words(browser_of) -> None:
     cutover, attempt = with_attempt(AttemptStatus.RUNNING)
     ama = browser_of("ama")
     give(ama, cutover, attempt, "cancel")
     at = fresh(attempt).cancel_requested_at
-    answer = give(ama, cutover, attempt, "cancel")
-    assert 'role="alert"' in text_of(answer)
+    response = give(ama, cutover, attempt, "cancel")
+    assert 'role="alert"' in markup_of(response)
     assert fresh(attempt).cancel_requested_at == at
 
 
-def test_what_has_ended_cannot_be_stopped(browser_of) -> None:
+def test_an_ended_attempt_cannot_be_cancelled(browser_of) -> None:
     cutover, attempt = with_attempt(AttemptStatus.SUCCEEDED)
-    assert 'role="alert"' in text_of(give(browser_of("ama"), cutover, attempt, "cancel"))
+    assert 'role="alert"' in markup_of(give(browser_of("ama"), cutover, attempt, "cancel"))
     assert fresh(attempt).cancel_requested_at is None
 
 
-def test_a_look_is_asked_for_and_recorded(browser_of) -> None:
+def test_a_probe_is_requested_and_recorded(browser_of) -> None:
     cutover, attempt = lost()
-    answer = give(browser_of("efua"), cutover, attempt, "probe")
-    assert "What the probe sees appears here" in text_of(answer)
+    response = give(browser_of("efua"), cutover, attempt, "probe")
+    assert "What the probe finds appears here" in markup_of(response)
     assert cutover.record.filter(kind="attempt.probe_asked").count() == 1
 
 
-def test_deciding_settles_it(browser_of) -> None:
+def test_a_decision_reconciles_the_attempt(browser_of) -> None:
     cutover, attempt = lost()
-    answer = give(browser_of("efua"), cutover, attempt, "reconcile", found="DONE", note="I counted 3 rows")
-    assert "1.2 Look at it is reconciled." in text_of(answer)
+    response = give(browser_of("efua"), cutover, attempt, "reconcile", found="DONE", note="I counted 3 rows")
+    assert "1.2 Look at it is reconciled." in markup_of(response)
     assert (fresh(attempt).status, fresh(attempt).reconciliation) == (AttemptStatus.RECONCILED, "DONE")
     assert fresh(attempt).reconciled_by == person("efua")
 
 
-def test_deciding_twice_decides_once(browser_of) -> None:
+def test_a_second_decision_is_refused(browser_of) -> None:
     cutover, attempt = lost()
     efua = browser_of("efua")
     give(efua, cutover, attempt, "reconcile", found="DONE", note="first")
-    answer = give(efua, cutover, attempt, "reconcile", found="NOT_DONE", note="second")
+    response = give(efua, cutover, attempt, "reconcile", found="NOT_DONE", note="second")
     assert fresh(attempt).reconciliation == "DONE"
-    assert 'role="alert"' in text_of(answer)
+    assert 'role="alert"' in markup_of(response)
     assert cutover.record.filter(kind="attempt.reconciled").count() == 1
 
 
@@ -108,12 +108,12 @@ def test_deciding_twice_decides_once(browser_of) -> None:
 def test_a_decision_with_mistakes_keeps_what_was_written(browser_of, said, says, htmx: bool) -> None:
     cutover, attempt = lost()
     address = reverse("attempt-reconcile", args=[cutover.slug, attempt.pk])
-    answer = browser_of("ama", htmx=htmx).post(address, said)
-    page = text_of(answer)
-    assert answer.status_code == (200 if htmx else 422)
+    response = browser_of("ama", htmx=htmx).post(address, said)
+    page = markup_of(response)
+    assert response.status_code == (200 if htmx else 422)
     assert "Nothing was decided." in page
     assert says in page
-    assert answer.context["reconcile_form"]["note"].value() == said["note"]
+    assert response.context["reconcile_form"]["note"].value() == said["note"]
     assert said["note"].strip()[:5] in page
     assert len(page) < 60_000 + len(said["note"])
     assert fresh(attempt).status == AttemptStatus.UNKNOWN
@@ -121,22 +121,22 @@ def test_a_decision_with_mistakes_keeps_what_was_written(browser_of, said, says,
 
 def test_without_proof_that_the_old_one_is_dead_nothing_is_decided(browser_of) -> None:
     cutover, attempt = lost(finding={"seen": "DONE", "saw": "all there"})
-    answer = give(browser_of("ama"), cutover, attempt, "reconcile", found="DONE", note="sure")
-    assert "Nobody has proven yet that the old executor is dead." in text_of(answer)
+    response = give(browser_of("ama"), cutover, attempt, "reconcile", found="DONE", note="sure")
+    assert "Nobody has proven yet that the old executor is dead." in markup_of(response)
     assert fresh(attempt).status == AttemptStatus.UNKNOWN
 
 
 def test_in_production_who_started_it_does_not_decide_and_keeps_their_words(browser_of) -> None:
-    cutover, attempt = lost(Kind.PRODUCTION, effect="AT_MOST_ONCE")
-    answer = give(browser_of("ama"), cutover, attempt, "reconcile", found="DONE", note="I looked well")
-    assert "somebody else decides what it did (four eyes)" in text_of(answer)
-    assert "I looked well</textarea>" in text_of(answer)
+    cutover, attempt = lost(CutoverKind.PRODUCTION, effect="AT_MOST_ONCE")
+    response = give(browser_of("ama"), cutover, attempt, "reconcile", found="DONE", note="I looked well")
+    assert "somebody else decides what it did (four eyes)" in markup_of(response)
+    assert "I looked well</textarea>" in markup_of(response)
     assert fresh(attempt).status == AttemptStatus.UNKNOWN
 
 
 @pytest.mark.parametrize("verb", ["cancel", "probe", "reconcile"])
 @pytest.mark.parametrize(("who", "status"), [("yaw", 403), ("stranger", 404)])
-def test_who_only_watches_or_has_no_part_touches_nothing(
+def test_stakeholders_and_strangers_cannot_give_commands(
     browser_of, verb: str, who: str, status: int
 ) -> None:
     cutover, attempt = lost()
@@ -147,20 +147,20 @@ def test_who_only_watches_or_has_no_part_touches_nothing(
 
 
 @pytest.mark.parametrize("verb", ["cancel", "probe", "reconcile"])
-def test_without_a_session_one_is_asked_to_sign_in(client, verb: str) -> None:
+def test_a_visitor_is_asked_to_sign_in(client, verb: str) -> None:
     cutover, attempt = lost()
-    answer = client.post(reverse(f"attempt-{verb}", args=[cutover.slug, attempt.pk]))
-    assert answer.url.startswith("/accounts/login/?next=")
+    response = client.post(reverse(f"attempt-{verb}", args=[cutover.slug, attempt.pk]))
+    assert response.url.startswith("/accounts/login/?next=")
 
 
 @pytest.mark.parametrize("verb", ["cancel", "probe", "reconcile"])
-def test_coming_back_to_a_form_s_address_leads_to_the_item(browser_of, verb: str) -> None:
+def test_a_get_of_a_form_address_leads_to_the_item(browser_of, verb: str) -> None:
     cutover, attempt = lost()
-    answer = browser_of("ama").get(reverse(f"attempt-{verb}", args=[cutover.slug, attempt.pk]))
-    assert answer.url.startswith(item_of(cutover, "look").get_absolute_url())
+    response = browser_of("ama").get(reverse(f"attempt-{verb}", args=[cutover.slug, attempt.pk]))
+    assert response.url.startswith(item_of(cutover, "look").get_absolute_url())
 
 
-def test_what_a_probe_saw_is_text(browser_of) -> None:
+def test_the_finding_of_a_probe_is_escaped(browser_of) -> None:
     evil = "<script>alert(1)</script>"
     cutover, _ = lost(
         unknown_reason=evil, finding={"seen": "DONE", "saw": evil, "dead": evil, "facts": {evil: evil}}

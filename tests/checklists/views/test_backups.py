@@ -1,8 +1,7 @@
-"""The page of backups: what can be gone back to, and what proves it."""
+"""The page of backups: which one a rollback can use, and the proof."""
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import timedelta
 
@@ -11,16 +10,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from checklists.executor.projection import PROJECTIONS
+from checklists.executor.writers.evidence import PROJECTIONS
 from checklists.models import Backup, Cutover
 from checklists.models.audit import database_now
 from tests.checklists.histories import ended, make_cutover, person
+from tests.checklists.views.pages import Page, markup_of, words_of
 
 pytestmark = pytest.mark.django_db
 
 
-def words_of(answer) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+PROBLEMS = ["The table gifts differs."]
 
 
 def address(cutover: Cutover) -> str:
@@ -46,7 +45,7 @@ def taken(cutover: Cutover, *, minutes_ago: int = 5, **more) -> Backup:
 
 
 def verified(backup: Backup, *, equal: bool = True) -> None:
-    facts = {"sha256": backup.sha256, "equal": equal, "seconds": 243.7}
+    facts = {"sha256": backup.sha256, "equal": equal, "seconds": 243.7, "problems": PROBLEMS}
     attempt = ended(backup.cutover, "look", facts={"verified": facts})
     PROJECTIONS["verified"](attempt, facts, attempt.ended_at)
 
@@ -57,27 +56,42 @@ def cutover(db) -> Cutover:
 
 
 def test_without_a_backup_the_page_says_who_takes_one(browser_of, cutover) -> None:
-    assert "There is no backup yet." in words_of(browser_of("yaw").get(address(cutover)))
+    page = Page(browser_of("yaw").get(address(cutover)))
+    assert page.state == "none"
+    assert "There is no backup yet." in page["headline"].words
 
 
 def test_a_backup_that_nobody_restored_is_not_called_one_to_go_back_to(browser_of, cutover) -> None:
-    taken(cutover)
-    page = words_of(browser_of("ama").get(address(cutover)))
-    assert "No backup is verified." in page
-    assert "Nobody has restored it yet." in page
-    assert "We can go back" not in page
+    backup = taken(cutover)
+    page = Page(browser_of("ama").get(address(cutover)))
+    assert (page.state, page[f"backup-{backup.pk}"].state) == ("unverified", "unverified")
+    assert "No backup is verified." in page["headline"].words
+    assert "Nobody has restored it yet." in page[f"backup-{backup.pk}"].words
 
 
-def test_a_restore_that_came_out_different_proves_nothing(browser_of, cutover) -> None:
-    verified(taken(cutover), equal=False)
-    assert "No backup is verified." in words_of(browser_of("ama").get(address(cutover)))
-
-
-def test_a_verified_one_says_how_long_going_back_takes(browser_of, cutover) -> None:
+def test_the_latest_verification_decides_and_a_failed_one_revokes_the_earlier(browser_of, cutover) -> None:
     backup = taken(cutover)
     verified(backup)
-    answer = browser_of("ama").get(address(cutover))
-    page = words_of(answer)
+    verified(backup, equal=False)
+    page = Page(browser_of("ama").get(address(cutover)))
+    assert (page.state, page[f"backup-{backup.pk}"].state) == ("failed", "failed")
+    assert "The newest backup failed its latest verification." in page["headline"].words
+    assert "The table gifts differs." in page[f"backup-{backup.pk}"].words
+    verified(backup)
+    assert Page(browser_of("ama").get(address(cutover))).state == "verified"
+
+
+def test_the_clock_of_the_database_is_told_when_it_is_not_the_panels(browser_of, cutover) -> None:
+    taken(cutover, clock_ahead=-90.2)
+    assert "which was 90 s behind the panel" in words_of(browser_of("ama").get(address(cutover)))
+
+
+def test_a_verified_backup_says_how_long_a_restore_takes(browser_of, cutover) -> None:
+    backup = taken(cutover)
+    verified(backup)
+    response = browser_of("ama").get(address(cutover))
+    assert (Page(response).state, Page(response)[f"backup-{backup.pk}"].state) == ("verified", "verified")
+    page = words_of(response)
     assert "We can go back to" in page
     assert "in 4 min 4 s." in page or "in 4 min 3 s." in page
     assert backup.sha256 in page
@@ -85,7 +99,7 @@ def test_a_verified_one_says_how_long_going_back_takes(browser_of, cutover) -> N
     assert "public.donations 120 431" in page
 
 
-def test_a_newer_one_that_is_not_verified_is_said_beside_it(browser_of, cutover) -> None:
+def test_a_newer_backup_that_is_not_verified_is_mentioned(browser_of, cutover) -> None:
     verified(taken(cutover, minutes_ago=60))
     taken(cutover)
     assert "A newer one is not verified yet." in words_of(browser_of("ama").get(address(cutover)))
@@ -97,14 +111,14 @@ def test_no_fact_of_a_backup_becomes_markup(browser_of, cutover) -> None:
     assert "<script>alert" not in browser_of("ama").get(address(cutover)).content.decode()
 
 
-def test_who_has_no_part_or_no_session_sees_none(browser_of, cutover, client) -> None:
+def test_a_stranger_gets_404_and_a_visitor_the_sign_in_page(browser_of, cutover, client) -> None:
     person("stranger")
     assert browser_of("stranger").get(address(cutover)).status_code == 404
     assert client.get(address(cutover)).url.startswith("/accounts/login/")
 
 
 def test_htmx_gets_the_part_that_changes(browser_of, cutover) -> None:
-    page = browser_of("yaw", htmx=True).get(address(cutover)).content.decode().strip()
+    page = markup_of(browser_of("yaw", htmx=True).get(address(cutover)))
     assert page.startswith('<div id="live"')
     assert "<form" not in page
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from checklists.executor.projection import PROJECTIONS
+from checklists.executor.writers.evidence import PROJECTIONS
 from checklists.models import Attempt, Cutover
 from checklists.states import AttemptStatus
-from integrations.parity.checks import Answer, SqlRule, compare_check
-from integrations.parity.result import Example, Result, TableResult
+from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, compare_sql_rule
+from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
 from tests.checklists.histories import ended, make_cutover, person
+from tests.checklists.views.pages import Page, markup_of, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -34,21 +34,13 @@ DIFFERENT = TableResult(
     seconds=3.5,
     declared_by={"null is default: members.bio": 41_892},
     examples=[
-        Example(
+        DifferingRow(
             {"id": "7"}, "changed", {"email": ["m7@example.org", "m7@example.com"], "bio": [None, "words"]}
         ),
-        Example({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
-        Example({"id": "9"}, "extra", {"email": [None, "m9@example.org"]}),
+        DifferingRow({"id": "8"}, "missing", {"email": ["m8@example.org", None]}),
+        DifferingRow({"id": "9"}, "extra", {"email": [None, "m9@example.org"]}),
     ],
 )
-
-
-def text_of(answer) -> str:
-    return " ".join(answer.content.decode().split())
-
-
-def words_of(answer) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
 def compared(
@@ -63,7 +55,7 @@ def compared(
 
     ``told`` is what the engine says of each of its tables beside what a `TableResult` is made of here.
     """
-    result = Result(
+    result = ComparisonResult(
         **{"mode": "live", **more},
         source={"address": "db:5432/old"},
         target={"address": "db:5432/new"},
@@ -95,16 +87,20 @@ def cutover(db) -> Cutover:
 
 
 def test_without_a_comparison_the_page_says_where_to_start_one(browser_of, cutover) -> None:
-    assert "Nothing was compared yet." in words_of(browser_of("yaw").get(listed(cutover)))
+    page = Page(browser_of("yaw").get(listed(cutover)))
+    assert page.state == "none"
+    assert "Nothing was compared yet." in page["headline"].words
 
 
 def test_the_newest_comparison_answers_first(browser_of, cutover) -> None:
     compared(cutover, DIFFERENT, EQUAL)
-    assert "Not equal when it was last compared" in words_of(browser_of("ama").get(listed(cutover)))
+    page = Page(browser_of("ama").get(listed(cutover)))
+    assert page.state == "unequal"
+    assert "Not equal when it was last compared" in page["headline"].words
     compared(cutover, EQUAL)
-    page = words_of(browser_of("ama").get(listed(cutover)))
-    assert "Equal when it was last compared" in page
-    assert "1.2 Look at it, #1" in page
+    page = Page(browser_of("ama").get(listed(cutover)))
+    assert page.state == "equal"
+    assert "1.2 Look at it, #1" in page["live"].words
 
 
 def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cutover) -> None:
@@ -125,8 +121,10 @@ def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cu
             }
         ],
     )
-    assert "Not equal when it was last compared" in words_of(browser_of("ama").get(listed(cutover)))
-    page = words_of(browser_of("ama").get(whole(attempt)))
+    assert Page(browser_of("ama").get(listed(cutover))).state == "unequal"
+    response = browser_of("ama").get(whole(attempt))
+    assert Page(response).state == "incomplete"
+    page = words_of(response)
     assert "Not equal , though no row differs" in page
     assert "new column members.phone" in page
     assert "s t.id 10 5 000" in page
@@ -135,11 +133,11 @@ def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cu
 
 def test_a_comparison_answers_first_and_shows_what_differs_first(browser_of, cutover) -> None:
     attempt = compared(cutover, EQUAL, DIFFERENT)
-    answer = browser_of("ama").get(whole(attempt))
-    page = words_of(answer)
+    response = browser_of("ama").get(whole(attempt))
+    page = words_of(response)
     assert "3 rows differ in 1 of 2 tables" in page
     assert "41 892 differences are declared" in page
-    html = answer.content.decode()
+    html = response.content.decode()
     assert html.index(table(attempt, "members")) < html.index(table(attempt, "churches"))
     assert "3 rows differ (1 changed, 1 missing after, 1 only after)" in page
     assert "Declared differences, by rule null is default: members.bio 41 892" in page
@@ -184,11 +182,11 @@ def test_rules_named_rows_structure_and_cost_are_shown(browser_of, cutover) -> N
     assert "1 not declared : indexes, 2 that differ" in page
     assert "members.by_email CREATE INDEX not there" in page
     assert "members.by_name declared not there CREATE INDEX" in page
-    assert "Told, and not judged" not in page
+    assert "Reported, not judged" not in page
     told = compared(cutover, EQUAL, **{**BESIDE, "checks": [], "spots": []})
-    answer = browser_of("ama").get(whole(told))
-    assert "Told, and not judged" in words_of(answer)
-    assert "is-different" not in answer.content.decode()
+    response = browser_of("ama").get(whole(told))
+    assert "Reported, not judged" in words_of(response)
+    assert "is-different" not in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +200,7 @@ def test_rules_named_rows_structure_and_cost_are_shown(browser_of, cutover) -> N
     ],
 )
 def test_a_long_answer_to_a_rule_says_before_it_what_is_left_out(browser_of, cutover, after, words) -> None:
-    rule = compare_check(SqlRule("members", "SELECT id FROM members"), ROWS_OF_RULE, after)
+    rule = compare_sql_rule(SqlRule("members", "SELECT id FROM members"), ROWS_OF_RULE, after)
     attempt = compared(cutover, EQUAL, checks=[rule])
     page = words_of(browser_of("ama").get(whole(attempt)))
     assert words in page
@@ -210,9 +208,7 @@ def test_a_long_answer_to_a_rule_says_before_it_what_is_left_out(browser_of, cut
     assert "member 20 " not in page
 
 
-def test_who_only_watches_sees_whether_rules_and_named_rows_agree_and_not_the_values(
-    browser_of, cutover
-) -> None:
+def test_a_stakeholder_sees_whether_rules_and_spot_checks_agree_but_no_values(browser_of, cutover) -> None:
     attempt = compared(cutover, EQUAL, **BESIDE, personal=["members.email"])
     page = browser_of("yaw").get(whole(attempt)).content.decode()
     assert "a@x" not in page
@@ -221,10 +217,12 @@ def test_who_only_watches_sees_whether_rules_and_named_rows_agree_and_not_the_va
 
 
 def test_an_equal_comparison_says_so(browser_of, cutover) -> None:
-    assert "Equal: 1 table, 412 rows" in words_of(browser_of("ama").get(whole(compared(cutover, EQUAL))))
+    page = Page(browser_of("ama").get(whole(compared(cutover, EQUAL))))
+    assert (page.state, page.states("table-")) == ("equal", {"churches": "equal"})
+    assert page["headline"].words == "Equal: 1 table, 412 rows"
 
 
-def test_what_could_not_be_compared_is_not_called_equal(browser_of, cutover) -> None:
+def test_a_table_that_could_not_be_compared_is_not_called_equal(browser_of, cutover) -> None:
     odd = TableResult(
         "notes", source_rows=3, target_rows=3, unsound=["body: holds JSON that jsonb cannot hold"]
     )
@@ -236,8 +234,8 @@ def test_what_could_not_be_compared_is_not_called_equal(browser_of, cutover) -> 
 
 
 def test_a_table_shows_both_versions_and_marks_only_what_differs(browser_of, cutover) -> None:
-    page = text_of(browser_of("ama").get(table(compared(cutover, DIFFERENT))))
-    assert 'members: <span class="bad">3 rows differ</span>' in page
+    page = markup_of(browser_of("ama").get(table(compared(cutover, DIFFERENT))))
+    assert 'members: <span class="bad"> 3 rows differ </span>' in page
     assert "<del>m7@example.<mark>org</mark></del>" in page
     assert "<ins>m7@example.<mark>com</mark></ins>" in page
     assert '<span class="null">NULL</span>' in page
@@ -272,7 +270,7 @@ def test_no_value_of_a_row_becomes_markup(browser_of, cutover) -> None:
         declared_by={EVIL: 1},
         places=[EVIL],
         not_compared=[EVIL],
-        examples=[Example({EVIL: EVIL}, "changed", {EVIL: [EVIL, f"x{EVIL}"]})],
+        examples=[DifferingRow({EVIL: EVIL}, "changed", {EVIL: [EVIL, f"x{EVIL}"]})],
     )
     attempt = compared(cutover, evil, unsound=[EVIL], unmet_rules=[EVIL], not_compared=[EVIL])
     for address in (listed(cutover), whole(attempt)):
@@ -288,12 +286,12 @@ def test_a_table_of_any_name_has_a_page(browser_of, cutover, name: str) -> None:
     assert browser_of("ama").get(table(attempt, name)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["none", "a\x00b", "x" * 3000])
+@pytest.mark.parametrize("name", ["none", "a\x01b", "x" * 3000])
 def test_a_table_that_was_not_compared_is_not_there(browser_of, cutover, name: str) -> None:
     assert browser_of("ama").get(table(compared(cutover, EQUAL), name)).status_code == 404
 
 
-def test_what_is_not_of_this_cutover_is_not_there(browser_of, cutover, client) -> None:
+def test_a_comparison_of_another_cutover_is_not_found(browser_of, cutover, client) -> None:
     attempt, other = compared(cutover, EQUAL), make_cutover("looked")
     person("stranger")
     ama = browser_of("ama")
@@ -306,7 +304,7 @@ def test_what_is_not_of_this_cutover_is_not_there(browser_of, cutover, client) -
 
 @pytest.mark.parametrize("make", [lambda a: listed(a.cutover), whole, table])
 def test_htmx_gets_the_part_that_changes(browser_of, cutover, make) -> None:
-    page = text_of(browser_of("yaw", htmx=True).get(make(compared(cutover, DIFFERENT))))
+    page = markup_of(browser_of("yaw", htmx=True).get(make(compared(cutover, DIFFERENT))))
     assert page.startswith('<div id="live"')
     assert 'method="post"' not in page
 

@@ -1,4 +1,4 @@
-"""Comparisons as files: whole, harmless to a spreadsheet, streamed, and masked for who only watches."""
+"""Comparisons as files: complete, safe in a spreadsheet, streamed, masked for stakeholders."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from asgiref.sync import async_to_sync
 from django.urls import reverse
 
 from checklists.comparisons import export
-from checklists.comparisons.export import line
-from checklists.executor.differing import kept_row
+from checklists.comparisons.export import csv_line
+from checklists.executor.writers.row_differences import row_to_store
 from checklists.models import Attempt, RowDifference
 from integrations.parity.result import TableResult
 from integrations.redact import Redactor
@@ -41,19 +41,19 @@ def address(attempt: Attempt, name: str) -> str:
 
 def rows_of(client: Any, attempt: Attempt, query: str = "") -> list[dict[str, str]]:
     """The CSV as a reader sees it."""
-    answer = client.get(f"{address(attempt, 'parity_rows_csv')}{query}")
-    assert answer.status_code == 200
-    assert answer["Content-Disposition"].startswith('attachment; filename="sample-')
-    assert answer["Cache-Control"] == "no-store, private"
+    response = client.get(f"{address(attempt, 'parity_rows_csv')}{query}")
+    assert response.status_code == 200
+    assert response["Content-Disposition"].startswith('attachment; filename="sample-')
+    assert response["Cache-Control"] == "no-store, private"
 
     async def whole() -> bytes:
-        return b"".join([part async for part in answer.streaming_content])
+        return b"".join([part async for part in response.streaming_content])
 
     return list(csv.DictReader(io.StringIO(async_to_sync(whole)().decode())))
 
 
 def test_every_kept_row_is_in_the_csv_column_by_column(browser_of, attempt: Attempt, monkeypatch) -> None:
-    monkeypatch.setattr(export, "BATCH", 7)  # many batches, and none lost between them
+    monkeypatch.setattr(export, "ROWS_PER_BATCH", 7)  # many batches, and none lost between them
     rows = rows_of(browser_of("ama"), attempt)
     assert [int(one["row"]) for one in rows if one["column"] == "email"] == list(range(1, 121))
     assert len(rows) == 180
@@ -74,7 +74,7 @@ def test_the_filter_of_the_address_holds_for_the_csv(browser_of, attempt: Attemp
 
 
 @pytest.mark.parametrize("name", ["yaw", "root"])
-def test_what_is_personal_is_in_no_file_of_who_only_watches(browser_of, attempt: Attempt, name: str) -> None:
+def test_a_stakeholder_gets_no_personal_value_in_any_file(browser_of, attempt: Attempt, name: str) -> None:
     person("root", is_superuser=True)
     client = browser_of(name)
     rows = rows_of(client, attempt)
@@ -82,9 +82,9 @@ def test_what_is_personal_is_in_no_file_of_who_only_watches(browser_of, attempt:
     assert "@example" not in str(rows)
     assert rows_of(client, attempt, "?q=m5%40example.org") == []
     for page in ("parity_report", "parity_tables_csv"):
-        answer = client.get(address(attempt, page))
-        assert answer.status_code == 200
-        assert "@example" not in answer.content.decode()
+        response = client.get(address(attempt, page))
+        assert response.status_code == 200
+        assert "@example" not in response.content.decode()
 
 
 EVIL = '=HYPERLINK("http://x";"y")'
@@ -94,13 +94,13 @@ EVIL = '=HYPERLINK("http://x";"y")'
     "text", [EVIL, "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =1", "＝1", "=cmd|' /C calc'!A0"]
 )
 def test_no_cell_is_a_formula(text: str) -> None:
-    (cells,) = csv.reader(io.StringIO(line([text, 7, None, "plain"])))
+    (cells,) = csv.reader(io.StringIO(csv_line([text, 7, None, "plain"])))
     assert cells == [f"'{text}", "7", "", "plain"]
 
 
 def test_names_and_keys_are_no_formulas_either(browser_of, attempt: Attempt) -> None:
     given = {"table": EVIL, "kind": "changed", "key": {EVIL: EVIL}, "columns": {EVIL: [EVIL, None]}}
-    kept = kept_row({**given, "paths": {EVIL: [EVIL]}, "personal": []}, Redactor())
+    kept = row_to_store({**given, "paths": {EVIL: [EVIL]}, "personal": []}, Redactor())
     RowDifference.objects.create(attempt=attempt, number=900, **kept)
     one = rows_of(browser_of("ama"), attempt)[-1]
     texts = [
@@ -111,8 +111,8 @@ def test_names_and_keys_are_no_formulas_either(browser_of, attempt: Attempt) -> 
 
 
 def test_the_tables_are_a_csv_too(browser_of, attempt: Attempt) -> None:
-    answer = browser_of("ama").get(address(attempt, "parity_tables_csv"))
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    response = browser_of("ama").get(address(attempt, "parity_tables_csv"))
+    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
     assert [(one["table"], one["equal"], one["differ"], one["rows after"]) for one in rows] == [
         ("members", "no", "120", "8960"),
         ("gifts", "yes", "0", "5"),
@@ -120,15 +120,15 @@ def test_the_tables_are_a_csv_too(browser_of, attempt: Attempt) -> None:
 
 
 def test_the_report_is_a_page_that_needs_nothing_else(browser_of, attempt: Attempt) -> None:
-    answer = browser_of("ama").get(address(attempt, "parity_report"))
-    page = answer.content.decode()
-    assert answer["Content-Disposition"].endswith('.html"')
+    response = browser_of("ama").get(address(attempt, "parity_report"))
+    page = response.content.decode()
+    assert response["Content-Disposition"].endswith('.html"')
     assert "<script" not in page
     assert "<link" not in page
     assert "sprite" not in page
     assert '<base href="http://testserver/">' in page
     assert "REHEARSAL" in page
-    assert "120 rows differ</span> in 1 of 2 tables" in page
+    assert "120 rows differ </span> in 1 of 2 tables" in " ".join(page.split())
     assert "<del>m1@example.<mark>org</mark></del>" in page
     assert "120 rows are kept; the first 100 are here, all of them in the CSV." in page
 

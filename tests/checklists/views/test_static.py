@@ -1,4 +1,4 @@
-"""What the pages load: files of others as listed, icons that are there, nothing from elsewhere."""
+"""What the pages load: vendored files as listed, existing icons, nothing from other sites."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
     sprite = set(re.findall(r'<symbol id="([^"]+)"', (VENDOR / "lucide" / "sprite.svg").read_text()))
     named = {name for page in PAGES for name in re.findall(r'{% icon "([^"]+)"', page.read_text())}
     named |= {
-        look[0] for looks in (cutover_tags.LOOKS, cutover_tags.ATTEMPT_LOOKS) for look in looks.values()
+        look[0]
+        for looks in (cutover_tags.ITEM_STATE_STYLES, cutover_tags.ATTEMPT_STATUS_STYLES)
+        for look in looks.values()
     }
     named |= {"flag", "radio", "check", "eye", "play", "signature"}  # chosen in code
     assert named <= sprite, named - sprite

@@ -1,24 +1,27 @@
-"""The autopilot: plays through the real pages as real people, and names what stopped it."""
+"""The autopilot plays a rehearsal through the pages as its people, and names the item that stopped it."""
 
 from __future__ import annotations
 
+import time
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django.live_server_helper import LiveServer
 
 from checklists import services
-from checklists.models import AuditEntry, Cutover, Item, SignOff
-from checklists.staging import cast, load_cast, save_cast, set_stage
-from checklists.states import Kind, Part
-from checklists.visitor import NotPossible, Visitor
+from checklists.board import ItemView
+from checklists.models import Attempt, AuditEntry, Cutover, Item, SignOff, Tick
+from checklists.states import CutoverKind, MemberPart
+from cutover.demo.panel_session import FormRefused, PanelSession
+from cutover.demo.running_attempt import read_running_attempt
+from cutover.demo.staging import load_people, new_people, save_people, stage_rehearsal
 
-#: Two rounds of ticks with a gate between them, and a way back that nobody takes.
+#: Two manual items with a gate between them, and a rollback that is not ordered.
 TEXT = """
 name: tiny
 title: A tiny move
@@ -47,11 +50,10 @@ ACTION = """
 
 
 @pytest.fixture
-def stage(transactional_db: None, tmp_path: Path, settings):  # type: ignore[no-untyped-def]
-    """Sets the stage for a runbook; gives the file of people."""
+def stage(transactional_db: None, tmp_path: Path, settings):
+    """Prepares a rehearsal of a runbook; returns the file of its people."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}  # nothing was collected here
-    cache.clear()  # the rate limits of other tests
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}  # the tests run without collectstatic
 
     def on(text: str) -> Path:
         runbook, people = tmp_path / "tiny.yaml", tmp_path / "people.json"
@@ -68,7 +70,7 @@ def autopilot(people: Path, server: LiveServer, limit: float = 60) -> str:
     return out.getvalue()
 
 
-def test_a_rehearsal_is_played_to_its_end_by_its_people(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]
+def test_a_rehearsal_is_played_to_its_end(stage, live_server: LiveServer) -> None:
     said = autopilot(stage(TEXT), live_server)
     done = dict(Item.objects.values_list("key", "done_by__username"))
     assert (done["announce"], done["cake"], done["sorry"]) == ("kwame", "kwame", None)
@@ -80,22 +82,39 @@ def test_a_rehearsal_is_played_to_its_end_by_its_people(stage, live_server: Live
     assert set(ticks) == {"kwame"}
 
 
-def test_a_second_flight_says_that_there_was_nothing_left_to_play(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]
+def test_items_that_require_something_get_it_from_the_people(stage, live_server: LiveServer) -> None:
+    asks = "how: Tell everybody., requires: [note, file, second_person]"
+    autopilot(stage(TEXT.replace("how: Tell everybody.", asks)), live_server)
+    tick = Tick.objects.get(item__key="announce")
+    assert (tick.by.username, tick.confirmed_by, tick.files.count()) == ("kwame", "abena", 1)
+    assert tick.note
+
+
+def test_a_second_run_says_that_everything_was_played(stage, live_server: LiveServer) -> None:
     people = stage(TEXT)
     autopilot(people, live_server)
     assert "played before" in autopilot(people, live_server)
 
 
-@pytest.mark.slow
-def test_an_item_that_does_not_end_is_named(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]
-    from tests.checklists import sample_actions  # noqa: F401  # registers them; nobody works here
+def test_an_item_that_does_not_end_is_reported(stage, live_server: LiveServer, monkeypatch) -> None:
+    from tests.checklists import sample_actions  # noqa: F401  # registers them; no worker runs here
 
+    waited: list[float] = []  # an hour at each look at the attempt
+
+    def look(view: ItemView) -> Attempt | None:
+        waited.append(3600.0)
+        return read_running_attempt(view)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(waited), sleep=time.sleep)
+    monkeypatch.setattr("cutover.demo.autopilot.time", clock)
+    monkeypatch.setattr("cutover.demo.autopilot.read_running_attempt", look)
     text = TEXT.replace("  - key: back\n", ACTION.strip("\n") + "\n  - key: back\n")
-    with pytest.raises(CommandError, match=r"1\.4 Look at it"):
-        autopilot(stage(text), live_server, limit=20)
+    with pytest.raises(CommandError, match=r"Time is up while 1\.4 Look at it runs"):
+        autopilot(stage(text), live_server)
+    assert waited
 
 
-def test_a_wrong_password_is_named_and_nothing_is_played(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_password_is_reported_and_nothing_is_played(stage, live_server: LiveServer) -> None:
     people = stage(TEXT)
     kofi = User.objects.get(username="kofi")
     kofi.set_password("another one entirely")
@@ -105,7 +124,7 @@ def test_a_wrong_password_is_named_and_nothing_is_played(stage, live_server: Liv
     assert not Item.objects.exclude(done_at=None).exists()
 
 
-def test_a_panel_that_is_not_there_is_said_so(stage) -> None:  # type: ignore[no-untyped-def]
+def test_a_panel_that_does_not_answer_is_reported(stage) -> None:
     with pytest.raises(CommandError, match="does not answer"):
         call_command("autopilot", "first-rehearsal", people=stage(TEXT), address="http://127.0.0.1:9")
 
@@ -114,38 +133,46 @@ def test_a_panel_that_is_not_there_is_said_so(stage) -> None:  # type: ignore[no
 def test_production_is_never_played(tmp_path: Path) -> None:
     lead = User.objects.create_user("lead")
     runbook = services.load_runbook(text=TEXT, by=lead)
-    services.open_cutover(runbook=runbook, kind=Kind.PRODUCTION, title="The night", slug="night", by=lead)
-    with pytest.raises(CommandError, match="no rehearsal"):
+    services.open_cutover(
+        runbook=runbook, kind=CutoverKind.PRODUCTION, title="The night", slug="night", by=lead
+    )
+    with pytest.raises(CommandError, match="not a rehearsal"):
         call_command("autopilot", "night", people=tmp_path / "none", address="http://127.0.0.1:9")
 
 
-def test_the_stage_is_set_once_and_found_again(stage) -> None:  # type: ignore[no-untyped-def]
+def test_a_rehearsal_is_prepared_once_and_found_again(stage) -> None:
     people = stage(TEXT)
     first = Cutover.objects.get()
     stage(TEXT.replace("A tiny move", "Another move"))
     assert Cutover.objects.get() == first
     assert people.stat().st_mode & 0o777 == 0o600
     parts = dict(first.members.values_list("person__username", "part"))
-    assert sorted(parts.values()) == [Part.APPROVER, Part.APPROVER, Part.LEAD, Part.STAKEHOLDER]
+    assert sorted(parts.values()) == [
+        MemberPart.APPROVER,
+        MemberPart.APPROVER,
+        MemberPart.LEAD,
+        MemberPart.LEAD,
+        MemberPart.STAKEHOLDER,
+    ]
     assert first.members.get(person__username="kwame").seats == []
 
 
 @pytest.mark.django_db
-def test_people_get_fresh_passwords_that_they_keep(tmp_path: Path) -> None:
-    one, other = cast(), cast()
+def test_people_get_random_passwords_and_keep_them(tmp_path: Path) -> None:
+    one, other = new_people(), new_people()
     assert not {player.password for player in one} & {player.password for player in other}
     assert one[0].password not in repr(one[0])
-    save_cast(one, tmp_path / "people")
-    assert load_cast(tmp_path / "people") == one
+    save_people(one, tmp_path / "people")
+    assert load_people(tmp_path / "people") == one
     (tmp_path / "tiny.yaml").write_text(TEXT)
-    set_stage(one, runbook=tmp_path / "tiny.yaml")
+    stage_rehearsal(one, runbook=tmp_path / "tiny.yaml")
     assert User.objects.get(username="ama").check_password(one[3].password)
 
 
-def test_a_stakeholder_finds_no_form_to_touch_anything(stage, live_server: LiveServer) -> None:  # type: ignore[no-untyped-def]
-    ama = load_cast(stage(TEXT))[3]
-    visitor = Visitor(live_server.url, ama.username, ama.password)
+def test_a_stakeholder_gets_no_form(stage, live_server: LiveServer) -> None:
+    ama = load_people(stage(TEXT))[3]
+    visitor = PanelSession(live_server.url, ama.username, ama.password)
     visitor.sign_in()
     base = "/cutovers/first-rehearsal/items/announce/"
-    with pytest.raises(NotPossible, match="offers no form"):
+    with pytest.raises(FormRefused, match="offers no form"):
         visitor.submit(base, base + "tick/")

@@ -16,13 +16,29 @@ import psycopg
 import pytest
 
 from cutover.embedded import Postgres
-from integrations.actions.base import Context
-from integrations.clients.prisma import Prisma
+from integrations.actions import Context, RunbookItem
+from integrations.prisma.cli import Prisma
 from integrations.sandbox import node
 from integrations.sandbox.legacy import seed
 from integrations.systems import Systems
+from tests.allowed import allow
 
 INIT = "20250922022205_init"
+#: The items of a runbook that migrates the system “new”.
+ITEMS = {
+    "fingerprint": RunbookItem("parity.fingerprint", {"database": "live", "declared": []}),
+    "baseline": RunbookItem(
+        "prisma.baseline",
+        {"prisma": "new", "migration": INIT, "may_lack": ["account_providers", "sessions"]},
+    ),
+    "deploy": RunbookItem("prisma.deploy", {"prisma": "new"}),
+    "seeds": RunbookItem("rows.present", {"database": "live", "tables": ["settings", "churches"]}),
+    "align": RunbookItem("prisma.align", {"prisma": "new", "rehearsal": "rehearse"}),
+    "drift": RunbookItem("prisma.drift", {"prisma": "new"}),
+    "drift-later": RunbookItem("prisma.drift", {"prisma": "new"}),
+    "compare": RunbookItem("parity.compare", {"database": "live", "before": "fingerprint"}),
+    "start": RunbookItem("service.start", {"platform": "engine"}),
+}
 _numbers = itertools.count(1)
 
 
@@ -45,7 +61,7 @@ class Databases:
                 admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def name_of(url: str) -> str:
+def database_name(url: str) -> str:
     return urlsplit(url).path.lstrip("/")
 
 
@@ -71,7 +87,7 @@ def old_template(databases: Databases) -> str:
     with psycopg.connect(url) as connection:
         canary = ("canary@example.invalid", secrets.token_hex(8))
         seed.fill(connection, rows=5000, seed=1, canary=canary, say=lambda line: None)
-    return name_of(url)
+    return database_name(url)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +97,7 @@ def deployed_template(databases: Databases, old_template: str, installed_project
     prisma = Prisma(project_system(installed_project, url))
     prisma.run("migrate", "resolve", "--applied", INIT)
     prisma.run("migrate", "deploy")
-    return name_of(url)
+    return database_name(url)
 
 
 @pytest.fixture
@@ -107,6 +123,7 @@ def project(installed_project: Path, tmp_path: Path) -> Path:
 
 
 def project_settings(folder: Path, url: str) -> dict[str, str]:
+    allow(folder / "node_modules" / ".bin" / "prisma")
     return {
         "kind": "prisma",
         "project": str(folder),
@@ -136,6 +153,7 @@ def prisma_context(project: Path, tmp_path: Path) -> Callable[..., Context]:
             folder=folder,
             attempt=str(uuid.uuid4()),
             cutover="rehearsal-1",
+            items=ITEMS,
         )
 
     return make

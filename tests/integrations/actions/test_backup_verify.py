@@ -1,4 +1,4 @@
-"""Only what was restored and found equal is verified; every damage ends in a bad verdict."""
+"""Only a backup that was restored and is equal is verified; every damage is a red verdict."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations import programs
-from integrations.actions import registry
-from integrations.actions.base import Context, Outcome, Seen, Values
-from integrations.clients import archive, pgtools, postgres, scratch_database
+from integrations import processes, programs
+from integrations.actions import ActionParams, Context, Outcome, ProbeStatus, registry
+from integrations.backups import scratch_database
+from integrations.checksums import hash_file
+from integrations.clients import pgtools, postgres
 from integrations.errors import Cancelled, Problem
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
@@ -24,39 +25,39 @@ TAKE, ACTION = registry()["backup.take"], registry()["backup.verify"]
 
 @pytest.fixture
 def take(app_database: AppDatabase, new_context: Make) -> Callable[..., dict[str, Any]]:
-    def taken(**raw: Any) -> dict[str, Any]:
+    def take_backup(**raw: Any) -> dict[str, Any]:
         report = Recorder()
         context = new_context({"old": {"kind": "postgres", "url": app_database.admin_url}})
         assert TAKE.run(TAKE.bind({"database": "old", **raw}, context), report).ok
         return report.facts["backup"]
 
-    return taken
+    return take_backup
 
 
 @pytest.fixture
-def bind(app_database: AppDatabase, new_context: Make) -> Callable[..., Values]:
-    def bound(backup: dict[str, Any] | None, **raw: Any) -> Values:
+def bind(app_database: AppDatabase, new_context: Make) -> Callable[..., ActionParams]:
+    def bind_params(backup: dict[str, Any] | None, **raw: Any) -> ActionParams:
         url = postgres.with_database(app_database.admin_url, "postgres")
         evidence = {"take": {"backup": backup}} if backup else {}
         context = new_context({"scratch": {"kind": "postgres", "url": url}}, **evidence)
         return ACTION.bind({"backup": "take", "scratch": "scratch", **raw}, context)
 
-    return bound
+    return bind_params
 
 
-def verify(values: Values) -> tuple[Outcome, dict[str, Any], Recorder]:
+def verify(params: ActionParams) -> tuple[Outcome, dict[str, Any], Recorder]:
     report = Recorder()
-    outcome = ACTION.run(values, report)
-    assert left(values) == (
+    outcome = ACTION.run(params, report)
+    assert list_scratch_databases(params) == (
         [report.facts["verified"]["database"]] if report.facts["verified"]["database"] else []
     )
     return outcome, report.facts["verified"], report
 
 
-def left(values: Values) -> list[str]:
-    with postgres.connect(values.scratch["url"]) as admin:
-        name = scratch_database.name_for(values.context.attempt)
-        return [found for found in scratch_database.names(admin) if found == name]
+def list_scratch_databases(params: ActionParams) -> list[str]:
+    with postgres.connect(params.scratch["url"]) as admin:
+        name = scratch_database.make_scratch_name(params.context.attempt)
+        return [found for found in scratch_database.list_scratch_databases(admin) if found == name]
 
 
 def forge(facts: dict[str, Any]) -> dict[str, Any]:
@@ -65,9 +66,9 @@ def forge(facts: dict[str, Any]) -> dict[str, Any]:
     manifest = json.loads((folder / "manifest.json").read_text())
     for name in manifest["files"]:
         file = folder / name
-        manifest["files"][name] = {"bytes": file.stat().st_size, "sha256": archive.sha256(file)}
+        manifest["files"][name] = {"bytes": file.stat().st_size, "sha256": hash_file(file)}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return {**facts, "sha256": archive.sha256(folder / "manifest.json")}
+    return {**facts, "sha256": hash_file(folder / "manifest.json")}
 
 
 @pytest.mark.parametrize("format", ["custom", "directory"])
@@ -122,16 +123,16 @@ def test_a_damaged_archive_is_never_verified(take: Any, bind: Any, damage: str, 
     outcome, verified, _ = verify(bind(forge(facts) if forged else facts))
     assert not outcome.ok
     assert verified["equal"] is False
-    assert "must not be relied on" in outcome.summary
+    assert "Do not rely on this backup" in outcome.summary
 
 
-def test_a_changed_value_in_an_uncompressed_archive_is_found_by_the_rows(
+def test_a_changed_value_in_an_uncompressed_archive_is_found_by_comparing_rows(
     app_database: AppDatabase, take: Any, bind: Any
 ) -> None:
     facts = take()
     dump = Path(facts["path"]) / "dump"
     tools = pgtools.choose(18)
-    env = postgres.program_environment(app_database.admin_url)
+    env = postgres.libpq_environment(app_database.admin_url)
     command = [tools.dump, "--format=custom", "--compress=0", f"--file={dump}"]
     assert programs.run(command, env=env).ok
     data = dump.read_bytes()
@@ -165,7 +166,7 @@ def test_rows_that_the_dump_lacks_are_counted(app_database: AppDatabase, take: A
     facts = take()
     app_database.execute("delete from donations where id <= 3; drop table empty_one")
     dump = Path(facts["path"]) / "dump"
-    env = postgres.program_environment(app_database.admin_url)
+    env = postgres.libpq_environment(app_database.admin_url)
     assert programs.run([pgtools.choose(18).dump, "--format=custom", f"--file={dump}"], env=env).ok
     _, verified, _ = verify(bind(forge(facts)))
     assert "The table public.empty_one is missing." in verified["problems"]
@@ -173,43 +174,43 @@ def test_rows_that_the_dump_lacks_are_counted(app_database: AppDatabase, take: A
 
 
 def test_the_restored_database_can_be_kept_for_later_items(take: Any, bind: Any) -> None:
-    values = bind(take(), keep=True)
-    _, verified, _ = verify(values)
-    before = ACTION.before(values)
+    params = bind(take(), keep=True)
+    _, verified, _ = verify(params)
+    before = ACTION.before(params)
     assert verified["database"] == before["database"]
-    url = postgres.with_database(values.scratch["url"], verified["database"])
+    url = postgres.with_database(params.scratch["url"], verified["database"])
     try:
         with psycopg.connect(url) as restored:
             assert restored.execute("select count(*) from members").fetchone() == (500,)
-        assert ACTION.probe(values, before).seen is Seen.PARTIAL
+        assert ACTION.probe(params, before).status is ProbeStatus.PARTIAL
     finally:
-        with postgres.connect(values.scratch["url"]) as admin:
-            scratch_database.drop(admin, verified["database"])
-    assert ACTION.probe(values, before).seen is Seen.NOT_DONE
+        with postgres.connect(params.scratch["url"]) as admin:
+            scratch_database.drop_database(admin, verified["database"])
+    assert ACTION.probe(params, before).status is ProbeStatus.NOT_DONE
 
 
 def test_a_cancel_drops_the_scratch_database(take: Any, bind: Any) -> None:
-    values = bind(take())
+    params = bind(take())
     with pytest.raises(Cancelled):
-        ACTION.run(values, Recorder(lambda report: "processing data" in report.text))
-    assert left(values) == []
-    assert programs.leftovers(values.context.attempt) == []
+        ACTION.run(params, Recorder(lambda report: "processing data" in report.text))
+    assert list_scratch_databases(params) == []
+    assert processes.find_leftovers(params.context.attempt) == []
 
 
-def test_without_a_backup_it_says_what_to_do_first(bind: Any) -> None:
-    with pytest.raises(Problem, match="has left no backup yet"):
+def test_without_a_backup_the_refusal_names_the_item_to_run_first(bind: Any) -> None:
+    with pytest.raises(Problem, match="has taken no backup yet"):
         ACTION.run(bind(None), Recorder())
     assert "that “take” will take" in ACTION.preview(bind(None)).lines[0]
 
 
-def test_a_backup_that_lies_elsewhere_is_a_problem_in_words(take: Any, bind: Any) -> None:
+def test_a_backup_in_another_place_is_refused(take: Any, bind: Any) -> None:
     facts = take()
     Path(facts["path"]).rename(facts["path"] + "-moved")
-    with pytest.raises(Problem, match="cannot be read"):
+    with pytest.raises(Problem, match="is no longer on"):
         ACTION.run(bind(facts), Recorder())
 
 
-def test_a_login_that_may_not_create_databases_is_told_so(
+def test_a_login_that_may_not_create_databases_is_refused(
     app_database: AppDatabase, take: Any, new_context: Make
 ) -> None:
     facts = take()

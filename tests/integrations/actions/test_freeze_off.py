@@ -1,4 +1,4 @@
-"""Lifting gives back exactly what was before the freeze, and the application writes again."""
+"""Lifting the freeze restores the exact state before it, and the application writes again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen, Values
+from integrations.actions import ActionParams, Context, ProbeStatus, registry
 from integrations.errors import Problem
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
@@ -18,16 +17,16 @@ Make = Callable[..., Context]
 ON, OFF = registry()["freeze.on"], registry()["freeze.off"]
 
 
-def bound(action: Any, database: AppDatabase, context: Make, **evidence: Any) -> Values:
+def bind_params(action: Any, database: AppDatabase, context: Make, **evidence: Any) -> ActionParams:
     urls = {"old": database.admin_url, "app": database.app_url}
     made = context({name: {"kind": "postgres", "url": url} for name, url in urls.items()}, **evidence)
     more = {"freeze": "freeze-writes"} if action is OFF else {"watch": 0}
     return action.bind({"database": "old", "application": "app", **more}, made)
 
 
-def frozen(database: AppDatabase, context: Make) -> dict[str, Any]:
+def record_freeze(database: AppDatabase, context: Make) -> dict[str, Any]:
     report = Recorder()
-    assert ON.run(bound(ON, database, context), report).ok
+    assert ON.run(bind_params(ON, database, context), report).ok
     return report.facts
 
 
@@ -49,10 +48,10 @@ def test_the_exact_previous_setting_comes_back(
         app_database.execute(f"{target} default_transaction_read_only = {own}")
         app_database.execute(f"{target} lock_timeout = '3s'")
     before = catalog(app_database)
-    facts = frozen(app_database, new_context)
+    facts = record_freeze(app_database, new_context)
     assert own == "on" or catalog(app_database) != before
     report = Recorder()
-    outcome = OFF.run(bound(OFF, app_database, new_context, freeze_writes=facts), report)
+    outcome = OFF.run(bind_params(OFF, app_database, new_context, freeze_writes=facts), report)
     assert outcome.ok, outcome.summary
     assert catalog(app_database) == before
     assert report.facts["lifted"]["test_write"]["accepted"] is (own != "on")
@@ -61,51 +60,51 @@ def test_the_exact_previous_setting_comes_back(
 def test_sessions_from_the_time_of_the_freeze_end_so_that_pools_write_again(
     app_database: AppDatabase, new_context: Make
 ) -> None:
-    facts = frozen(app_database, new_context)
+    facts = record_freeze(app_database, new_context)
     with psycopg.connect(app_database.app_url, autocommit=True) as pooled:
         report = Recorder()
-        assert OFF.run(bound(OFF, app_database, new_context, freeze_writes=facts), report).ok
+        assert OFF.run(bind_params(OFF, app_database, new_context, freeze_writes=facts), report).ok
         assert report.facts["lifted"]["sessions_ended"] == 1
         with pytest.raises(psycopg.OperationalError):
             pooled.execute("select 1")
     app_database.execute("insert into empty_one values (1)", url=app_database.app_url)
 
 
-def test_a_freeze_that_left_no_evidence_is_lifted_from_what_it_wrote_down(
+def test_a_freeze_without_evidence_is_lifted_from_the_state_that_it_kept_on_disk(
     app_database: AppDatabase, new_context: Make
 ) -> None:
     before = catalog(app_database)
-    frozen(app_database, new_context)
-    assert OFF.run(bound(OFF, app_database, new_context), Recorder()).ok
+    record_freeze(app_database, new_context)
+    assert OFF.run(bind_params(OFF, app_database, new_context), Recorder()).ok
     assert catalog(app_database) == before
-    values = bound(OFF, app_database, new_context)
-    assert not list(values.context.folder.glob("freeze-*"))
-    assert OFF.run(values, Recorder()).ok  # once more: nothing to lift, nothing broken
+    params = bind_params(OFF, app_database, new_context)
+    assert not list(params.context.folder.glob("freeze-*"))
+    assert OFF.run(params, Recorder()).ok  # once more: nothing to lift, nothing broken
 
 
-def test_a_freeze_of_unknown_origin_is_not_guessed_away(app_database: AppDatabase, new_context: Make) -> None:
+def test_a_freeze_of_unknown_origin_is_not_lifted(app_database: AppDatabase, new_context: Make) -> None:
     app_database.set_read_only()
     with pytest.raises(Problem, match="not known") as caught:
-        OFF.run(bound(OFF, app_database, new_context), Recorder())
+        OFF.run(bind_params(OFF, app_database, new_context), Recorder())
     assert "reset" in caught.value.next
 
 
 def test_a_setting_of_the_whole_database_that_still_forbids_writes_is_a_bad_verdict(
     app_database: AppDatabase, new_context: Make
 ) -> None:
-    facts = frozen(app_database, new_context)
+    facts = record_freeze(app_database, new_context)
     app_database.execute(f"alter database {app_database.name} set default_transaction_read_only = on")
-    outcome = OFF.run(bound(OFF, app_database, new_context, freeze_writes=facts), Recorder())
+    outcome = OFF.run(bind_params(OFF, app_database, new_context, freeze_writes=facts), Recorder())
     assert not outcome.ok
     assert "25006" in outcome.summary
 
 
-def test_the_preview_and_the_probe_tell_what_is(app_database: AppDatabase, new_context: Make) -> None:
-    facts = frozen(app_database, new_context)
-    values = bound(OFF, app_database, new_context, freeze_writes=facts)
-    assert "reset" in OFF.preview(values).lines[0]
-    before = OFF.before(values)
+def test_preview_and_probe_show_the_current_state(app_database: AppDatabase, new_context: Make) -> None:
+    facts = record_freeze(app_database, new_context)
+    params = bind_params(OFF, app_database, new_context, freeze_writes=facts)
+    assert "reset" in OFF.preview(params).lines[0]
+    before = OFF.before(params)
     assert before["restore"] is None
-    assert OFF.probe(values, before).seen is Seen.NOT_DONE
-    OFF.run(values, Recorder())
-    assert OFF.probe(values, before).seen is Seen.DONE
+    assert OFF.probe(params, before).status is ProbeStatus.NOT_DONE
+    OFF.run(params, Recorder())
+    assert OFF.probe(params, before).status is ProbeStatus.DONE

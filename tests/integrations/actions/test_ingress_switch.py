@@ -1,4 +1,4 @@
-"""An ingress is led to the new service and back, whole, and never over the change of somebody else."""
+"""An ingress is pointed at the new service and back, and never overwrites somebody else's change."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry
 from integrations.clients import http
-from integrations.clients.http import Caller
-from integrations.clients.proxies import Weights, proxy_of
-from integrations.clients.proxies.ingress import ingress_of
+from integrations.clients.http import HttpClient
+from integrations.clients.proxies import Weights, get_proxy
+from integrations.clients.proxies.ingress import get_ingress
 from integrations.errors import Cancelled, Problem
 from integrations.sandbox.kubernetes_api import API
 from integrations.systems import Systems
@@ -42,13 +41,13 @@ def running(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield cluster
 
 
-def patch(cluster: Running, change: dict[str, Any], name: str = "covenant") -> http.Reply:
+def patch(cluster: Running, change: dict[str, Any], name: str = "covenant") -> http.Response:
     headers = {
         "Authorization": f"Bearer {kubernetes.TOKEN}",
         "Content-Type": "application/merge-patch+json",
     }
     path = f"{API}/prod/ingresses/{name}"
-    return Caller(["127.0.0.1"]).ask(cluster.api, path, method="PATCH", send=change, headers=headers)
+    return HttpClient(["127.0.0.1"]).request(cluster.api, path, method="PATCH", send=change, headers=headers)
 
 
 @pytest.fixture
@@ -60,6 +59,7 @@ def cluster(running: Running) -> Iterator[Running]:
 
 def systems(cluster: Running, stacks: Stacks, **changed: str) -> dict[str, dict[str, str]]:
     settings = {"url": cluster.api, "token": kubernetes.TOKEN, "namespace": "prod", "pool": "covenant"}
+    settings["metrics"] = cluster.metrics
     return {
         "door": {
             "kind": "proxy",
@@ -70,8 +70,8 @@ def systems(cluster: Running, stacks: Stacks, **changed: str) -> dict[str, dict[
             **changed,
         },
         "public": {"kind": "http", "url": cluster.door},
-        "old": {"kind": "http", "url": stacks.old, "marker": "server: old-app", "requests": "/requests"},
-        "new": {"kind": "http", "url": stacks.new, "marker": "server: new-api", "requests": "/requests"},
+        "old": {"kind": "http", "url": stacks.old, "marker": proxies.MARKERS["old"]},
+        "new": {"kind": "http", "url": stacks.new, "marker": proxies.MARKERS["new"]},
     }
 
 
@@ -79,49 +79,79 @@ def systems(cluster: Running, stacks: Stacks, **changed: str) -> dict[str, dict[
 def bind(cluster: Running, stacks: Stacks, new_context: Callable[..., Context]) -> Callable[..., Any]:
     raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "path": "/", "seconds": 0.4}
 
-    def bound(
+    def bind_params(
         traces: dict[str, Any] | None = None, *, door: dict[str, str] | None = None, **more: Any
     ) -> Any:
         context = new_context(systems(cluster, stacks, **(door or {})))
         return ACTION.bind({**raw, **more}, Context(**{**vars(context), "traces": traces or {}}))
 
-    return bound
+    return bind_params
 
 
-def who(cluster: Running) -> str:
-    return http.ask(cluster.door, "/").headers["server"].strip()
+def answering_server(cluster: Running) -> str:
+    return http.request(cluster.door, "/").headers["x-stack"].strip()
 
 
-def test_everybody_moves_and_comes_back(bind: Any, cluster: Running) -> None:
-    values, report = bind(), Recorder()
-    before = ACTION.before(values)
-    assert who(cluster) == "old-app"
-    assert ACTION.probe(values, before).seen == Seen.NOT_DONE
-    outcome = ACTION.run(values, report)
+def test_all_requests_move_and_come_back(bind: Any, cluster: Running) -> None:
+    params, report = bind(), Recorder()
+    before = ACTION.before(params)
+    assert answering_server(cluster) == "old-app"
+    assert ACTION.probe(params, before).status == ProbeStatus.NOT_DONE
+    outcome = ACTION.run(params, report)
     assert outcome.ok, outcome.summary
-    assert {who(cluster) for _ in range(5)} == {"new-api"}
+    assert {answering_server(cluster) for _ in range(5)} == {"new-api"}
     was = report.facts["switch"]["before"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
     assert was == {"name": "flask", "port": {"number": 80}}
-    assert report.facts["switch"]["seen"]["old_percent_of_people"] == 0
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert report.facts["switch"]["seen"]["not_known"] == ""
+    assert ACTION.probe(params, before).status == ProbeStatus.DONE
     assert ACTION.run(bind(), Recorder()).ok  # again: it leads there already
 
     back = bind({"switch": {**before, **report.facts}}, back_to="switch")
     assert ACTION.run(back, Recorder()).ok
-    assert {who(cluster) for _ in range(5)} == {"old-app"}
-    now, _ = ingress_of(back.proxy, back.context.systems).routes()
+    assert {answering_server(cluster) for _ in range(5)} == {"old-app"}
+    now, _ = get_ingress(back.proxy, back.context.systems).routes()
     assert now == before["before"]
 
 
-def test_a_port_of_the_new_service_is_set_and_taken_back(bind: Any, cluster: Running) -> None:
+class Visitor(Recorder):
+    """Somebody comes by the ingress whenever we do."""
+
+    def __init__(self, door: str) -> None:
+        super().__init__()
+        self.door = door
+
+    def progress(self, done: float, total: float, what: str = "") -> None:
+        if done % 10 == 0:
+            http.request(self.door, "/")
+
+
+def test_the_controllers_metrics_count_the_requests_of_users(bind: Any, cluster: Running) -> None:
+    report = Visitor(cluster.door)
+    outcome = ACTION.run(bind(), report)
+    assert outcome.ok, outcome.summary
+    seen = report.facts["switch"]["seen"]
+    assert (seen["requests"], seen["old_percent_of_people"]) == (4, 0)
+
+
+@pytest.mark.parametrize("metrics", ["", "http://127.0.0.1:9/metrics"])
+def test_a_switch_whose_requests_cannot_be_counted_is_not_green(bind: Any, metrics: str) -> None:
+    report = Recorder()
+    outcome = ACTION.run(bind(door={"metrics": metrics}), report)
+    assert not outcome.ok
+    assert "Whether users still reach old is not known" in outcome.summary
+    assert report.facts["switch"]["seen"]["not_known"]
+    assert ACTION.run(bind(door={"metrics": metrics}, share=100), Recorder()).ok
+
+
+def test_a_port_of_the_new_service_is_set_and_undone(bind: Any, cluster: Running) -> None:
     door, report = {"new": "backend:3000"}, Recorder()
-    values = bind(door=door)
-    before = ACTION.before(values)
-    assert ACTION.run(values, report).ok
+    params = bind(door=door)
+    before = ACTION.before(params)
+    assert ACTION.run(params, report).ok
     service = report.facts["switch"]["after"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
     assert service == {"name": "backend", "port": {"number": 3000}}
     assert ACTION.run(bind({"switch": before}, door=door, back_to="switch"), Recorder()).ok
-    assert who(cluster) == "old-app"
+    assert answering_server(cluster) == "old-app"
 
 
 def test_only_routes_are_written(bind: Any, cluster: Running) -> None:
@@ -129,38 +159,38 @@ def test_only_routes_are_written(bind: Any, cluster: Running) -> None:
         cluster, {"spec": {"defaultBackend": {"service": {"name": "flask", "port": {"number": 80}}}}}
     ).ok
     report = Recorder()
-    values = bind()
-    assert ACTION.run(values, report).ok
-    found = ingress_of(values.proxy, values.context.systems).asked("GET").json()
+    params = bind()
+    assert ACTION.run(params, report).ok
+    found = get_ingress(params.proxy, params.context.systems).call_api("GET").json()
     assert found["spec"]["defaultBackend"]["service"]["name"] == "backend"
     assert found["spec"]["tls"]
     assert found["spec"]["ingressClassName"] == "nginx"
 
 
 def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, cluster: Running) -> None:
-    values = bind()
-    ingress = ingress_of(values.proxy, values.context.systems)
+    params = bind()
+    ingress = get_ingress(params.proxy, params.context.systems)
     spec, version = ingress.routes()
     assert patch(cluster, {"metadata": {"annotations": {"by": version}}}).ok
     with pytest.raises(Problem, match="changed by somebody else"):
         ingress.put(ingress.switched(spec), version)
-    assert who(cluster) == "old-app"
+    assert answering_server(cluster) == "old-app"
 
 
-def test_an_undo_does_not_write_over_what_came_later(bind: Any, cluster: Running) -> None:
-    values, report = bind(), Recorder()
-    before = ACTION.before(values)
-    assert ACTION.run(values, report).ok
+def test_an_undo_does_not_overwrite_a_later_change(bind: Any, cluster: Running) -> None:
+    params, report = bind(), Recorder()
+    before = ACTION.before(params)
+    assert ACTION.run(params, report).ok
     rules = kubernetes.ingress("", "third")["spec"]["rules"]
     assert patch(cluster, {"spec": {"rules": rules}}).ok
-    assert ACTION.probe(values, before).seen == Seen.PARTIAL
+    assert ACTION.probe(params, before).status == ProbeStatus.PARTIAL
     with pytest.raises(Problem, match="neither as “switch” left it"):
         ACTION.run(bind({"switch": {**before, **report.facts}}, back_to="switch"), Recorder())
     with pytest.raises(Problem, match="has not switched anything"):
         ACTION.run(bind(back_to="switch"), Recorder())
 
 
-def test_a_service_that_is_not_there_fails_in_the_answers_and_names_the_undo(bind: Any) -> None:
+def test_a_missing_service_is_red_and_names_the_undo(bind: Any) -> None:
     report = Recorder()
     outcome = ACTION.run(bind(door={"new": "nobody"}), report)
     assert not outcome.ok
@@ -180,22 +210,22 @@ def test_a_service_that_is_not_there_fails_in_the_answers_and_names_the_undo(bin
         ({"driver": "caddy"}, "no Kubernetes ingress"),
     ],
 )
-def test_what_cannot_be_switched_is_said_and_nothing_is_changed(
+def test_what_cannot_be_switched_is_refused_and_nothing_is_changed(
     bind: Any, cluster: Running, door: dict[str, str], why: str
 ) -> None:
     with pytest.raises(Problem, match=why) as refused:
         ACTION.run(bind(door=door), Recorder())
     assert "wrong" not in str(refused.value)
-    assert who(cluster) == "old-app"
+    assert answering_server(cluster) == "old-app"
 
 
-def test_a_cancel_while_it_looks_leaves_the_routes_as_written(bind: Any, cluster: Running) -> None:
-    values, report = bind(), Recorder(cancel_when=lambda r: bool(r.steps))
-    before = ACTION.before(values)
+def test_a_cancel_of_the_check_leaves_the_routes_as_written(bind: Any, cluster: Running) -> None:
+    params, report = bind(), Recorder(cancel_when=lambda r: bool(r.steps))
+    before = ACTION.before(params)
     with pytest.raises(Cancelled):
-        ACTION.run(values, report)
+        ACTION.run(params, report)
     assert report.facts["switch"]["before"] == before["before"]
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert ACTION.probe(params, before).status == ProbeStatus.DONE
 
 
 def test_the_preview_shows_the_request_and_changes_nothing(bind: Any, cluster: Running) -> None:
@@ -203,10 +233,10 @@ def test_the_preview_shows_the_request_and_changes_nothing(bind: Any, cluster: R
     assert preview.lines[0] == "Now: flask:80. Then: backend:80."
     assert preview.lines[1].startswith("PATCH /apis/networking.k8s.io/v1/namespaces/prod/ingresses/covenant")
     assert kubernetes.TOKEN not in " ".join(preview.lines)
-    assert who(cluster) == "old-app"
+    assert answering_server(cluster) == "old-app"
 
 
-def test_a_pilot_slice_by_the_canarys_weight(
+def test_a_canary_ingress_shares_by_weight(
     cluster: Running, stacks: Stacks, new_context: Callable[..., Context]
 ) -> None:
     known = systems(cluster, stacks, pool="covenant-canary")
@@ -223,7 +253,7 @@ def test_a_pilot_slice_by_the_canarys_weight(
     outcome = SHIFT.run(SHIFT.bind(raw, new_context(known)), report)
     assert outcome.ok, outcome.summary
     assert report.facts["shift"]["seen"]["old"] > report.facts["shift"]["seen"]["new"] > 0
-    proxy = proxy_of(Systems(known, {})["door"], Systems(known, {}))
+    proxy = get_proxy(Systems(known, {})["door"], Systems(known, {}))
     _, mark = proxy.read()
     proxy.set(Weights(50, 50), mark)
     with pytest.raises(Problem, match="changed by somebody else"):
@@ -231,9 +261,9 @@ def test_a_pilot_slice_by_the_canarys_weight(
     assert proxy.read()[0] == Weights(50, 50)
 
 
-def test_a_main_ingress_is_no_canary(
+def test_a_main_ingress_cannot_be_shifted_by_weight(
     cluster: Running, stacks: Stacks, new_context: Callable[..., Context], tmp_path: Path
 ) -> None:
     known = Systems(systems(cluster, stacks), {})
     with pytest.raises(Problem, match="does not share between"):
-        proxy_of(known["door"], known).read()
+        get_proxy(known["door"], known).read()

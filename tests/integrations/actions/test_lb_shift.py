@@ -1,4 +1,4 @@
-"""Weights are shifted in real load balancers, and the requests themselves show that people moved."""
+"""Weights are shifted in real load balancers, and the answers to requests show it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry
 from integrations.clients import http
-from integrations.clients.proxies import Weights, proxy_of
+from integrations.clients.proxies import NamedPeople, Sharing, Weights, get_proxy
 from integrations.errors import Cancelled, Problem, Unreachable
 from integrations.systems import Systems
 from tests.integrations.clients import proxies
 from tests.integrations.clients.proxies import Stacks
 from tests.integrations.recorder import Recorder
-from tests.integrations.sandbox.estates import until
+from tests.waiting import wait_for
 
 ACTION = registry()["lb.shift"]
 
@@ -43,8 +42,8 @@ def systems(door: tuple[str, dict[str, str]], stacks: Stacks) -> dict[str, dict[
     return {
         "door": settings,
         "public": {"kind": "http", "url": public},
-        "old": {"kind": "http", "url": stacks.old, "marker": "server: old-app", "requests": "/requests"},
-        "new": {"kind": "http", "url": stacks.new, "marker": "server: new-api", "requests": "/requests"},
+        "old": {"kind": "http", "url": stacks.old, "marker": proxies.MARKERS["old"]},
+        "new": {"kind": "http", "url": stacks.new, "marker": proxies.MARKERS["new"]},
     }
 
 
@@ -54,72 +53,156 @@ def bind(
 ) -> Iterator[Callable[..., Any]]:
     raw = {"proxy": "door", "public": "public", "old": "old", "new": "new", "path": "/", "seconds": 0.8}
 
-    def bound(traces: dict[str, Any] | None = None, **more: Any) -> Any:
+    def bind_params(traces: dict[str, Any] | None = None, **more: Any) -> Any:
         context = Context(**{**vars(new_context(systems)), "traces": traces or {}})
         return ACTION.bind({**raw, **more}, context)
 
-    yield bound
-    proxy = proxy_of(Systems(systems, {})["door"], Systems(systems, {}))
+    yield bind_params
+    proxy = get_proxy(Systems(systems, {})["door"], Systems(systems, {}))
     proxy.set(Weights(100, 0), proxy.read()[1])
-    until(lambda: those_who_answer(systems["public"]["url"]) == {"old-app"})
+    wait_for(lambda: answering_servers(systems["public"]["url"]) == {"old-app"})
 
 
-def those_who_answer(public: str) -> set[str]:
+def answering_servers(public: str) -> set[str]:
     """To ten in a row: nginx's workers of before a reload take requests until they hear of it."""
-    return {http.ask(public, "/").headers["server"] for _ in range(10)}
+    return {http.request(public, "/").headers["x-stack"] for _ in range(10)}
 
 
-def test_everybody_moves_and_comes_back(bind: Any, door: tuple[str, dict[str, str]]) -> None:
-    assert those_who_answer(door[0]) == {"old-app"}
+def test_all_requests_move_and_come_back(bind: Any, door: tuple[str, dict[str, str]]) -> None:
+    assert answering_servers(door[0]) == {"old-app"}
     values, report = bind(to=100), Recorder()
     before = ACTION.before(values)
-    assert ACTION.probe(values, before).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.NOT_DONE
     outcome = ACTION.run(values, report)
     assert outcome.ok, outcome.summary
-    assert those_who_answer(door[0]) == {"new-api"}
+    assert answering_servers(door[0]) == {"new-api"}
     assert report.facts["shift"]["before"] == {"old": 100, "new": 0}
-    assert report.facts["shift"]["seen"]["old_percent_of_people"] == 0
+    assert report.facts["shift"]["seen"]["not_known"] == ""
     assert report.points[-1]["new_share_percent"] == 100
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.DONE
     back = bind({"switch": {**before, **report.facts}}, back_to="switch")
     assert ACTION.run(back, Recorder()).ok
-    assert those_who_answer(door[0]) == {"old-app"}
+    assert answering_servers(door[0]) == {"old-app"}
 
 
-def test_a_pilot_slice_reaches_both(bind: Any) -> None:
+def test_a_pilot_slice_reaches_both_as_it_was_set(bind: Any) -> None:
     report = Recorder()
     outcome = ACTION.run(bind(to=25), report)
     assert outcome.ok, outcome.summary
     seen = report.facts["shift"]["seen"]
     assert seen["old"] > seen["new"] > 0
+    assert seen["warning"] == "", seen
+    assert abs(100 * seen["new"] / (seen["old"] + seen["new"]) - 25) <= 5
 
 
-class Straggler(Recorder):
-    """Somebody asks the old stack by its own address whenever we ask the public one."""
+class Visitor(Recorder):
+    """Somebody asks at another address whenever we ask the public one."""
 
-    def __init__(self, old: str) -> None:
+    def __init__(self, url: str, every: int = 10) -> None:
         super().__init__()
-        self.old = old
+        self.url, self.every = url, every
 
     def progress(self, done: float, total: float, what: str = "") -> None:
-        if done % 10 == 0:
-            http.ask(self.old, "/")
+        if done % self.every == 0:
+            http.request(self.url, "/")
 
 
-def test_whoever_still_reaches_the_old_stack_by_another_way_keeps_it_red(bind: Any, stacks: Stacks) -> None:
-    report = Straggler(stacks.old)
+def test_the_load_balancer_counts_the_requests_of_users_and_not_our_own(
+    bind: Any, door: tuple[str, dict[str, str]]
+) -> None:
+    report = Visitor(door[0])
     outcome = ACTION.run(bind(to=100, seconds=0.1), report)
-    assert not outcome.ok
-    assert "of people's requests still reach old" in outcome.summary
-    assert report.facts["shift"]["seen"]["old"] == 0, "none of our own questions was answered by it"
-    assert report.facts["shift"]["seen"]["old_percent_of_people"] > 0
-    borne = ACTION.run(bind(to=100, seconds=0.1, share=60), Straggler(stacks.old))
-    assert borne.ok, borne.summary
+    assert outcome.ok, outcome.summary
+    seen = report.facts["shift"]["seen"]
+    assert (seen["requests"], seen["old_percent_of_people"]) == (4, 0)
+    assert "of 4 requests of users meanwhile 0 %" in outcome.summary
+
+
+def test_users_who_reach_the_old_stack_by_another_route_keep_it_red(
+    bind: Any, stacks: Stacks, systems: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """Another load balancer still leads to the old stack; it is named among those that count."""
+    with proxies.haproxy(tmp_path, stacks, name="other") as (address, settings):
+        systems["other"] = settings
+        counted_at = ["door", "other"]
+        report = Visitor(address)
+        outcome = ACTION.run(bind(to=100, seconds=0.1, counted_at=counted_at), report)
+        assert not outcome.ok
+        assert "of the users' requests still reach old" in outcome.summary
+        assert report.facts["shift"]["seen"]["old"] == 0, "none of our own requests was answered by it"
+        assert report.facts["shift"]["seen"]["old_percent_of_people"] == 100
+        assert report.facts["shift"]["seen"]["counted_at"] == "“door” and “other”"
+        borne = ACTION.run(bind(to=100, seconds=0.1, share=100, counted_at=counted_at), Visitor(address))
+        assert borne.ok, borne.summary
+
+
+def test_a_drain_whose_requests_cannot_be_counted_is_not_green(
+    bind: Any, systems: dict[str, dict[str, str]]
+) -> None:
+    systems["door"] = {name: value for name, value in systems["door"].items() if name != "log"}
+    report = Recorder()
+    outcome = ACTION.run(bind(to=100, seconds=0.1), report)
+    counts_by_itself = systems["door"]["driver"] == "haproxy"
+    assert outcome.ok is counts_by_itself
+    if not counts_by_itself:
+        assert "Whether users still reach old is not known" in outcome.summary
+        assert "has no log: in the runbook" in report.facts["shift"]["seen"]["not_known"]
+        accepted = ACTION.run(bind(to=100, seconds=0.1, share=100), Recorder())
+        assert accepted.ok, accepted.summary
+        assert "the requests of users were not counted" in accepted.summary
+
+
+def test_an_answer_that_fits_both_markers_or_neither_is_not_known(
+    bind: Any, systems: dict[str, dict[str, str]]
+) -> None:
+    for marker in ({"headers": {"x-stack": "present"}}, {"headers": {"x-stack": "third"}}):
+        systems["new"] = {**systems["new"], "marker": {"path": "/", **marker}}
+        systems["old"] = {**systems["old"], "marker": {"path": "/", "headers": {"x-stack": "/-/"}}}
+        if marker["headers"]["x-stack"] == "third":
+            systems["old"]["marker"]["headers"] = {"x-stack": "fourth"}
+        report = Recorder()
+        outcome = ACTION.run(bind(to=100, seconds=0.05), report)
+        assert not outcome.ok
+        assert "fit the markers of neither stack, or of both" in outcome.summary
+        assert report.facts["shift"]["seen"]["unknown"] == 40
+
+
+@pytest.mark.parametrize(("requests", "warned"), [(800, True), (6, False)])
+def test_a_pilot_whose_share_is_off_is_warned_of_unless_it_may_be_chance(
+    bind: Any,
+    systems: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    requests: int,
+    warned: bool,
+) -> None:
+    """The panel set 50 %, and the balancer gives the new stack 60 %: of six requests that may be chance."""
+    monkeypatch.setattr("integrations.actions.answering_stack.PILOT_CHECKS", 1)
+    monkeypatch.setattr("integrations.actions.answering_stack.PILOT_REQUESTS", requests)
+    report = Misrouted(Systems(systems, {}))
+    outcome = ACTION.run(bind(to=50), report)
+    assert outcome.ok, outcome.summary
+    assert ("50 % were set" in report.facts["shift"]["seen"]["warning"]) is warned
+    assert ("Warning:" in outcome.summary) is warned
+    assert bool(report.facts["warnings"]) is warned
+
+
+class Misrouted(Recorder):
+    """Somebody with the balancer's weights in hand gives the new stack more, while we measure."""
+
+    def __init__(self, known: Systems) -> None:
+        super().__init__()
+        self.known, self.done = known, False
+
+    def progress(self, done: float, total: float, what: str = "") -> None:
+        if not self.done:
+            proxy = get_proxy(self.known["door"], self.known)
+            proxy.set(Weights.to_new(60), proxy.read()[1])
+            self.done = True
 
 
 def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, systems: dict[str, dict[str, str]]) -> None:
     known = Systems(systems, {})
-    proxy = proxy_of(known["door"], known)
+    proxy = get_proxy(known["door"], known)
     _, mark = proxy.read()
     proxy.set(Weights(50, 50), mark)
     with pytest.raises(Problem, match="changed by somebody else"):
@@ -127,21 +210,21 @@ def test_a_change_by_somebody_else_is_not_overwritten(bind: Any, systems: dict[s
     assert proxy.read()[0] == Weights(50, 50)
     assert ACTION.probe(
         bind(to=100), {"before": {"old": 100, "new": 0}, "wanted": {"old": 0, "new": 100}}
-    ).seen == (Seen.PARTIAL)
+    ).status == (ProbeStatus.PARTIAL)
 
 
-def test_a_cancel_while_it_looks_leaves_the_weights_as_set(bind: Any) -> None:
+def test_a_cancel_of_the_check_leaves_the_weights_as_set(bind: Any) -> None:
     values, report = bind(to=100), Recorder(cancel_when=lambda r: bool(r.steps))
     with pytest.raises(Cancelled):
         ACTION.run(values, report)
     assert report.facts["shift"]["before"] == {"old": 100, "new": 0}
     assert (
-        ACTION.probe(values, {"before": {"old": 100, "new": 0}, "wanted": {"old": 0, "new": 100}}).seen
-        == Seen.DONE
+        ACTION.probe(values, {"before": {"old": 100, "new": 0}, "wanted": {"old": 0, "new": 100}}).status
+        == ProbeStatus.DONE
     )
 
 
-def test_members_that_are_not_there_are_named(bind: Any, systems: dict[str, dict[str, str]]) -> None:
+def test_missing_members_are_named(bind: Any, systems: dict[str, dict[str, str]]) -> None:
     systems["door"] = {**systems["door"], "new": "127.0.0.1:1"}
     with pytest.raises(Problem, match="does not share between"):
         ACTION.run(bind(to=100), Recorder())
@@ -155,10 +238,10 @@ def test_the_preview_shows_what_would_be_sent_and_changes_nothing(
 ) -> None:
     preview = ACTION.preview(bind(to=100))
     assert preview.lines[0] == "Now: 100 % old, 0 % new. Then: 0 % old, 100 % new."
-    assert those_who_answer(door[0]) == {"old-app"}
+    assert answering_servers(door[0]) == {"old-app"}
 
 
-def test_a_new_stack_that_fails_is_red_and_says_how_to_take_it_back(
+def test_a_new_stack_that_fails_is_red_and_names_the_undo(
     tmp_path: Path, new_context: Callable[..., Context]
 ) -> None:
     with (
@@ -166,12 +249,11 @@ def test_a_new_stack_that_fails_is_red_and_says_how_to_take_it_back(
         proxies.stack("new-api", 500) as new,
         proxies.caddy(tmp_path, Stacks(old, new)) as (public, settings),
     ):
-        stack = {"kind": "http", "requests": "/requests"}
         systems = {
             "door": settings,
             "public": {"kind": "http", "url": public},
-            "old": {**stack, "url": old, "marker": "server: old-app"},
-            "new": {**stack, "url": new, "marker": "server: new-api"},
+            "old": {"kind": "http", "url": old, "marker": proxies.MARKERS["old"]},
+            "new": {"kind": "http", "url": new, "marker": proxies.MARKERS["new"]},
         }
         raw = {
             "proxy": "door",
@@ -189,18 +271,23 @@ def test_a_new_stack_that_fails_is_red_and_says_how_to_take_it_back(
     assert report.facts["shift"]["before"] == {"old": 100, "new": 0}
 
 
-def test_weights_survive_a_restart_of_the_front_door(tmp_path: Path, stacks: Stacks) -> None:
+def test_weights_and_named_people_survive_a_restart_of_the_load_balancer(
+    tmp_path: Path, stacks: Stacks
+) -> None:
+    people = NamedPeople.parse({"header": "X-Pilot: staff"})
     with proxies.caddy(tmp_path, stacks) as (_, settings):
         known = Systems({"door": settings}, {})
-        proxy = proxy_of(known["door"], known)
-        proxy.set(Weights(0, 100), proxy.read()[1])
+        proxy = get_proxy(known["door"], known)
+        Sharing(Weights(0, 100), people).apply(Sharing.read(proxy), proxy)
     with proxies.caddy(tmp_path, stacks) as (public, settings):
         known = Systems({"door": settings}, {})
-        assert proxy_of(known["door"], known).read()[0] == Weights(0, 100)
-        assert those_who_answer(public) == {"new-api"}
+        assert Sharing.read(get_proxy(known["door"], known)) == Sharing(Weights(0, 100), people)
+        assert answering_servers(public) == {"new-api"}
 
 
-def test_a_silent_front_door_is_said_so(new_context: Callable[..., Context], stacks: Stacks) -> None:
+def test_a_load_balancer_that_does_not_answer_is_refused(
+    new_context: Callable[..., Context], stacks: Stacks
+) -> None:
     settings = {
         "kind": "proxy",
         "driver": "caddy",
@@ -211,4 +298,4 @@ def test_a_silent_front_door_is_said_so(new_context: Callable[..., Context], sta
     }
     known = Systems({"door": settings}, {})
     with pytest.raises(Unreachable, match="cannot be reached"):
-        proxy_of(known["door"], known).read()
+        get_proxy(known["door"], known).read()

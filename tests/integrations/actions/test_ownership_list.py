@@ -1,4 +1,4 @@
-"""What providers still call is listed; old hosts are red, and what nobody can see is never called right."""
+"""Addresses at an old host are red, and an address that the panel cannot see is never called right."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from django import forms
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Outcome, Seen
-from integrations.actions.ownership_list import _names_old
-from integrations.clients.http import Caller, Reply
+from integrations.actions import Context, Outcome, ProbeStatus, registry
+from integrations.actions.ownership_list import _leads_to
+from integrations.clients.http import HttpClient, Response
 from integrations.errors import Cancelled
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.providers import World, providers
@@ -29,12 +28,12 @@ def world() -> Iterator[World]:
         yield found
 
 
-def stripe(world: World, path: str = "", method: str = "", **form: str) -> Reply:
+def stripe(world: World, path: str = "", method: str = "", **form: str) -> Response:
     headers = {"Authorization": f"Bearer {world.keys['STRIPE_SECRET_KEY']}"}
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     body = urlencode(form).encode() if form else None
     base = f"{world.url}/stripe/v1/webhook_endpoints"
-    return Caller(["127.0.0.1"]).ask(base, path, method=method, body=body, headers=headers)
+    return HttpClient(["127.0.0.1"]).request(base, path, method=method, body=body, headers=headers)
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def registers(world: World) -> Iterator[Callable[[str], str]]:
 
     def register(url: str) -> str:
         reply = stripe(world, **{"url": url, "enabled_events[0]": "checkout.session.completed"})
-        assert reply.ok, reply.says()
+        assert reply.ok, reply.error_text()
         made.append(reply.json()["id"])
         return made[-1]
 
@@ -67,7 +66,7 @@ def listed(make: Make, known: dict[str, dict[str, str]], **more: Any) -> tuple[O
     return outcome, report.facts, report.text
 
 
-def test_addresses_at_the_new_host_are_green_and_what_was_not_seen_is_said(
+def test_addresses_at_the_new_host_are_green_and_unseen_providers_are_named(
     world: World, registers: Callable[[str], str], new_context: Make
 ) -> None:
     registers(NEW)
@@ -80,7 +79,7 @@ def test_addresses_at_the_new_host_are_green_and_what_was_not_seen_is_said(
     assert facts["places"][0]["addresses"][0]["address"] == NEW
 
 
-def test_an_address_at_an_old_host_is_red_also_when_it_is_disabled(
+def test_an_address_at_an_old_host_is_red_even_when_disabled(
     world: World, registers: Callable[[str], str], new_context: Make
 ) -> None:
     registers(NEW)
@@ -102,7 +101,7 @@ def test_every_page_is_read(world: World, registers: Callable[[str], str], new_c
     assert len(facts["places"][0]["addresses"]) == 102
 
 
-def test_a_provider_that_nobody_looks_through_is_red(
+def test_a_provider_that_nobody_checks_is_red(
     world: World, registers: Callable[[str], str], new_context: Make
 ) -> None:
     registers(NEW)
@@ -110,7 +109,7 @@ def test_a_provider_that_nobody_looks_through_is_red(
     assert not outcome.ok
     assert "dashboard.paystack.com" in text
     assert "paystack" not in outcome.summary
-    assert "no API of Fincra tells it" in outcome.summary
+    assert "no API of Fincra shows it" in outcome.summary
 
 
 def test_no_address_at_all_is_no_success(world: World, new_context: Make) -> None:
@@ -119,7 +118,7 @@ def test_no_address_at_all_is_no_success(world: World, new_context: Make) -> Non
     assert "no registered address leads to api.example.org" in outcome.summary
 
 
-def test_a_redirect_of_ours_that_leads_to_an_old_host_is_red(world: World, new_context: Make) -> None:
+def test_a_redirect_that_leads_to_an_old_host_is_red(world: World, new_context: Make) -> None:
     google = {"kind": "oauth", "provider": "google", "url": world.url, "client_id": "x"}
     for redirect, ok in ((OLD, False), ("https://api.example.org/auth/google/callback", True)):
         known = {**systems(world), "google": {**google, "redirect": redirect}}
@@ -147,14 +146,14 @@ def test_a_key_that_is_refused_or_live_in_a_rehearsal_is_red(world: World, new_c
 
 
 @pytest.mark.parametrize("mood", ["down", "rate_limited"])
-def test_a_provider_in_trouble_is_red_in_words(world: World, new_context: Make, mood: str) -> None:
+def test_a_provider_in_trouble_is_red_with_its_error(world: World, new_context: Make, mood: str) -> None:
     with world.mood("stripe", mood):
         outcome, _, _ = listed(new_context, systems(world, "stripe"))
     assert not outcome.ok
     assert "stripe: Stripe" in outcome.summary
 
 
-def test_the_preview_says_who_is_asked_and_asks_nobody(new_context: Make) -> None:
+def test_the_preview_names_the_requests_and_sends_none(new_context: Make) -> None:
     settings = {"kind": "payments", "url": "https://api.example.org/v1", "secret_key": "sk_test_x"}
     known = {
         "stripe": {**settings, "provider": "stripe"},
@@ -166,16 +165,16 @@ def test_the_preview_says_who_is_asked_and_asks_nobody(new_context: Make) -> Non
     assert lines[2] == "None may lead to: flask.example.org."
 
 
-def test_it_needs_a_host_can_be_cancelled_and_leaves_nothing(world: World, new_context: Make) -> None:
+def test_it_needs_an_old_host_and_can_be_cancelled(world: World, new_context: Make) -> None:
     with pytest.raises(forms.ValidationError):
         ACTION.bind({}, new_context({}))
     values = ACTION.bind({"old_hosts": ["x"]}, new_context(systems(world, "stripe")))
     with pytest.raises(Cancelled):
         ACTION.run(values, Recorder(cancel_when=lambda report: True))
-    assert ACTION.probe(values, {}).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, {}).status == ProbeStatus.NOT_DONE
 
 
-def test_the_stand_in_is_as_strict_as_stripe(world: World) -> None:
+def test_the_sandbox_is_as_strict_as_stripe(world: World) -> None:
     assert stripe(world, "?limit=101").status == 400
     assert stripe(world, "?starting_after=we_none").status == 400
     assert stripe(world, url=NEW).status == 400
@@ -197,5 +196,47 @@ def test_the_stand_in_is_as_strict_as_stripe(world: World) -> None:
         ("https://new.example.org:port/", False),
     ],
 )
-def test_an_old_host_is_known_in_every_spelling_and_no_other_taken_for_it(url: str, old: bool) -> None:
-    assert _names_old(url, {"flask.example.org"}) is old
+def test_an_old_host_is_recognised_in_every_spelling(url: str, old: bool) -> None:
+    assert _leads_to(url, {"flask.example.org"}) is old
+
+
+# ── the route ────────────────────────────────────────────────────────────────
+
+ROUTE = {"path": "/hooks/{provider}", "events": {"stripe": ["checkout.session.completed"]}}
+
+
+def with_route(make: Make, world: World, **more: Any) -> Outcome:
+    known = systems(world, "stripe") | {"new": {"kind": "http", "url": NEW}}
+    return listed(make, known, new="new", **(ROUTE | more))[0]
+
+
+def test_the_exact_route_has_to_be_registered(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    registers(f"{NEW}/hooks/paystack")
+    outcome = with_route(new_context, world)
+    assert f"no registered address is {NEW}/hooks/stripe" in outcome.summary
+    registers(f"{NEW}/hooks/stripe")
+    assert with_route(new_context, world).ok
+
+
+def test_a_disabled_address_and_one_without_the_event_are_red(
+    world: World, registers: Callable[[str], str], new_context: Make
+) -> None:
+    identity = registers(f"{NEW}/hooks/stripe")
+    wanted = {"stripe": ["checkout.session.completed", "charge.refunded"]}
+    assert "does not get charge.refunded" in with_route(new_context, world, events=wanted).summary
+    assert stripe(world, f"/{identity}", "POST", disabled="true").ok
+    assert "its state is “disabled”" in with_route(new_context, world).summary
+
+
+def test_only_the_named_providers_are_asked(world: World, new_context: Make) -> None:
+    known = systems(world, "stripe", *HAND)
+    outcome, facts, _ = listed(new_context, known, providers=["paystack"], by_hand=["paystack"])
+    assert outcome.ok, outcome.summary
+    assert [place["system"] for place in facts["places"]] == ["paystack"]
+
+
+def test_a_route_without_the_new_stack_is_refused(world: World, new_context: Make) -> None:
+    with pytest.raises(forms.ValidationError, match="about the route at new"):
+        ACTION.bind({"old_hosts": ["x"], "path": "/hooks"}, new_context(systems(world, "stripe")))

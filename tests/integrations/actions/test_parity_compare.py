@@ -1,4 +1,4 @@
-"""Both ways of comparing leave evidence of every table, and a verdict that only proof makes good."""
+"""Every mode of comparison records evidence of every table, and only proof makes the verdict good."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from django.forms import ValidationError
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Outcome, Seen
+from integrations.actions import Context, Outcome, ProbeStatus, parity_options, registry
 from integrations.errors import Cancelled, Problem
+from integrations.parity.server import session_settings
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
 
@@ -33,8 +33,8 @@ def restored(app_database: AppDatabase, new_database: Callable[[], str]) -> AppD
     url = new_database()
     name = urlsplit(url).path.lstrip("/")
     with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as admin:
-        admin.execute(f"drop database {name}")  # type: ignore[call-overload]
-        admin.execute(f"create database {name} template {app_database.name}")  # type: ignore[call-overload]
+        admin.execute(f"drop database {name}")
+        admin.execute(f"create database {name} template {app_database.name}")
     copy = AppDatabase(url, url, "", name)
     role = app_database.role  # owns nothing here, so that it can be dropped with its own database
     copy.execute(f"reassign owned by {role} to current_user")
@@ -105,7 +105,7 @@ def test_before_against_after_with_and_without_the_backup(
     assert run(live, context)[1]["tables"][0]["missing"] == 1
 
 
-def test_what_an_earlier_item_has_not_left_is_said(app_database: AppDatabase, new_context: Make) -> None:
+def test_missing_evidence_of_an_earlier_item_is_named(app_database: AppDatabase, new_context: Make) -> None:
     urls = systems(database=app_database.admin_url, scratch=app_database.admin_url)
     with pytest.raises(Problem, match="no fingerprint of before: the item “taken” has not left one"):
         run({"before": "taken", "database": "database"}, new_context(urls))
@@ -117,20 +117,20 @@ def test_what_an_earlier_item_has_not_left_is_said(app_database: AppDatabase, ne
 @pytest.mark.parametrize(
     "raw", [{}, {"source": "database"}, {"before": "taken"}, {"source": "database", "before": "x"}]
 )
-def test_half_a_comparison_is_refused(
+def test_an_incomplete_set_of_sides_is_refused(
     app_database: AppDatabase, new_context: Make, raw: dict[str, str]
 ) -> None:
     with pytest.raises(ValidationError, match="Say what to compare"):
         ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
 
 
-def test_the_rules_of_a_fingerprint_are_not_said_twice(app_database: AppDatabase, new_context: Make) -> None:
+def test_rules_beside_a_fingerprint_are_refused(app_database: AppDatabase, new_context: Make) -> None:
     raw = {"before": "taken", "database": "database", "declared": DECLARED}
     with pytest.raises(ValidationError, match="the fingerprint of “before” holds these"):
         ACTION.bind(raw, new_context(systems(database=app_database.admin_url)))
 
 
-def test_the_preview_tells_both_sides_and_what_is_declared(
+def test_the_preview_names_both_sides_and_the_declared_differences(
     app_database: AppDatabase, new_context: Make
 ) -> None:
     urls = systems(database=app_database.admin_url)
@@ -142,19 +142,22 @@ def test_the_preview_tells_both_sides_and_what_is_declared(
     assert "Compare 4 tables" in preview.lines[0]
     assert preview.lines[2:] == [
         "Declared: members.joined: rounded to 3 digits of a second.",
-        "Ask rows that differ again after 5 s.",
+        "Read rows that differ again after 5 s.",
+        "Stakeholders see no values.",
     ]
     assert preview.where.endswith(app_database.name)
-    assert ACTION.probe(values, {}).seen is Seen.NOT_DONE
+    assert ACTION.probe(values, {}).status is ProbeStatus.NOT_DONE
 
 
-def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_context: Make) -> None:
-    context = new_context(systems(one=app_database.admin_url, two=app_database.admin_url))
+def test_progress_is_reported_and_a_cancel_is_obeyed(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    context = new_context(systems(one=restored.admin_url, two=app_database.admin_url))
     raw = {"source": "one", "target": "two"}
     report = Recorder()
     assert run(raw, context, report)[0].ok
     worked_on = dict.fromkeys(what for _, _, what in report.steps)
-    assert list(worked_on) == ['Odd "name', "donations", "empty_one", "members"]
+    assert list(worked_on) == ['"Odd ""name"', "donations", "empty_one", "members"]
     assert any(line.startswith("members: 500 rows, equal") for line in report.lines)
     stopped = Recorder(cancel_when=lambda so_far: len(so_far.steps) > 2)
     with pytest.raises(Cancelled):
@@ -162,7 +165,7 @@ def test_progress_is_told_and_a_cancel_is_obeyed(app_database: AppDatabase, new_
     assert "parity" not in stopped.facts
 
 
-def test_each_table_and_each_row_that_differs_is_told_while_it_works(
+def test_each_table_and_each_row_that_differs_is_reported_during_the_comparison(
     app_database: AppDatabase, restored: AppDatabase, new_context: Make
 ) -> None:
     app_database.execute("update members set name = 'Other' where id in (7, 8)")
@@ -185,19 +188,20 @@ def test_each_table_and_each_row_that_differs_is_told_while_it_works(
     assert "Other" not in report.text  # no value of a row is in the log
 
 
-def test_the_preview_says_how_gently_it_goes_and_what_is_hidden(
+def test_the_preview_names_the_limits_and_the_hidden_columns(
     app_database: AppDatabase, new_context: Make
 ) -> None:
     urls = systems(database=app_database.admin_url)
     bounds = {"workers": 2, "page_rate": 500, "snapshot_age": 600, "largest": 9_000, "sample": 0.5}
     raw = {"source": "database", "target": "database", **bounds, "personal": ["users.email"]}
     assert ACTION.preview(ACTION.bind(raw, new_context(urls))).lines[2:] == [
-        "Look at 0.5 % of the rows only: it can prove a difference, and never equality.",
-        "Read with 2 connections a side at most.",
-        "Read 500 pages (8 kB) a second and side at most.",
-        "Keep no snapshot longer than 600 s; what takes longer is refused.",
+        "Compare only 0.5 % of the rows: this can prove a difference, never equality.",
+        "Read with at most 2 connections per side.",
+        "Read at most 500 pages (8 kB) per second and side.",
+        "Keep no snapshot longer than 600 s; refuse what takes longer.",
         "Refuse tables of more than 9000 pages (8 kB).",
-        "Hide from who only watches: users.email.",
+        "Personal, and never shown to stakeholders: users.email.",
+        "Stakeholders see no values.",
     ]
 
 
@@ -213,7 +217,7 @@ def test_the_preview_says_how_gently_it_goes_and_what_is_hidden(
         ({"largets": 5}, "parity.compare has no parameter “largets”"),
     ],
 )
-def test_a_bound_that_makes_no_sense_is_named(
+def test_an_invalid_option_is_named(
     app_database: AppDatabase, new_context: Make, raw: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -224,7 +228,7 @@ def test_a_bound_that_makes_no_sense_is_named(
     assert said in raised.value.message_dict[name][0]
 
 
-def test_where_differences_are_the_answer_they_are_told_and_not_judged(
+def test_with_only_tell_differences_are_reported_and_not_judged(
     app_database: AppDatabase, restored: AppDatabase, new_context: Make
 ) -> None:
     app_database.execute("update members set name = 'Other' where id = 7")
@@ -269,20 +273,20 @@ def test_a_recheck_without_a_kept_pass_says_what_to_do(app_database: AppDatabase
     ("raw", "name", "said"),
     [
         ({"before": "f", "database": "one", "keep_pass": True}, "keep_pass", "needs source and target"),
-        ({"before": "f", "database": "one", "sample": 5}, "sample", "is taken of two live databases only"),
+        ({"before": "f", "database": "one", "sample": 5}, "sample", "works with two live databases only"),
         (
             {"source": "one", "target": "one", "keep_pass": True, "sample": 5},
             "keep_pass",
-            "cannot go with sample",
+            "cannot be used with sample",
         ),
         (
             {"source": "one", "target": "one", "keep_pass": True, "recheck": "x"},
             "recheck",
-            "take keep_pass out",
+            "remove keep_pass here",
         ),
     ],
 )
-def test_half_a_kept_pass_is_refused(
+def test_contradicting_parameters_of_a_pass_are_refused(
     app_database: AppDatabase, new_context: Make, raw: dict[str, Any], name: str, said: str
 ) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -290,7 +294,7 @@ def test_half_a_kept_pass_is_refused(
     assert said in raised.value.message_dict[name][0]
 
 
-def test_rules_in_sql_and_rows_by_name_are_laid_side_by_side(
+def test_sql_checks_and_spot_checks_are_compared(
     app_database: AppDatabase, restored: AppDatabase, new_context: Make
 ) -> None:
     app_database.execute("update donations set amount = 99 where id = 77")
@@ -315,7 +319,7 @@ def test_rules_in_sql_and_rows_by_name_are_laid_side_by_side(
         ({"structure": "maybe"}, "maybe is not one of the available choices"),
     ],
 )
-def test_a_mistake_in_what_is_asked_beside_the_rows_is_named(
+def test_a_mistake_in_checks_spots_or_structure_is_named(
     app_database: AppDatabase, new_context: Make, raw: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -324,3 +328,24 @@ def test_a_mistake_in_what_is_asked_beside_the_rows_is_named(
         )
     (name,) = raw
     assert said in raised.value.message_dict[name][0]
+
+
+def test_a_table_that_is_locked_is_reported_with_who_locks_it(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(session_settings.SESSION_SETTINGS, "lock_timeout", "1s")
+    monkeypatch.setattr(parity_options, "FIRST_LOOK", 0.2)
+    context, holds = new_context(systems(old=restored.admin_url, new=app_database.admin_url)), "a migration"
+    with psycopg.connect(app_database.app_url, application_name=holds) as holder:
+        holder.execute("lock table empty_one")  # without a default: the catalog can be read
+        outcome, facts = run({"source": "old", "target": "new"}, context)
+        assert not outcome.ok
+        reasons = " ".join(next(each for each in facts["tables"] if each["table"] == "empty_one")["unsound"])
+        assert "another session holds a lock on it" in reasons
+        assert "application “a migration”; idle in transaction" in reasons
+        holder.execute("lock table donations")
+        outcome, facts = run({"source": "old", "target": "new"}, context)
+    assert not outcome.ok
+    (line,) = facts["unsound"]  # a question beside the rows fails on its own
+    assert line.startswith("the structure could not be compared: ")
+    assert "application “a migration”; idle in transaction" in line

@@ -1,4 +1,4 @@
-"""Keys are proven by a harmless read; the wrong kind of key is refused before it could do harm."""
+"""Keys are checked by a read; a key of the wrong mode is refused before it is sent."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
-from integrations.clients.payments import provider_of
-from integrations.clients.payments.mode import Mode
-from integrations.credentials import VARIABLE, new_key
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.clients.payments import get_payment_provider
+from integrations.clients.payments.mode import KeyMode
+from integrations.credentials import VARIABLE, fingerprint, generate_key
 from integrations.errors import Cancelled, Problem
+from integrations.json_answer import JsonAnswer
 from integrations.systems import Systems
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.providers import PAYMENTS, World, providers
@@ -28,7 +28,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, new_key())
+    monkeypatch.setenv(VARIABLE, generate_key())
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def unmarked() -> Iterator[str]:
         yield other.url + "/paystack"
 
 
-def test_four_valid_keys_open_their_doors_and_no_key_is_shown(run: Any, world: World) -> None:
+def test_four_valid_keys_pass_and_none_is_shown(run: Any, world: World) -> None:
     report = Recorder()
     outcome = run(report)
     assert outcome.ok, outcome.summary
@@ -61,13 +61,13 @@ def test_four_valid_keys_open_their_doors_and_no_key_is_shown(run: Any, world: W
 
 
 @pytest.mark.parametrize("provider", PAYMENTS)
-def test_a_key_of_another_estate_is_refused_by_the_provider_itself(run: Any, provider: str) -> None:
+def test_a_key_of_another_environment_is_refused_by_the_provider_itself(run: Any, provider: str) -> None:
     other = {"stripe": "sk_test_other1", "flutterwave": "FLWSECK_TEST-other-X"}.get(provider, "other-key-1")
     report = Recorder()
     outcome = run(report, **{provider: {"secret_key": other}})
     assert not outcome.ok
     assert f"{provider.capitalize()} refuses the key" in outcome.summary
-    assert sum(one["ok"] for one in report.facts["payments"]) == 3, "the others are asked all the same"
+    assert sum(one["ok"] for one in report.facts["payments"]) == 3, "the others are still checked"
 
 
 def test_a_live_key_in_a_rehearsal_is_refused_before_it_is_sent(run: Any) -> None:
@@ -82,20 +82,20 @@ def test_test_keys_in_production_are_refused_by_prefix_or_by_what_the_provider_s
     assert outcome.summary.count("has a test key, and this is production") == 4
 
 
-def test_a_provider_that_says_live_of_itself_is_believed(run: Any, world: World) -> None:
+def test_a_provider_that_reports_live_mode_is_believed(run: Any, world: World) -> None:
     with world.mood("stripe", "wrong"):
         outcome = run(raw={"providers": ["stripe"]})
     assert not outcome.ok
     assert "has a live key" in outcome.summary
 
 
-def test_a_blank_before_a_live_key_does_not_hide_it(run: Any) -> None:
+def test_a_live_key_after_a_blank_is_still_refused(run: Any) -> None:
     outcome = run(paystack={"secret_key": " sk_live_none", "url": "https://api.invalid"})
     assert "has a live key, and this is a rehearsal" in outcome.summary
     assert "Nothing was sent" in outcome.summary
 
 
-def test_what_is_said_of_a_key_that_was_sent_does_not_deny_it(run: Any, world: World) -> None:
+def test_the_message_about_a_key_that_was_sent_says_so(run: Any, world: World) -> None:
     with world.mood("stripe", "wrong"):
         outcome = run(raw={"providers": ["stripe"]})
     assert "It was only read with it" in outcome.summary
@@ -103,7 +103,7 @@ def test_what_is_said_of_a_key_that_was_sent_does_not_deny_it(run: Any, world: W
 
 
 @pytest.mark.parametrize("rehearsal", [True, False])
-def test_a_key_of_which_nobody_tells_its_kind_is_red(run: Any, rehearsal: bool, unmarked: str) -> None:
+def test_a_key_of_unknown_mode_is_red(run: Any, rehearsal: bool, unmarked: str) -> None:
     systems = {"paystack": {"secret_key": "unmarked-key", "url": unmarked}}
     outcome = run(rehearsal=rehearsal, raw={"providers": ["paystack"]}, **systems)
     assert not outcome.ok
@@ -129,16 +129,28 @@ def test_it_only_reads_and_can_be_cancelled(
         run(Recorder(cancel_when=lambda report: True))
     values = ACTION.bind({}, new_context({"stripe": world.payments("stripe")}))
     assert ACTION.preview(values).lines == [f"GET {world.url}/stripe/v1/balance"]
-    assert ACTION.probe(values, {}).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, {}).status == ProbeStatus.NOT_DONE
 
 
 @pytest.mark.parametrize(
     ("answer", "mode"),
-    [({"livemode": True}, Mode.LIVE), ({"livemode": False}, Mode.TEST), ({}, Mode.UNKNOWN),
-     ({"livemode": "false"}, Mode.UNKNOWN)],
-)  # fmt: skip
-def test_a_stripe_that_does_not_say_its_mode_is_not_taken_for_a_test(
-    world: World, answer: dict[str, Any], mode: Mode
+    [
+        ({"livemode": True}, KeyMode.LIVE),
+        ({"livemode": False}, KeyMode.TEST),
+        ({}, KeyMode.UNKNOWN),
+        ({"livemode": "false"}, KeyMode.UNKNOWN),
+    ],
+)
+def test_an_answer_of_stripe_without_a_mode_is_unknown(
+    world: World, answer: dict[str, Any], mode: KeyMode
 ) -> None:
     systems = Systems({"stripe": world.payments("stripe")}, environ={})
-    assert provider_of(systems["stripe"], systems).understood(answer).mode is mode
+    assert get_payment_provider(systems["stripe"], systems).parse_account(JsonAnswer(answer)).mode is mode
+
+
+def test_a_fingerprint_is_that_of_the_variable_which_the_system_names(run: Any, world: World) -> None:
+    report = Recorder()
+    assert run(report, stripe={"variable": "CARD_KEY"}).ok
+    marks = {one["provider"]: one["fingerprint"] for one in report.facts["payments"]}
+    assert marks["stripe"] == fingerprint(world.keys["STRIPE_SECRET_KEY"], "CARD_KEY")
+    assert marks["fincra"] == fingerprint(world.keys["FINCRA_SECRET_KEY"], "FINCRA_SECRET_KEY")

@@ -1,11 +1,10 @@
-"""A deploy is refused in words, done once, proven by its rows, and judged rightly after it was killed."""
+"""A deployment runs once and is proven by its rows; refusals and a killed deployment are explained."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen, Values
-from integrations.clients.prisma_migrations import LOCK
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.actions.prisma_deploy import PrismaDeployParams
 from integrations.errors import Problem
+from integrations.prisma.migrations import LOCK
 from tests.integrations.actions.conftest import INIT
 from tests.integrations.recorder import Recorder
+from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.prisma, pytest.mark.slow]
+pytestmark = [pytest.mark.prisma]
 Make = Callable[..., Context]
 ACTION = registry()["prisma.deploy"]
 BASELINE = registry()["prisma.baseline"]
+FORK = multiprocessing.get_context("fork")
 LACKS = ["account_providers", "sessions"]
 
 
-def bound(make: Make, url: str) -> Values:
+def bound(make: Make, url: str) -> PrismaDeployParams:
     return ACTION.bind({"prisma": "new"}, make(url))
 
 
@@ -44,7 +45,7 @@ def test_a_database_without_a_baseline_is_refused_with_the_remedy(
     with pytest.raises(Problem, match="P3005") as refused:
         ACTION.run(values, Recorder())
     assert "Run the Baseline item" in refused.value.next
-    assert ACTION.probe(values, ACTION.before(values)).seen is Seen.NOT_DONE
+    assert ACTION.probe(values, ACTION.before(values)).status is ProbeStatus.NOT_DONE
 
 
 def test_a_held_lock_is_named_before_anything_starts(prisma_context: Make, deployed_database: str) -> None:
@@ -56,7 +57,7 @@ def test_a_held_lock_is_named_before_anything_starts(prisma_context: Make, deplo
         assert f"pg_terminate_backend({other.info.backend_pid})" in refused.value.next
         assert "somebody else" in ACTION.preview(values).warnings[0]
         before = {"application": "", "rows": [], "release": []}
-        assert ACTION.probe(values, before).seen is Seen.STILL_RUNNING
+        assert ACTION.probe(values, before).status is ProbeStatus.STILL_RUNNING
 
 
 def test_the_pending_migrations_are_reviewed_deployed_once_and_proven(
@@ -78,49 +79,54 @@ def test_the_pending_migrations_are_reviewed_deployed_once_and_proven(
     assert [row["equal_to_file"] for row in rows] == [True] * 4
     assert all(row["finished_at"] and len(row["checksum"]) == 64 for row in rows)
     assert report.facts["rows_changed"] == churches
-    assert ACTION.probe(values, before).seen is Seen.DONE
+    assert ACTION.probe(values, before).status is ProbeStatus.DONE
     with psycopg.connect(old_database) as connection:
-        named = connection.execute("SELECT count(*) FROM churches WHERE timezone = 'Africa/Lagos'").fetchone()
+        named = connection.execute("SELECT count(*) FROM churches WHERE timezone = 'UTC'").fetchone()
     assert named == (churches,)
 
 
-def run_in_process(values: Values) -> None:
-    ACTION.run(values, Recorder())
+class Handshake(Recorder):
+    """Stops where Prisma is about to start, until the test has taken a lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.about_to_start, self.locked = FORK.Event(), FORK.Event()
+
+    def log(self, line: str, **of: Any) -> None:
+        super().log(line, **of)
+        if line.startswith("The locks of the migrations could be had"):
+            self.about_to_start.set()
+            assert self.locked.wait(60)
 
 
-def test_a_killed_deploy_is_seen_running_then_partial_and_the_next_one_explains_p3009(
+def test_a_killed_deploy_is_found_running_then_partial_and_the_next_one_explains_p3009(
     prisma_context: Make, old_database: str, project: Path
 ) -> None:
     baselined(prisma_context, old_database)
     values = bound(prisma_context, old_database)
     before = ACTION.before(values)
+    report = Handshake()
     with psycopg.connect(old_database) as blocker:
-        blocker.execute("LOCK TABLE churches IN SHARE MODE")
-        process = multiprocessing.get_context("fork").Process(target=run_in_process, args=(values,))
+        process = FORK.Process(target=ACTION.run, args=(values, report))
         process.start()
-        until(lambda: waiting_for_churches(old_database, values))
-        assert ACTION.probe(values, before).seen is Seen.STILL_RUNNING
+        assert report.about_to_start.wait(60)
+        blocker.execute("LOCK TABLE churches IN SHARE MODE")
+        report.locked.set()
+        wait_for(lambda: waiting_for_churches(old_database, values))
+        assert ACTION.probe(values, before).status is ProbeStatus.STILL_RUNNING
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         # Its program dies with it, and the server ends the statement of a client that is gone.
-        until(lambda: not waiting_for_churches(old_database, values))
-    finding = until(lambda: settled(values, before))
-    assert finding.seen is Seen.PARTIAL
-    assert "extend_church_profile" in finding.saw
+        wait_for(lambda: not waiting_for_churches(old_database, values))
+    finding = wait_for(lambda: settled(values, before))
+    assert finding.status is ProbeStatus.PARTIAL
+    assert "extend_church_profile" in finding.observed
     with pytest.raises(Problem, match="P3009") as refused:
         ACTION.run(bound(prisma_context, old_database), Recorder())
     assert "20251102143000_extend_church_profile" in refused.value.next
 
 
-def until(question: Callable[[], Any], seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.1)
-    return answer
-
-
-def waiting_for_churches(url: str, values: Values) -> bool:
+def waiting_for_churches(url: str, values: PrismaDeployParams) -> bool:
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'",
@@ -129,22 +135,63 @@ def waiting_for_churches(url: str, values: Values) -> bool:
     return bool(row and row[0])
 
 
-def settled(values: Values, before: dict[str, Any]) -> Any:
+def settled(values: PrismaDeployParams, before: dict[str, Any]) -> Any:
     finding = ACTION.probe(values, before)
-    return None if finding.seen is Seen.STILL_RUNNING else finding
+    return None if finding.status is ProbeStatus.STILL_RUNNING else finding
 
 
-def test_a_migration_that_fails_is_explained_with_the_databases_own_words(
+def add_migration(project: Path, name: str, sql: str) -> None:
+    folder = project / "prisma" / "migrations" / name
+    folder.mkdir()
+    (folder / "migration.sql").write_text(sql)
+
+
+NOT_NULL = 'ALTER TABLE "users" ALTER COLUMN "notification_preferences" SET NOT NULL;\n'
+#: Changes of every sort, before the statement that fails.
+CHANGES = """\
+CREATE TYPE "mood" AS ENUM ('well');
+CREATE TABLE "left_over" ("id" integer PRIMARY KEY);
+ALTER TABLE "events" ADD COLUMN "left_over" text;
+UPDATE "settings" SET "business_name" = 'changed';
+"""
+
+
+def test_a_failing_migration_is_explained_with_what_it_left(
     prisma_context: Make, deployed_database: str, project: Path
 ) -> None:
-    folder = project / "prisma" / "migrations" / "20991231000000_bad"
-    folder.mkdir()
-    (folder / "migration.sql").write_text('ALTER TABLE "users" ALTER COLUMN "is_active" SET NOT NULL;\n')
+    """The one before it is applied; of this one PostgreSQL keeps nothing; the advice leads out of it."""
+    add_migration(project, "20991230000000_good", "CREATE INDEX settings_name ON settings (business_name);\n")
+    add_migration(project, "20991231000000_bad", CHANGES + NOT_NULL)
+    add_migration(project, "20991231000001_later", "SELECT 1;\n")
     values = bound(prisma_context, deployed_database)
     assert "would fail" in ACTION.preview(values).warnings[0]
     before = ACTION.before(values)
     with pytest.raises(Problem, match="P3018") as failed:
         ACTION.run(values, Recorder())
-    assert "The database says: Null constraint failed." in failed.value.what
-    assert "20991231000000_bad" in failed.value.next
-    assert ACTION.probe(values, before).seen is Seen.PARTIAL
+    assert "A migration (20991231000000_bad) failed in the database" in failed.value.what
+    assert "Null constraint failed." in failed.value.what
+    assert "Statement 5 (" in failed.value.what
+    assert "meets rows that it cannot pass" in failed.value.what
+    assert "rolled its transaction back: nothing of it is in the database" in failed.value.means
+    assert "20991230000000_good; not applied: 20991231000001_later" in failed.value.means
+    assert ACTION.probe(values, before).status is ProbeStatus.PARTIAL
+    # The next step is exact: the statement in it, and a release with another file, lead on.
+    statement = failed.value.next.split("`")[1]
+    (project / "prisma/migrations/20991231000000_bad/migration.sql").write_text(CHANGES)
+    with psycopg.connect(deployed_database, autocommit=True) as connection:
+        connection.execute(statement.encode())
+    assert ACTION.run(values, Recorder()).ok
+
+
+def test_a_migration_that_was_no_single_transaction_is_told_apart(
+    prisma_context: Make, deployed_database: str, project: Path
+) -> None:
+    add_migration(project, "20991231000000_bad", f"BEGIN;\n{CHANGES}COMMIT;\n{NOT_NULL}")
+    with pytest.raises(Problem, match="P3018") as failed:
+        ACTION.run(bound(prisma_context, deployed_database), Recorder())
+    means = failed.value.means
+    assert "did not run as one transaction" in means
+    for left in ("table left_over", "table events", "type mood", "changed rows of settings"):
+        assert left in means
+    assert "table users" not in means
+    assert failed.value.next.startswith("Order the rollback")

@@ -1,4 +1,4 @@
-"""Drift is good only for an empty diff; “up to date” is not enough."""
+"""Only an empty diff is free of drift; “up to date” is not enough."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context
+from integrations.actions import Context, registry
 from tests.integrations.actions.conftest import Databases
 from tests.integrations.recorder import Recorder
 
-pytestmark = [pytest.mark.prisma, pytest.mark.slow]
+pytestmark = [pytest.mark.prisma]
 ACTION = registry()["prisma.drift"]
 
 

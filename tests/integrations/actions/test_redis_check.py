@@ -1,23 +1,23 @@
-"""A Redis that would lose jobs is red, whatever else is well with it."""
+"""A Redis that would lose jobs is red, whatever else is right."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from cutover.embedded import free_port
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry
 from integrations.clients import bullmq
-from integrations.errors import Cancelled, Unreachable
+from integrations.errors import Cancelled, Problem, Unreachable
 from tests.integrations.recorder import Recorder
-from tests.integrations.sandbox.estates import until
 from tests.integrations.sandbox.queues import valkey
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 ACTION = registry()["redis.check"]
 
@@ -37,14 +37,14 @@ def run(url: str, new_context: Callable[..., Context]) -> Callable[..., Any]:
     return ran
 
 
-def test_the_sandbox_queue_keeps_every_job(run: Any, url: str) -> None:
+def test_the_sandbox_queue_passes(run: Any, url: str) -> None:
     report = Recorder()
     outcome = run(report)
     assert outcome.ok, outcome.summary
     facts = report.facts["redis"]
     assert (facts["policy"], facts["role"], facts["config_readable"]) == ("noeviction", "master", True)
     assert any("Its clock is" in line for line in report.lines)
-    with bullmq.connected(url) as client:
+    with bullmq.connect(url) as client:
         assert client.keys("*") == []
 
 
@@ -56,17 +56,17 @@ def test_the_sandbox_queue_keeps_every_job(run: Any, url: str) -> None:
         ("maxmemory", "1000000", "give it more memory"),
     ],
 )
-def test_what_would_lose_a_job_is_red_with_its_remedy(
+def test_a_setting_that_would_lose_jobs_is_red_with_its_remedy(
     run: Any, url: str, setting: str, value: str, said: str
 ) -> None:
-    with bullmq.connected(url) as client:
+    with bullmq.connect(url) as client:
         before = client.config_get(setting)[setting]
         client.config_set(setting, value)
         try:
             outcome = run()
         finally:
             client.config_set(setting, before)
-            until(
+            wait_for(
                 lambda: not client.info("persistence")["aof_rewrite_in_progress"]
             )  # or it cannot be stopped
     assert not outcome.ok
@@ -77,12 +77,12 @@ def test_a_version_that_is_too_old_and_a_server_that_is_too_slow_are_red(run: An
     assert "99.1 or later is needed" in run(version="99.1").summary
     outcome = run(max_ping_ms=0.0001)
     assert not outcome.ok
-    assert "look at its load" in outcome.summary
+    assert "check its load" in outcome.summary
 
 
-def test_what_a_login_may_not_read_is_said_and_not_green(run: Any, url: str) -> None:
+def test_what_a_login_may_not_read_is_not_green(run: Any, url: str) -> None:
     password = secrets.token_hex(8)
-    with bullmq.connected(url) as client:
+    with bullmq.connect(url) as client:
         client.execute_command("ACL", "SETUSER", "watcher", "on", f">{password}", "~*", "+@all", "-config")
         client.config_set("appendonly", "no")
         try:
@@ -93,27 +93,27 @@ def test_what_a_login_may_not_read_is_said_and_not_green(run: Any, url: str) -> 
         finally:
             client.config_set("appendonly", "yes")
             client.execute_command("ACL", "DELUSER", "watcher")
-            until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+            wait_for(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
     assert not outcome.ok
     assert "whether snapshots are taken is not known" in outcome.summary
     assert report.facts["redis"]["config_readable"] is False
-    assert report.facts["redis"]["policy"] == "noeviction"  # INFO tells it to anybody
+    assert report.facts["redis"]["policy"] == "noeviction"  # INFO reports it to every login
 
 
 def test_a_snapshot_that_could_not_be_saved_is_red(run: Any, tmp_path: Path) -> None:
     (tmp_path / "q" / "dump.rdb" / "in the way").mkdir(parents=True)
-    with valkey(tmp_path / "q") as address, bullmq.connected(address) as client:
+    with valkey(tmp_path / "q") as address, bullmq.connect(address) as client:
         client.bgsave()
-        until(lambda: not client.info("persistence")["rdb_bgsave_in_progress"])
+        wait_for(lambda: not client.info("persistence")["rdb_bgsave_in_progress"])
         outcome = run(address=address)
     assert not outcome.ok
     assert "rdb_last_bgsave_status" in outcome.summary
-    assert "Look at its disk" in outcome.summary
+    assert "Check its disk" in outcome.summary
 
 
 def test_a_login_that_may_not_write_is_red(run: Any, url: str) -> None:
     password = secrets.token_hex(8)
-    with bullmq.connected(url) as client:
+    with bullmq.connect(url) as client:
         client.execute_command("ACL", "SETUSER", "reader", "on", f">{password}", "~*", "+@all", "-@write")
         try:
             outcome = run(
@@ -122,15 +122,15 @@ def test_a_login_that_may_not_write_is_red(run: Any, url: str) -> None:
         finally:
             client.execute_command("ACL", "DELUSER", "reader")
     assert not outcome.ok
-    assert "A write is refused" in outcome.summary
+    assert "A write to bull:… is refused: NOPERM" in outcome.summary
 
 
 def password_of(url: str) -> str:
     return urlsplit(url).password or ""
 
 
-def test_a_replica_is_not_where_jobs_go(run: Any, url: str) -> None:
-    with bullmq.connected(url) as client:
+def test_a_replica_is_red(run: Any, url: str) -> None:
+    with bullmq.connect(url) as client:
         client.replicaof("127.0.0.1", str(free_port()))
         try:
             outcome = run()
@@ -144,18 +144,70 @@ def test_a_wrong_password_and_a_silent_port_are_told_apart_and_no_password_is_re
     run: Any, url: str
 ) -> None:
     wrong = url.replace("redis://:", "redis://:not")
-    with pytest.raises(Unreachable, match="refuses the login") as refused:
+    with pytest.raises(Unreachable, match="WRONGPASS") as refused:
         run(address=wrong)
     assert wrong.partition("@")[0].rpartition(":")[2] not in str(refused.value)
-    with pytest.raises(Unreachable, match="does not answer"):
+    with pytest.raises(Unreachable, match="Nobody listens"):
         run(address=f"redis://:x@127.0.0.1:{free_port()}/0")
 
 
-def test_it_can_be_cancelled_and_its_probe_says_that_it_only_looks(
-    run: Any, new_context: Any, url: str
-) -> None:
+def test_it_can_be_cancelled(run: Any, new_context: Any, url: str) -> None:
     with pytest.raises(Cancelled):
         run(Recorder(cancel_when=lambda report: True))
     values = ACTION.bind({"redis": "queue"}, new_context({"queue": {"kind": "redis", "url": url}}))
-    assert ACTION.probe(values, {}).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, {}).status == ProbeStatus.NOT_DONE
     assert "PING" in "".join(ACTION.preview(values).lines)
+
+
+@contextmanager
+def login(url: str, *rights: str) -> Iterator[str]:
+    """The address with a user that has these rights."""
+    password = secrets.token_hex(8)
+    with bullmq.connect(url) as client:
+        client.execute_command("ACL", "SETUSER", "stack", "on", f">{password}", *rights)
+        try:
+            yield url.replace("redis://:", "redis://stack:").replace(password_of(url), password)
+        finally:
+            client.execute_command("ACL", "DELUSER", "stack")
+
+
+def test_a_login_that_may_write_only_below_the_queues_prefix_passes(run: Any, url: str) -> None:
+    with login(url, "~bull:*", "+@all") as address:
+        outcome = run(address=address)
+    assert outcome.ok, outcome.summary
+
+
+def test_a_login_of_one_queue_passes_when_the_queue_is_named(run: Any, url: str) -> None:
+    with login(url, "~bull:mails:*", "+@all") as address:
+        beside, named = run(address=address), run(address=address, queue="mails")
+    assert "NOPERM" in beside.summary
+    assert named.ok, named.summary
+
+
+def test_what_a_login_may_not_read_is_not_known_and_the_rest_is_checked(run: Any, url: str) -> None:
+    report = Recorder()
+    with login(url, "~bull:*", "+@all", "-@dangerous", "-time", "-client|setname") as address:
+        outcome = run(report, address=address)
+    assert not outcome.ok
+    for words in ("Version, role and cluster mode are not known: NOPERM", "+info", "Its clock is not known"):
+        assert words in outcome.summary
+    checks = report.facts["redis"]["checks"]
+    assert {"ok": True, "saw": "A key of the panel's own was written, read and deleted."} in checks
+
+
+@pytest.mark.parametrize("password", ["Gehe1m/x", "Gehe1m#x", "Gehe1m?x"])
+def test_an_address_torn_by_its_password_is_explained_without_it(run: Any, password: str) -> None:
+    with pytest.raises(Problem) as refused:
+        run(address=f"redis://:{password}@127.0.0.1:1/0")
+    assert "cannot be read" in refused.value.what
+    assert "Gehe1m" not in f"{refused.value}{refused.value.means}{refused.value.next}"
+
+
+def test_what_the_server_said_is_passed_on(run: Any, url: str) -> None:
+    with bullmq.connect(url) as client:
+        client.config_set("maxclients", "1")
+        try:
+            with pytest.raises(Unreachable, match="max number of clients"):
+                run()
+        finally:
+            client.config_set("maxclients", "1000")

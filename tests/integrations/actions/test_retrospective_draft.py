@@ -1,4 +1,4 @@
-"""The retrospective says what the record has, and nothing else."""
+"""The retrospective states what the record has, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
-from integrations.clients import archive
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.checksums import hash_file
 from integrations.errors import Problem
 from tests.integrations.recorder import Recorder
 
@@ -19,10 +18,18 @@ ACTION = registry()["retrospective.draft"]
 
 def item(number: str, title: str, **more: Any) -> dict[str, Any]:
     plain = {
-        "key": title.lower(), "phase": "One", "kind": "action", "owner": "Lead", "planned_seconds": 60.0,
-        "waited_seconds": None, "actual_seconds": 30.0, "attempts": [], "state": "done", "notes": [],
+        "key": title.lower(),
+        "phase": "One",
+        "kind": "action",
+        "owner": "Lead",
+        "planned_seconds": 60.0,
+        "waited_seconds": None,
+        "actual_seconds": 30.0,
+        "attempts": [],
+        "state": "done",
+        "notes": [],
         "skipped_reason": "",
-    }  # fmt: skip
+    }
     return {**plain, "number": number, "title": title, **more}
 
 
@@ -38,7 +45,7 @@ def tried(number: int, status: str, **more: Any) -> dict[str, Any]:
     }
 
 
-STORY = {
+HISTORY = {
     "title": "First *rehearsal*",
     "kind": "rehearsal",
     "opened_at": "2026-11-22T03:00:00+00:00",
@@ -66,8 +73,8 @@ STORY = {
 
 @pytest.fixture
 def bind(new_context: Callable[..., Context]) -> Callable[..., Any]:
-    def bound(story: dict[str, Any] = STORY) -> Any:
-        return ACTION.bind({}, Context(**{**vars(new_context({})), "history": story}))
+    def bound(history: dict[str, Any] = HISTORY) -> Any:
+        return ACTION.bind({}, Context(**{**vars(new_context({})), "history": history}))
 
     return bound
 
@@ -75,7 +82,7 @@ def bind(new_context: Callable[..., Context]) -> Callable[..., Any]:
 def test_planned_and_actual_waits_failures_and_decisions_are_there(bind: Any) -> None:
     values, report = bind(), Recorder()
     before = ACTION.before(values)
-    assert ACTION.probe(values, before).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.NOT_DONE
     outcome = ACTION.run(values, report)
     assert outcome.ok, outcome.summary
     facts = report.facts["retrospective"]
@@ -88,42 +95,42 @@ def test_planned_and_actual_waits_failures_and_decisions_are_there(bind: Any) ->
     assert "1.3 Left: This is the rehearsal." in text
     assert "efua said go at “Go”" in text
     assert "became void: The backup changed." in text
-    assert "**It was turned round** 2026-11-22 05:00:00 UTC by ama: The smoke test is red." in text
-    assert facts["sha256"] == archive.sha256(Path(facts["path"]))
+    assert "**The rollback was ordered** 2026-11-22 05:00:00 UTC by ama: The smoke test is red." in text
+    assert facts["sha256"] == hash_file(Path(facts["path"]))
     assert (facts["failures"], facts["attempts"], facts["planned_seconds"], facts["actual_seconds"]) == (
         1,
         2,
         120,
         210,
     )
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.DONE
 
 
-def test_what_people_wrote_is_text_and_no_markup(bind: Any) -> None:
+def test_markup_in_texts_of_people_is_escaped(bind: Any) -> None:
     report = Recorder()
     ACTION.run(bind(), report)
     assert "# Retrospective: First \\*rehearsal\\*" in Path(report.facts["retrospective"]["path"]).read_text()
 
 
-def test_a_quiet_night_is_told_as_one(bind: Any) -> None:
-    quiet = {**STORY, "items": [item("1.1", "Quick")], "gates": [], "decisions": [], "rollback": None}
+def test_a_cutover_without_incidents_says_so(bind: Any) -> None:
+    quiet = {**HISTORY, "items": [item("1.1", "Quick")], "gates": [], "decisions": [], "rollback": None}
     report = Recorder()
     ACTION.run(bind(quiet), report)
     text = Path(report.facts["retrospective"]["path"]).read_text()
     for said in (
         "Every attempt succeeded.",
         "Nothing was left out.",
-        "Nothing was decided yet.",
-        "Nothing waited",
+        "No decision was recorded.",
+        "No item waited",
     ):
         assert said in text
-    assert "turned round" not in text
+    assert "rollback was ordered" not in text
 
 
-def test_without_a_record_there_is_nothing_to_draft(bind: Any) -> None:
-    with pytest.raises(Problem, match="no story"):
+def test_an_empty_record_is_an_error(bind: Any) -> None:
+    with pytest.raises(Problem, match="the record is empty"):
         ACTION.run(bind({}), Recorder())
 
 
-def test_the_preview_says_where_it_will_be(bind: Any) -> None:
+def test_the_preview_names_the_file(bind: Any) -> None:
     assert "retrospective-" in ACTION.preview(bind()).lines[0]

@@ -1,21 +1,25 @@
-"""The live database is replaced by the proven backup, as it was configured, or not at all."""
+"""The live database is replaced by the verified backup, with the same configuration, or not at all."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen, Values
-from integrations.clients import postgres, swap
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.actions.rollback_restore import RollbackRestoreParams
+from integrations.backups import database_swap
+from integrations.clients import postgres
+from integrations.clients.database_sessions import end_database_sessions
 from integrations.errors import Cancelled, Problem
 from tests.integrations.conftest import AppDatabase, as_role
 from tests.integrations.recorder import Recorder
+from tests.waiting import wait_for
 
 Make = Callable[..., Context]
 TAKE, ACTION = registry()["backup.take"], registry()["rollback.restore"]
@@ -32,9 +36,9 @@ def backup(app_database: AppDatabase, new_context: Make) -> dict[str, Any]:
 @pytest.fixture
 def bind(
     app_database: AppDatabase, backup: dict[str, Any], new_context: Make
-) -> Iterator[Callable[..., Values]]:
+) -> Iterator[Callable[..., RollbackRestoreParams]]:
 
-    def bound(raw: dict[str, Any] | None = None, **evidence: Any) -> Values:
+    def bound(raw: dict[str, Any] | None = None, **evidence: Any) -> RollbackRestoreParams:
         proof = {"sha256": backup["sha256"], "equal": True}
         given = {"take": {"backup": backup}, "verify": {"verified": proof}, **evidence}
         context = new_context({"live": {"kind": "postgres", "url": app_database.admin_url}}, **given)
@@ -53,12 +57,12 @@ def names(app_database: AppDatabase) -> set[str]:
         return {row[0] for row in it.execute("select datname from pg_database where datname like %s", [like])}
 
 
-def test_the_backup_takes_the_live_ones_place_and_nothing_is_lost(
+def test_the_backup_replaces_the_live_database_and_the_former_one_is_kept(
     app_database: AppDatabase, bind: Any, backup: dict[str, Any]
 ) -> None:
     app_database.execute("insert into members (name) values ('Since the backup'); drop table empty_one")
     values, report = bind(), Recorder()
-    assert ACTION.probe(values, ACTION.before(values)).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, ACTION.before(values)).status == ProbeStatus.NOT_DONE
     outcome = ACTION.run(values, report)
     assert outcome.ok, outcome.summary
     facts = report.facts["restored"]
@@ -66,13 +70,13 @@ def test_the_backup_takes_the_live_ones_place_and_nothing_is_lost(
     assert (facts["tables"], facts["rows"]) == (4, 1050)
     assert app_database.execute("select count(*) from members") == [(500,)]
     kept = postgres.with_database(app_database.admin_url, facts["kept_as"])
-    with swap.beside(app_database.admin_url) as admin:
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
         admin.execute(f'alter database "{facts["kept_as"]}" with allow_connections true')
     assert app_database.execute("select count(*) from members", url=kept) == [(501,)]
-    assert ACTION.probe(values, ACTION.before(values)).seen == Seen.DONE
+    assert ACTION.probe(values, ACTION.before(values)).status == ProbeStatus.DONE
 
 
-def test_owner_rights_settings_and_the_freeze_are_as_they_were(app_database: AppDatabase, bind: Any) -> None:
+def test_owner_rights_settings_and_the_freeze_are_kept(app_database: AppDatabase, bind: Any) -> None:
     name, role = app_database.name, app_database.role
     app_database.set_read_only()
     app_database.execute(f"alter database {name} set search_path = '$user', \"odd, one\", public")
@@ -99,7 +103,7 @@ def test_owner_rights_settings_and_the_freeze_are_as_they_were(app_database: App
 
 @pytest.fixture
 def migrator(app_database: AppDatabase, bind: Any) -> Iterator[str]:
-    """The address of the login that migrates: no superuser, but it owns the database and may be the role."""
+    """The address of a login without superuser rights that owns the database and is a member of the role."""
     name, role, live = f"migrates_{app_database.name}", app_database.role, app_database.name
     password = secrets.token_hex(8)
     app_database.execute(
@@ -114,7 +118,7 @@ def migrator(app_database: AppDatabase, bind: Any) -> Iterator[str]:
         it.execute(f"drop owned by {name}; drop role {name}")
 
 
-def test_a_login_that_is_no_superuser_restores_what_another_role_owns(
+def test_a_login_without_superuser_rights_restores_tables_of_another_role(
     app_database: AppDatabase, bind: Any, migrator: str, backup: dict[str, Any], new_context: Make
 ) -> None:
     rights = (
@@ -128,7 +132,7 @@ def test_a_login_that_is_no_superuser_restores_what_another_role_owns(
     raw = {"database": "live", "backup": "take", "verified": "verify"}
     outcome = ACTION.run(ACTION.bind(raw, context), Recorder())
     assert outcome.ok, outcome.summary
-    assert app_database.execute(rights) == before, "the right that was lent is taken back"
+    assert app_database.execute(rights) == before, "the temporary right is revoked"
 
 
 def test_open_sessions_of_the_live_database_are_ended(app_database: AppDatabase, bind: Any) -> None:
@@ -147,7 +151,7 @@ def test_what_was_put_aside_can_be_swapped_back(app_database: AppDatabase, bind:
     assert app_database.execute("select count(*) from members") == [(501,)]
 
 
-def test_a_damaged_backup_leaves_the_live_database_alone(
+def test_a_damaged_backup_does_not_change_the_live_database(
     app_database: AppDatabase, bind: Any, backup: dict[str, Any]
 ) -> None:
     dump = Path(backup["path"]) / "dump"
@@ -162,7 +166,7 @@ def test_a_damaged_backup_leaves_the_live_database_alone(
     assert names(app_database) == before
 
 
-def test_a_backup_that_was_not_proven_is_refused(app_database: AppDatabase, bind: Any) -> None:
+def test_a_backup_that_was_not_verified_is_refused(app_database: AppDatabase, bind: Any) -> None:
     for proof in ({"sha256": "another", "equal": True}, {"sha256": "x", "equal": False}, None):
         with pytest.raises(Problem, match="not proven"):
             ACTION.run(bind(None, verify={"verified": proof}), Recorder())
@@ -177,38 +181,38 @@ def test_a_cancel_in_the_middle_of_the_restore_leaves_no_copy(app_database: AppD
     assert app_database.execute("select count(*) from members") == [(500,)]
 
 
-def test_a_step_of_the_swap_that_fails_takes_the_others_back(app_database: AppDatabase, bind: Any) -> None:
+def test_a_failing_step_of_the_swap_reverts_the_others(app_database: AppDatabase, bind: Any) -> None:
     live = app_database.name
-    with swap.beside(app_database.admin_url) as admin:
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
         admin.execute(f"create database {live}_incoming template template0")
         admin.execute(f"create database {live}_aside template template0")  # the name is taken
         try:
             with pytest.raises(psycopg.Error):
-                swap.swap(admin, live, f"{live}_incoming", f"{live}_aside", lambda line: None)
+                database_swap.swap_databases(admin, live, f"{live}_incoming", f"{live}_aside", Recorder())
             assert {live, f"{live}_incoming", f"{live}_aside"} <= names(app_database)
-            found = swap.find(admin, live)
+            found = database_swap.find_database(admin, live)
             assert found is not None
-            assert found.connections
+            assert found.allows_connections
         finally:
             admin.execute(f"drop database {live}_incoming with (force)")
             admin.execute(f"drop database {live}_aside with (force)")
     assert app_database.execute("select count(*) from members") == [(500,)]
 
 
-def test_after_a_loss_in_the_middle_the_probe_says_how_to_go_on(app_database: AppDatabase, bind: Any) -> None:
+def test_after_an_interrupted_swap_the_probe_says_how_to_go_on(app_database: AppDatabase, bind: Any) -> None:
     values = bind()
     before = ACTION.before(values)
-    with swap.beside(app_database.admin_url) as admin:
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
         admin.execute(f'create database "{before["incoming"]}" template template0')
         try:
             finding = ACTION.probe(values, before)
-            assert finding.seen == Seen.PARTIAL
-            assert "half-made copy is left" in finding.saw
-            swap._empty(admin, before["live"])
+            assert finding.status == ProbeStatus.PARTIAL
+            assert "partial copy is left" in finding.observed
+            end_database_sessions(admin, before["live"], Recorder(), seconds=30)
             admin.execute(f'alter database "{before["live"]}" rename to "{before["aside"]}"')
             finding = ACTION.probe(values, before)
-            assert finding.seen == Seen.PARTIAL
-            assert f'RENAME TO "{before["live"]}"' in finding.saw
+            assert finding.status == ProbeStatus.PARTIAL
+            assert f'RENAME TO "{before["live"]}"' in finding.observed
             admin.execute(f'alter database "{before["aside"]}" rename to "{before["live"]}"')
         finally:
             admin.execute(f'drop database if exists "{before["incoming"]}" with (force)')
@@ -220,3 +224,113 @@ def test_the_preview_names_all_three_databases_and_what_is_lost(app_database: Ap
     assert f"{app_database.name}_restore_" in text
     assert f"{app_database.name}_failed_" in text
     assert "written since the backup" in preview.warnings[0]
+
+
+@pytest.fixture
+def incoming(app_database: AppDatabase) -> Iterator[str]:
+    """A database that would take the place of the live one."""
+    name = f"{app_database.name}_incoming"
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
+        admin.execute(f"create database {name} template template0")
+        yield name
+        admin.execute(f"drop database if exists {name} with (force)")
+
+
+def swap(url: str, live: str, incoming: str, report: Recorder) -> None:
+    with database_swap.connect_to_maintenance_database(url, report=report, lock_wait=1) as admin:
+        database_swap.swap_databases(admin, live, incoming, f"{live}_aside", report)
+
+
+def test_a_swap_names_everybody_before_it_ends_their_sessions(
+    app_database: AppDatabase, incoming: str
+) -> None:
+    live, report = app_database.name, Recorder()
+    with (
+        closing(psycopg.connect(app_database.app_url, application_name="the old application")) as open_one,
+        closing(psycopg.connect(app_database.admin_url, application_name="a report of Ama")) as other,
+    ):
+        other.execute("select 1")
+        pids = [open_one.info.backend_pid, other.info.backend_pid]
+        swap(app_database.admin_url, live, incoming, report)
+    first = report.lines[0]
+    assert first.startswith(f"Connected to {live} now: ")
+    assert f"pid {pids[0]} (role {app_database.role}; application “the old application”; idle)" in first
+    assert f"pid {pids[1]} (role postgres; application “a report of Ama”; idle in transaction" in first
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
+        database_swap.swap_databases(admin, live, f"{live}_aside", incoming, Recorder())
+
+
+def test_a_prepared_transaction_stops_a_swap_before_anybody_is_shut_out(
+    app_database: AppDatabase, incoming: str
+) -> None:
+    app_database.execute("begin; insert into empty_one values (1); prepare transaction 'gift 7'")
+    try:
+        with psycopg.connect(app_database.app_url) as still_open:
+            with pytest.raises(Problem, match="the prepared transaction “gift 7”") as refused:
+                swap(app_database.admin_url, app_database.name, incoming, Recorder())
+            assert still_open.execute("select 1").fetchone() == (1,)
+    finally:
+        app_database.execute("rollback prepared 'gift 7'")
+    assert "ROLLBACK PREPARED 'gift 7'" in refused.value.next
+
+
+def test_a_session_that_may_not_be_ended_is_named_and_the_swap_reverted(
+    app_database: AppDatabase, incoming: str, migrator: str
+) -> None:
+    live = app_database.name
+    app_database.execute(f"alter database {incoming} owner to migrates_{live}")
+    with psycopg.connect(app_database.admin_url) as superuser:
+        pid = superuser.info.backend_pid
+        with pytest.raises(Problem, match=rf"may not end a session in {live}: pid {pid} \(role postgres"):
+            swap(migrator, live, incoming, Recorder())
+        assert superuser.execute("select 1").fetchone() == (1,)
+    assert app_database.execute("select count(*) from members", url=app_database.app_url) == [(500,)]
+
+
+def test_a_worker_of_autovacuum_is_no_session_that_somebody_has_to_end(
+    app_database: AppDatabase, incoming: str, migrator: str
+) -> None:
+    """A login without superuser rights may not signal it, and PostgreSQL ends it by itself."""
+    live = app_database.name
+    app_database.execute(f"alter database {incoming} owner to migrates_{live}")
+    app_database.execute(
+        "alter table members set (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
+        " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);"
+        "update members set balance = 0"
+    )
+    workers = (
+        "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker' and datname = '{}'"
+    )
+    with fast_autovacuum(app_database):
+        wait_for(lambda: app_database.execute(workers.format(live)) == [(1,)], message="autovacuum")
+        swap(migrator, live, incoming, Recorder())
+    with database_swap.connect_to_maintenance_database(app_database.admin_url) as admin:
+        database_swap.swap_databases(admin, live, f"{live}_aside", incoming, Recorder())
+
+
+@contextmanager
+def fast_autovacuum(database: AppDatabase) -> Iterator[None]:
+    """The server looks every second for tables to vacuum."""
+    server = postgres.with_database(database.admin_url, "postgres")
+    try:
+        database.execute("alter system set autovacuum_naptime = '1s'", url=server)
+        database.execute("select pg_reload_conf()", url=server)
+        yield
+    finally:
+        database.execute("alter system reset autovacuum_naptime", url=server)
+        database.execute("select pg_reload_conf()", url=server)
+
+
+def test_a_lock_on_the_live_database_ends_the_swap_with_its_holder(
+    app_database: AppDatabase, incoming: str
+) -> None:
+    live, server = app_database.name, postgres.with_database(app_database.admin_url, "postgres")
+    with psycopg.connect(server, application_name="changes the owner") as other:
+        other.execute(f"alter database {live} owner to {app_database.role}".encode())
+        with pytest.raises(Problem, match="application “changes the owner”") as refused:
+            swap(server, live, incoming, Recorder())
+    assert "nothing of it was done" in refused.value.means
+    with database_swap.connect_to_maintenance_database(server) as admin:
+        found = database_swap.find_database(admin, live)
+    assert found is not None
+    assert found.allows_connections

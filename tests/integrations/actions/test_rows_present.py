@@ -1,4 +1,4 @@
-"""A table that must not be empty is looked into, and no further than it has to be."""
+"""Tables that must not be empty are counted, and no further than necessary."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry
 from integrations.errors import Problem
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
@@ -22,12 +21,12 @@ def bind(app_database: AppDatabase, new_context: Callable[..., Context]) -> Call
     return lambda *tables, **raw: ACTION.bind({"database": "live", "tables": list(tables), **raw}, context)
 
 
-def test_rows_that_are_there_are_enough(bind: Any) -> None:
+def test_tables_with_enough_rows_pass(bind: Any) -> None:
     report = Recorder()
     outcome = ACTION.run(bind("members", "public.donations", at_least=3), report)
     assert outcome.ok, outcome.summary
     assert report.facts["rows"] == {"members": 3, "public.donations": 3}
-    assert ACTION.probe(bind("members"), {}).seen == Seen.NOT_DONE
+    assert ACTION.probe(bind("members"), {}).status == ProbeStatus.NOT_DONE
 
 
 def test_an_empty_table_is_named_with_the_remedy(bind: Any) -> None:
@@ -37,7 +36,7 @@ def test_an_empty_table_is_named_with_the_remedy(bind: Any) -> None:
     assert "insert what the migration would have inserted" in outcome.summary
 
 
-def test_a_table_that_is_not_there_is_no_verdict(bind: Any) -> None:
+def test_a_missing_table_is_an_error(bind: Any) -> None:
     with pytest.raises(Problem, match="nowhere cannot be read"):
         ACTION.run(bind("nowhere"), Recorder())
 

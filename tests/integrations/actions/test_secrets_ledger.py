@@ -1,4 +1,4 @@
-"""The ledger tells same from rotated without a value, and names what is wrong with its remedy."""
+"""The ledger tells unchanged from rotated settings without showing a value, and names each mistake."""
 
 from __future__ import annotations
 
@@ -10,30 +10,40 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
-from integrations.clients import secret_names
-from integrations.credentials import VARIABLE, new_key
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.credentials import VARIABLE, generate_key
+from integrations.environment import secret_names
 from integrations.errors import Problem
 from integrations.sandbox import provider_keys
+from integrations.sandbox.facts import load_facts
+from tests.customer_runbook import customer_runbook
 from tests.integrations.recorder import Recorder
 
 ACTION = registry()["secrets.ledger"]
+ITEMS = [item for phase in customer_runbook()["phases"] for item in phase["items"]]
+PARAMS = next(item["params"] for item in ITEMS if item["key"] == "secrets-ledger")
+SHIPPED = {name: value for name, value in PARAMS.items() if name not in ("new", "export")}
 PLAIN = {
-    "DATABASE_URL": "postgresql://api:hidden-one@db.invalid/covenant", "REDIS_URL": "redis://:hidden-two@q.invalid/0",
-    "SESSION_TTL": "604800", "QUEUE_DRIVER": "redis", "CORS_ORIGINS": "https://a.invalid, https://b.invalid",
-    "COOKIE_DOMAIN": "a.invalid", "AWS_REGION": "eu-west-1",
-}  # fmt: skip
+    "DATABASE_URL": "postgresql://api:hidden-one@db.invalid/covenant",
+    "REDIS_URL": "redis://:hidden-two@q.invalid/0",
+    "SESSION_TTL": "604800",
+    "QUEUE_DRIVER": "redis",
+    "CORS_ORIGINS": "https://a.invalid, https://b.invalid",
+    "COOKIE_DOMAIN": "a.invalid",
+    "AWS_REGION": "eu-west-1",
+}
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, new_key())
+    monkeypatch.setenv(VARIABLE, generate_key())
 
 
 @pytest.fixture
 def run(tmp_path: Path, new_context: Callable[..., Context]) -> Callable[..., Any]:
     keys = provider_keys.new()
+    keys.pop("PAYSTACK_WEBHOOK_SECRET")
+    keys["APPLE_PRIVATE_KEY"] = keys["APPLE_PRIVATE_KEY"].replace("\\n", "\n")
 
     def ran(
         report: Recorder, *, old: dict[str, str] | None = None, rehearsal: bool = True, **changed: str | None
@@ -44,12 +54,12 @@ def run(tmp_path: Path, new_context: Callable[..., Context]) -> Callable[..., An
             (tmp_path / f"{name}.env").write_text(text)
         systems = {n: {"kind": "env_file", "path": str(tmp_path / f"{n}.env")} for n in ("new", "old")}
         context = Context(**{**vars(new_context(systems)), "rehearsal": rehearsal})
-        return ACTION.run(ACTION.bind({"new": "new", "old": "old"}, context), report)
+        return ACTION.run(ACTION.bind({**SHIPPED, "new": "new", "old": "old"}, context), report)
 
     return ran
 
 
-def test_a_whole_estate_is_green_and_no_value_is_shown(run: Any) -> None:
+def test_a_complete_environment_is_green_and_no_value_is_shown(run: Any) -> None:
     report = Recorder()
     outcome = run(
         report, old={"REDIS_URL": PLAIN["REDIS_URL"], "STRIPE_SECRET_KEY": "sk_test_old", "MAIL_PORT": "587"}
@@ -66,25 +76,44 @@ def test_a_whole_estate_is_green_and_no_value_is_shown(run: Any) -> None:
     assert not any(value in shown for value in PLAIN.values() if "hidden" in value)
 
 
-def test_what_the_old_estate_lacks_is_told_and_no_reason_to_stop(run: Any) -> None:
+def test_names_that_the_old_environment_lacks_are_reported_and_not_red(run: Any) -> None:
     report = Recorder()
-    assert run(report, old={name: "x" for name in secret_names.OLD if name != "MAIL_*"}).ok
+    assert run(
+        report, old={name.replace("*", "X"): "x" for name in SHIPPED["old_names"] if name != "MAIL_*"}
+    ).ok
     assert report.facts["old_missing"] == ["MAIL_*"]
-    assert "The old estate has no MAIL_*" in report.text
+    assert "The old environment has no MAIL_*" in report.text
 
 
-def test_an_old_file_that_cannot_be_read_to_its_end_is_not_taken_for_an_empty_one(
-    run: Any, tmp_path: Path
-) -> None:
-    with pytest.raises(Problem, match=r"old\.env has lines that are no setting: 1"):
+def test_a_malformed_old_file_is_an_error(run: Any, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"Lines that are no setting: 1"):
         run(Recorder(), old={"SECRET_KEY": "an' open quote"})
 
 
 def test_a_missing_name_is_named(run: Any) -> None:
     report = Recorder()
-    outcome = run(report, APPLE_KEY_ID=None, AWS_REGION=None)
+    outcome = run(report, APPLE_KEY_ID=None, COOKIE_DOMAIN=None)
     assert not outcome.ok
-    assert "Missing: APPLE_KEY_ID, AWS_*." in outcome.summary
+    assert "Missing: APPLE_KEY_ID." in outcome.summary, "COOKIE_DOMAIN has no effect"
+
+
+def test_settings_without_effect_and_unknown_ones_are_listed(run: Any) -> None:
+    report = Recorder()
+    outcome = run(report, KPI_DIGEST_CRONS="0 7 * * 1")
+    assert outcome.ok, outcome.summary
+    assert report.facts["unknown"] == ["KPI_DIGEST_CRONS"]
+    assert "Not known to the runbook: KPI_DIGEST_CRONS." in outcome.summary
+    assert report.facts["without_effect"]["COOKIE_DOMAIN"] == "no cookie is ever set"
+    assert "SESSION_SECRET has no effect: nothing is signed with it" in report.text
+
+
+def test_the_shipped_settings_without_effect_are_recorded_as_such() -> None:
+    facts = load_facts("deploy.json")["environment_new"]
+    known = {name.partition(" ")[0] for name in facts["read_by_code"]}
+    useless = " ".join(facts["read_and_without_effect"]).replace(",", " ").replace("*", "").split()
+    assert {*SHIPPED["optional"], *SHIPPED["without_effect"]} <= known
+    assert all(name.startswith(tuple(useless)) for name in SHIPPED["without_effect"])
+    assert not [name for name in SHIPPED["optional"] if name in useless]
 
 
 def rsa_key() -> str:
@@ -115,12 +144,13 @@ def pem(key: Any) -> str:
         ("SHADOW_DATABASE_URL", "postgresql:///shadow", "without a host"),
         ("STRIPE_WEBHOOK_SECRET", "sk_test_abc", "API key of Stripe"),
         ("STRIPE_WEBHOOK_SECRET", "abc", "begin with whsec_"),
-        ("QUEUE_DRIVER", "memory", "does not start"),
+        ("QUEUE_DRIVER", "memory", "has to be “redis”"),
         ("SESSION_SECRET", "short", "fewer than 32"),
         ("SESSION_TTL", "a week", "number of seconds"),
         ("COOKIE_DOMAIN", "changeme", "placeholder"),
         ("COOKIE_DOMAIN", " a.invalid", "blank"),
         ("APPLE_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----", "no private key in PEM"),
+        ("APPLE_PRIVATE_KEY", provider_keys.apple_key(), "which the new stack does not read"),
         ("APPLE_PRIVATE_KEY", rsa_key(), "no EC key on P-256"),
         ("APPLE_PRIVATE_KEY", pem(ec.generate_private_key(ec.SECP384R1())), "no EC key on P-256"),
     ],
@@ -138,20 +168,67 @@ def test_test_keys_and_a_shadow_database_are_refused_in_production(run: Any) -> 
     assert "SHADOW_DATABASE_URL is set" in outcome.summary
 
 
-def test_the_old_signing_key_must_not_sign_new_sessions(run: Any) -> None:
+def test_the_old_signing_key_is_refused_as_session_secret(run: Any) -> None:
     same = "k3y" * 15
     assert (
-        "is the old estate's SECRET_KEY"
+        "is the old environment's SECRET_KEY"
         in run(Recorder(), SESSION_SECRET=same, old={"SECRET_KEY": same}).summary
     )
 
 
-def test_every_name_that_the_customer_lists_is_asked_for() -> None:
-    assert {"SESSION_SECRET", "FINCRA_WEBHOOK_SECRET", "FACEBOOK_CLIENT_SECRET"} <= set(secret_names.NEW)
-    assert secret_names.missing(secret_names.OLD, {"MAIL_SERVER": "x"}) == [
-        name for name in secret_names.OLD if name != "MAIL_*"
-    ]
+def test_a_setting_that_has_to_equal_another_is_compared_where_it_is_set(run: Any) -> None:
+    name, key = "PAYSTACK_WEBHOOK_SECRET", "sk_test_" + "5" * 32
+    outcome = run(Recorder(), **{name: "whsec_of_its_own"})
+    assert not outcome.ok
+    assert f"{name} is not the value of PAYSTACK_SECRET_KEY" in outcome.summary
+    assert "whsec_of_its_own" not in outcome.summary
+    assert run(Recorder(), **{name: key, "PAYSTACK_SECRET_KEY": key}).ok
+    assert run(Recorder()).ok, "it need not be there"
 
 
-def test_it_only_reads(tmp_path: Path) -> None:
-    assert ACTION.probe(None, {}).seen == Seen.NOT_DONE
+def test_the_shipped_names_are_those_of_the_customers_facts() -> None:
+    facts = load_facts("deploy.json")["environment_new"]
+    known = {name.partition(" ")[0] for name in facts["read_by_code"]}
+    assert set(facts["required"]) <= set(SHIPPED["names"]) <= known
+    without_effect = " ".join(facts["read_and_without_effect"]).replace(",", " ").split()
+    assert not set(SHIPPED["names"]) & set(without_effect)
+    assert set(SHIPPED["rules"]) <= known
+
+
+def test_a_name_with_a_star_stands_for_any_that_begins_so() -> None:
+    assert secret_names.find_missing(["MAIL_*", "A"], {"MAIL_SERVER": "x"}) == ["A"]
+
+
+@pytest.mark.parametrize("rule", ["no_such_rule", [], [5], {"a": "b"}])
+def test_an_unknown_rule_is_refused(new_context: Any, rule: Any) -> None:
+    context = new_context({"new": {"kind": "env_file", "path": "/nowhere"}})
+    with pytest.raises(Exception, match="is no rule; there are apple_key"):
+        ACTION.bind({"new": "new", "names": ["A"], "rules": {"A": rule}}, context)
+
+
+def test_a_probe_finds_no_effect(tmp_path: Path) -> None:
+    assert ACTION.probe(None, {}).status == ProbeStatus.NOT_DONE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "op://vault/item/field",
+        "ENC[AES256_GCM,data:abc,type:str]",
+        "encrypted:BDqDBibm4wsYqMpC",
+        "${OTHER_SECRET}",
+        "$OTHER_SECRET",
+        "vault:secret/data/app#key",
+        "sm://project/secret",
+        "arn:aws:secretsmanager:eu-west-1:1:secret:x",
+        "{{ .Values.secret }}",
+    ],
+)
+def test_a_reference_is_no_value(run: Any, value: str) -> None:
+    outcome = run(Recorder(), SESSION_SECRET=value)
+    assert "SESSION_SECRET is no value but" in outcome.summary
+
+
+@pytest.mark.parametrize("value", ["pa$$word-" * 5, "a{b}" * 10, "sm:" + "k" * 40, "x" * 30 + "op://"])
+def test_a_secret_with_odd_signs_is_a_value(value: str) -> None:
+    assert secret_names.check_value(value, "long_secret", rehearsal=True) == ""

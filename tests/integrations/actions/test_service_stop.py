@@ -1,4 +1,4 @@
-"""Services are stopped on a real platform of processes, and what stays behind is found."""
+"""Services are stopped on a real platform of processes, and whatever is left of them is found."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.actions import registry, service_stop
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry, service_stop
 from integrations.clients import http
 from integrations.errors import Cancelled, Problem, Unreachable
 from integrations.sandbox import services_control
@@ -43,38 +42,38 @@ def bind(running: tuple[dict[str, str], str], new_context: Make) -> Callable[...
     return bound
 
 
-def test_stopping_and_starting_take_each_other_back(bind: Any, running: tuple[dict[str, str], str]) -> None:
+def test_starting_reverts_stopping(bind: Any, running: tuple[dict[str, str], str]) -> None:
     values, report = bind(), Recorder()
     before = STOP.before(values)
     assert before["services"]["api"]["ready"] == 1
-    assert STOP.probe(values, before).seen == Seen.NOT_DONE
+    assert STOP.probe(values, before).status == ProbeStatus.NOT_DONE
     assert STOP.run(values, report).ok
     assert report.facts["services"]["api"]["state"] == "stopped"
-    assert STOP.probe(values, before).seen == Seen.DONE
+    assert STOP.probe(values, before).status == ProbeStatus.DONE
     with pytest.raises(Unreachable):
-        http.ask(running[1], "/")
+        http.request(running[1], "/")
     started = START.run(bind(START, answers="api"), Recorder())
     assert started.ok, started.summary
-    assert http.ask(running[1], "/").json() == {"version": "one"}
-    assert START.probe(bind(START), {}).seen == Seen.DONE
+    assert http.request(running[1], "/").json() == {"version": "one"}
+    assert START.probe(bind(START), {}).status == ProbeStatus.DONE
 
 
-def test_stopping_what_is_stopped_is_no_error(bind: Any) -> None:
+def test_stopping_a_stopped_service_succeeds(bind: Any) -> None:
     assert STOP.run(bind(), Recorder()).ok
     assert STOP.run(bind(), Recorder()).ok
     assert START.run(bind(START, answers="api"), Recorder()).ok
 
 
-def test_a_service_nobody_knows_is_named_and_nothing_is_stopped(bind: Any) -> None:
+def test_an_unknown_service_is_named_and_nothing_is_stopped(bind: Any) -> None:
     with pytest.raises(Problem, match="no service app"):
         STOP.run(bind(services=["api", "app"]), Recorder())
-    assert START.probe(bind(START), {}).seen == Seen.DONE
+    assert START.probe(bind(START), {}).status == ProbeStatus.DONE
 
 
-def test_a_session_that_stays_is_found_with_where_it_comes_from(
+def test_a_session_that_is_left_is_reported_with_its_origin(
     bind: Any, app_database: AppDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_stop, "PATIENCE", 0.5)
+    monkeypatch.setattr(service_stop, "SESSION_WAIT", 0.5)
     systems = {
         "admin": {"kind": "postgres", "url": app_database.admin_url},
         "app": {"kind": "postgres", "url": app_database.app_url},
@@ -100,4 +99,4 @@ def test_the_preview_shows_the_exact_command_and_changes_nothing(bind: Any, tmp_
     preview = STOP.preview(bind())
     assert preview.lines[0].endswith("services stop api")
     assert any("running" in warning for warning in preview.warnings)
-    assert START.probe(bind(START), {}).seen == Seen.DONE
+    assert START.probe(bind(START), {}).status == ProbeStatus.DONE

@@ -1,4 +1,4 @@
-"""A backup is kept twice, proven, and nothing of ours deletes it before its day."""
+"""A backup is kept in two places and read back, and the panel does not delete it before its day."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
-from integrations.clients import archive, postgres, retention
-from integrations.clients.archive import Archive
-from integrations.credentials import VARIABLE, Credentials, new_key
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.backups import archive, retention
+from integrations.backups.archive import Archive
+from integrations.clients import postgres
+from integrations.credentials import VARIABLE, Credentials, generate_key
 from integrations.errors import Problem
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
@@ -24,14 +24,15 @@ ACTION = registry()["snapshots.retain"]
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, new_key())
+    monkeypatch.setenv(VARIABLE, generate_key())
 
 
 @pytest.fixture
 def backup(tmp_path: Path) -> dict[str, str]:
     """A backup as `backup.take` leaves it."""
     made = Archive(tmp_path / "backups" / "one")
-    made.begin().write_bytes(b"everything that the church knows")
+    made.begin()
+    made.partial_dump.write_bytes(b"everything that the church knows")
     sha256 = made.finish({"what": "a test"})
     return {"path": str(made.path), "sha256": sha256}
 
@@ -51,7 +52,7 @@ def bind(backup: dict[str, str], tmp_path: Path, new_context: Callable[..., Cont
 def test_the_copy_is_encrypted_read_back_and_held(bind: Any, backup: dict[str, str]) -> None:
     values, report = bind(days=30), Recorder()
     before = ACTION.before(values)
-    assert ACTION.probe(values, before).seen == Seen.NOT_DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.NOT_DONE
     outcome = ACTION.run(values, report)
     assert outcome.ok, outcome.summary
     copy = Path(report.facts["retained"]["copy"])
@@ -60,41 +61,41 @@ def test_the_copy_is_encrypted_read_back_and_held(bind: Any, backup: dict[str, s
     assert copy.stat().st_mode & 0o777 == 0o400
     until = datetime.now(UTC).date() + timedelta(days=30)
     for folder in (Path(backup["path"]), copy):
-        known = retention.held(folder)
+        known = retention.read_hold(folder)
         assert known is not None
         assert (known.until, known.sha256) == (until.isoformat(), backup["sha256"])
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.DONE
 
 
-def test_doing_it_twice_is_doing_it_once_and_a_longer_hold_stays(bind: Any, backup: dict[str, str]) -> None:
+def test_a_second_run_changes_nothing_and_a_longer_hold_stays(bind: Any, backup: dict[str, str]) -> None:
     assert ACTION.run(bind(days=60), Recorder()).ok
     assert ACTION.run(bind(days=10), Recorder()).ok
-    known = retention.held(Path(backup["path"]))
+    known = retention.read_hold(Path(backup["path"]))
     assert known is not None
     assert date.fromisoformat(known.until) == datetime.now(UTC).date() + timedelta(days=60)
 
 
-def test_what_is_held_is_not_deleted_before_its_day(bind: Any, backup: dict[str, str]) -> None:
+def test_a_held_backup_is_not_deleted_before_its_day(bind: Any, backup: dict[str, str]) -> None:
     ACTION.run(bind(days=30), Recorder())
     folder, today = Path(backup["path"]), datetime.now(UTC).date()
     with pytest.raises(Problem, match="is held until"):
-        retention.refuse_held(folder)
+        retention.refuse_if_held(folder)
     with pytest.raises(Problem):
-        retention.refuse_held(folder, today + timedelta(days=30))
-    retention.refuse_held(folder, today + timedelta(days=31))
-    retention.refuse_held(folder.with_name("another"))
+        retention.refuse_if_held(folder, today + timedelta(days=30))
+    retention.refuse_if_held(folder, today + timedelta(days=31))
+    retention.refuse_if_held(folder.with_name("another"))
 
 
 def test_an_unfinished_backup_is_the_only_kind_that_our_code_deletes(backup: dict[str, str]) -> None:
     made = Archive(Path(backup["path"]))
     made.discard()
     assert made.dump.exists(), "discarding takes away what was not finished, and nothing else"
-    stale = list(archive.stale(made.path.parent.parent, "one"))
+    stale = list(archive.find_unfinished(made.path.parent.parent, "one"))
     assert stale == []
 
 
 def test_only_what_was_not_finished_is_ever_deleted_by_the_panel() -> None:
-    """Whoever adds a deletion of folders comes by here, and asks `retention.refuse_held` first."""
+    """Code that deletes folders is listed here, and calls `retention.refuse_if_held` first."""
     root = Path(__file__).parents[3]
     files = [file for folder in ("integrations", "checklists") for file in (root / folder).rglob("*.py")]
     deleting = {
@@ -103,29 +104,30 @@ def test_only_what_was_not_finished_is_ever_deleted_by_the_panel() -> None:
         if "sandbox" not in file.parts and re.search(r"\brmtree\(", file.read_text())
     }
     assert deleting == {
-        "integrations/actions/backup_take.py",  # what an earlier attempt did not finish, and nobody holds
-        "integrations/clients/archive.py",  # the same, in its own attempt
-        "integrations/clients/prisma_alignment_file.py",  # a migration's folder that was not finished
+        "integrations/artefacts/object_store.py",  # this host's copy of what the bucket has whole
+        "integrations/backups/archive.py",  # what an attempt did not finish, unless it is held
+        "integrations/prisma/alignment_file.py",  # a migration's folder that was not finished
+        "integrations/prisma/project_copy.py",  # a rehearsal's private copy of the Prisma project
     }
 
 
-def test_a_held_leftover_is_not_taken_away_by_the_next_backup(
+def test_the_next_backup_does_not_remove_an_unfinished_one_that_is_held(
     app_database: AppDatabase, new_context: Callable[..., Context]
 ) -> None:
     take = registry()["backup.take"]
     context = new_context({"db": {"kind": "postgres", "url": app_database.admin_url}})
     values = take.bind({"database": "db"}, context)
     address = postgres.address(app_database.admin_url)
-    left = archive.place(context.folder, address, "earlier").partial
+    left = archive.locate_archive(context.folder, address, "earlier").partial
     left.mkdir(parents=True)
     until = datetime.now(UTC).date()
-    retention.hold(left, sha256="0", until=until, why="Somebody looks into it.", cutover="one")
+    retention.place_hold(left, sha256="0", until=until, why="Somebody looks into it.", cutover="one")
     with pytest.raises(Problem, match="is held until"):
         take.run(values, Recorder())
     assert left.is_dir()
 
 
-def test_a_damaged_backup_is_not_kept_as_if_it_were_whole(bind: Any, backup: dict[str, str]) -> None:
+def test_a_damaged_backup_is_a_verdict(bind: Any, backup: dict[str, str]) -> None:
     (Path(backup["path"]) / "dump").write_bytes(b"something else")
     outcome = ACTION.run(bind(), Recorder())
     assert not outcome.ok
@@ -139,7 +141,7 @@ def test_a_damaged_copy_is_found_by_the_probe(bind: Any) -> None:
     copy = Path(report.facts["retained"]["copy"])
     copy.chmod(0o600)
     copy.write_bytes(copy.read_bytes()[:-20])
-    assert ACTION.probe(values, before).seen == Seen.PARTIAL
+    assert ACTION.probe(values, before).status == ProbeStatus.PARTIAL
 
 
 def test_a_place_that_is_not_mounted_is_named(bind: Any) -> None:

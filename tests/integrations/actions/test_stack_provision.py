@@ -1,4 +1,4 @@
-"""A stack is set up by the engine that the setting names, and is there when all three answer."""
+"""The engine of the setting sets the stack up, and the action succeeds when all three parts answer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from cutover.embedded import Postgres, Valkey, free_port
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
-from integrations.actions.stack_provision import _other_version
+from cutover.embedded import Postgres, Valkey
+from integrations.actions import Context, ProbeStatus, registry
+from integrations.actions.stack_provision import _wrong_version
 from integrations.errors import Cancelled, Problem
 from tests.integrations.clients import proxies
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.engines import Engines
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 Make = Callable[..., Context]
 ACTION = registry()["stack.provision"]
@@ -40,7 +40,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     file.write_text("200")
     child = subprocess.Popen([sys.executable, "-c", API, str(port), str(file)], stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-    until(lambda: proxies.answers(url))
+    wait_for(lambda: proxies.answers(url))
     yield url, file
     child.terminate()
     child.wait(10)
@@ -80,11 +80,18 @@ def compose(folder: Path) -> dict[str, str]:
 def helm(folder: Path) -> dict[str, str]:
     (folder / "chart").mkdir(exist_ok=True)
     (folder / "chart" / "Chart.yaml").write_text("name: covenant\n")
+    (folder / "chart" / "values.yaml").write_text("backend: {image: {repository: x, tag: latest}}\n")
+    image = "{{ .Values.backend.image.repository }}:{{ .Values.backend.image.tag }}"
+    pod = f"{{containers: [{{name: b, image: '{image}'}}]}}"
+    (folder / "chart" / "templates").mkdir(exist_ok=True)
+    (folder / "chart" / "templates" / "b.yaml").write_text(f"kind: Pod\nmetadata: {{name: b}}\nspec: {pod}\n")
     chart = str(folder / "chart")
     return {"driver": "helm", "release": "staging", "chart": chart, "namespace": "staging"}
 
 
-def test_compose_sets_it_up_and_all_three_answer(bind: Any, engines: Engines, tmp_path: Path) -> None:
+def test_compose_sets_the_stack_up_and_all_three_parts_answer(
+    bind: Any, engines: Engines, tmp_path: Path
+) -> None:
     values, report = bind(compose(tmp_path), like="database"), Recorder()
     commands = ACTION.preview(values).lines
     outcome = ACTION.run(values, report)
@@ -98,7 +105,7 @@ def test_compose_sets_it_up_and_all_three_answer(bind: Any, engines: Engines, tm
     assert set(report.facts["answers"]) == {"PostgreSQL", "Redis", "API"}
 
 
-def test_helm_sets_it_up_by_digest_in_a_namespace_of_its_own(
+def test_helm_sets_the_stack_up_by_digest_in_its_own_namespace(
     bind: Any, engines: Engines, tmp_path: Path
 ) -> None:
     values = bind(helm(tmp_path), images={"backend": IMAGE})
@@ -107,8 +114,29 @@ def test_helm_sets_it_up_by_digest_in_a_namespace_of_its_own(
     (done,) = engines.done
     assert commands[0] == f"helm {done}"
     assert done.startswith("upgrade --install staging ")
-    assert f"backend.image.digest=sha256:{'a' * 64}" in done
+    assert f"@sha256:{'a' * 64}" in done
     assert done.endswith("--create-namespace")
+
+
+def test_a_chart_that_would_run_another_image_is_refused_before_anything_starts(
+    bind: Any, engines: Engines, tmp_path: Path
+) -> None:
+    values = bind(helm(tmp_path), images={"backend": IMAGE})
+    (tmp_path / "chart" / "values.yaml").write_text("web: {image: {repository: x, tag: latest}}\n")
+    with pytest.raises(Problem, match=r"has no value backend\.image\.repository"):
+        ACTION.run(values, Recorder())
+    assert engines.done == []
+
+
+def test_an_api_that_does_not_answer_is_red_with_the_last_line_of_its_log(
+    bind: Any, tmp_path: Path, api: tuple[str, Path]
+) -> None:
+    api[1].write_text("503")
+    (tmp_path / "log").write_text("first\nNest could not find Logger element\n")
+    engine = {"driver": "command", "apply": "true", "status": "true", "logs": f"cat {tmp_path / 'log'}"}
+    outcome = ACTION.run(bind(engine, wait_seconds=1, service="api"), Recorder())
+    assert not outcome.ok
+    assert "The log of api ends with: Nest could not find Logger element" in outcome.summary
 
 
 def test_kubectl_applies_its_manifests(bind: Any, engines: Engines, tmp_path: Path) -> None:
@@ -125,7 +153,7 @@ def test_kubectl_applies_its_manifests(bind: Any, engines: Engines, tmp_path: Pa
         (["docker"], helm, "helm is not installed", "there is: docker"),
     ],
 )
-def test_a_missing_engine_is_named_with_those_there_are(
+def test_a_missing_engine_is_named_with_the_installed_ones(
     bind: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -150,14 +178,16 @@ def test_docker_without_compose_is_told_from_docker(bind: Any, engines: Engines,
     assert engines.done == []
 
 
-def test_no_engine_at_all_is_said(bind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_installed_engine_is_an_error(bind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Problem, match="docker is not installed") as refused:
         ACTION.run(bind(compose(tmp_path)), Recorder())
     assert "there is: none" in refused.value.means
 
 
-def test_an_engine_that_fails_is_an_error_with_its_words(bind: Any, engines: Engines, tmp_path: Path) -> None:
+def test_an_engine_that_fails_is_an_error_with_its_message(
+    bind: Any, engines: Engines, tmp_path: Path
+) -> None:
     (engines.at / "up.fails").touch()
     with pytest.raises(Problem, match="docker ended with code 1"):
         ACTION.run(bind(compose(tmp_path)), Recorder())
@@ -179,7 +209,7 @@ def test_it_waits_for_what_answers_later(
     assert "✓ the API answers 200" in report.text
 
 
-def test_what_stays_silent_is_red_with_its_reason(
+def test_a_part_that_does_not_answer_is_red_with_its_reason(
     bind: Any, engines: Engines, tmp_path: Path, api: tuple[str, Path]
 ) -> None:
     api[1].write_text("503")
@@ -190,24 +220,26 @@ def test_what_stays_silent_is_red_with_its_reason(
     assert "Redis: Redis at 127.0.0.1" in outcome.summary
     assert "API: it answers 503" in outcome.summary
     assert set(report.facts["silent"]) == {"Redis", "API"}
-    assert ACTION.probe(values, before).seen == Seen.PARTIAL
+    assert ACTION.probe(values, before).status == ProbeStatus.PARTIAL
 
 
-def test_the_probe_tells_what_came_from_what_was_there(
+def test_the_probe_counts_only_what_did_not_answer_before(
     bind: Any, engines: Engines, tmp_path: Path, api: tuple[str, Path]
 ) -> None:
     values = bind(compose(tmp_path))
     there = ACTION.before(values)
-    assert ACTION.probe(values, there).seen == Seen.PARTIAL  # it answered already: nothing is proven
+    assert (
+        ACTION.probe(values, there).status == ProbeStatus.PARTIAL
+    )  # it answered already, which proves nothing
     api[1].write_text("503")
     before = ACTION.before(values)
     api[1].write_text("200")
-    assert ACTION.probe(values, before).seen == Seen.DONE
+    assert ACTION.probe(values, before).status == ProbeStatus.DONE
 
 
 def test_another_major_version_than_productions_is_red(bind: Any, tmp_path: Path) -> None:
     values = bind(compose(tmp_path), like="database")
-    said = _other_version(values, {"PostgreSQL": "PostgreSQL 12.3"})
+    said = _wrong_version(values, {"PostgreSQL": "PostgreSQL 12.3"})
     assert "is 12.3 and that of “database” is 18" in said
 
 
@@ -227,3 +259,21 @@ def test_a_cancel_while_it_waits_stops_it(
     api[1].write_text("503")
     with pytest.raises(Cancelled):
         ACTION.run(bind(compose(tmp_path)), Recorder(cancel_when=lambda report: "503" in report.text))
+
+
+def test_without_a_path_any_answer_of_the_api_but_a_fault_counts(
+    bind: Any, engines: Engines, tmp_path: Path, api: tuple[str, Path]
+) -> None:
+    values = bind(compose(tmp_path))
+    api[1].write_text("404")
+    assert ACTION.run(values, Recorder()).ok, "an API need not have anything at /"
+    assert not ACTION.run(bind_path(bind, tmp_path, api, "404"), Recorder()).ok
+    api[1].write_text("503")
+    assert not ACTION.run(values, Recorder()).ok
+
+
+def bind_path(bind: Any, folder: Path, api: tuple[str, Path], status: str) -> Any:
+    """The action with a path that has to succeed, over an API that answers with this status."""
+    values = bind(compose(folder), path="/alive")
+    api[1].write_text(status)
+    return values

@@ -1,4 +1,4 @@
-"""One writer, never two: seen by real test writes, real servers and a real worker's connection."""
+"""One writer, never two: proven with real test writes, real servers and a real worker's connection."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from django import forms
 
-from cutover.embedded import free_port
-from integrations.actions import registry
-from integrations.actions.base import Context, Seen
+from integrations.actions import Context, ProbeStatus, registry
 from integrations.clients import postgres
 from integrations.errors import Cancelled
 from tests.integrations.clients import proxies
 from tests.integrations.conftest import AppDatabase, as_role
 from tests.integrations.recorder import Recorder
 from tests.integrations.sandbox.queues import QUEUE, valkey
+from tests.ports import free_port
 
 ACTION = registry()["writers.check"]
 WORKER = "bull:YXV0b21hdGlvbi10YXNrcw=="  # how BullMQ names a worker's connection to automation-tasks
@@ -53,7 +53,7 @@ def check(
     def checked(expected: str, report: Recorder | None = None, **urls: str) -> Any:
         at = {**addresses, "public": addresses["nothing"], **urls}
         http = {
-            name: {"kind": "http", "url": at[name], "marker": f"server: {name}-"} for name in ("old", "new")
+            name: {"kind": "http", "url": at[name], "marker": f"x-stack: {name}-"} for name in ("old", "new")
         }
         systems = {
             **http,
@@ -63,7 +63,7 @@ def check(
             "queue": {"kind": "redis", "url": at["queue"]},
         }
         raw = {"application": "app", "new_login": "api", "old": "old", "new": "new", "redis": "queue"}
-        raw |= {"queue": QUEUE, "public": "public", "expected": expected}
+        raw |= {"queue": QUEUE, "public": "public", "webhook": "/webhooks/x", "expected": expected}
         return ACTION.run(ACTION.bind(raw, new_context(systems)), report or Recorder())
 
     return checked
@@ -88,7 +88,7 @@ def test_two_writers_are_red_and_named(check: Any) -> None:
     }
 
 
-def test_nobody_is_right_only_when_an_outage_is_announced(
+def test_no_writer_is_green_only_in_an_announced_outage(
     check: Any, app_database: AppDatabase, addresses: dict[str, str]
 ) -> None:
     app_database.set_read_only()
@@ -98,7 +98,7 @@ def test_nobody_is_right_only_when_an_outage_is_announced(
     assert "not announced" in outcome.summary
 
 
-def test_the_new_stack_alone_writes_after_the_switch_worker_and_webhooks_among_it(
+def test_after_the_switch_only_the_new_stack_with_worker_and_webhooks_writes(
     check: Any, app_database: AppDatabase, addresses: dict[str, str]
 ) -> None:
     app_database.set_read_only()
@@ -111,7 +111,7 @@ def test_the_new_stack_alone_writes_after_the_switch_worker_and_webhooks_among_i
         worker.close()
     assert outcome.ok, outcome.summary
     assert all(w["can_write"] for w in report.facts["writers"] if w["stack"] == "new")
-    assert not check("old").ok, "the wrong one is as red as two"
+    assert not check("old").ok, "one wrong writer is as red as two writers"
 
 
 def test_a_worker_without_an_api_is_a_writer_too(check: Any, addresses: dict[str, str]) -> None:
@@ -145,7 +145,7 @@ def test_a_worker_of_the_old_stack_without_a_server_is_a_writer_too(
     assert check("none", old=addresses["nothing"], new=addresses["nothing"]).ok
 
 
-def test_a_locked_login_still_writes_through_the_sessions_that_it_had(
+def test_a_locked_login_can_still_write_through_its_open_sessions(
     check: Any, app_database: AppDatabase
 ) -> None:
     report = Recorder()
@@ -159,9 +159,7 @@ def test_a_locked_login_still_writes_through_the_sessions_that_it_had(
     assert "1 session(s) that it opened before are still there" in report.facts["writers"][0]["why"]
 
 
-def test_a_server_that_hangs_is_not_taken_for_one_that_is_stopped(
-    check: Any, addresses: dict[str, str]
-) -> None:
+def test_a_server_that_hangs_is_not_taken_for_a_stopped_one(check: Any, addresses: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         report = Recorder()
         outcome = check("new", report, old=f"http://127.0.0.1:{deaf.getsockname()[1]}")
@@ -171,13 +169,13 @@ def test_a_server_that_hangs_is_not_taken_for_one_that_is_stopped(
     assert "old application: NOT KNOWN" in report.text
 
 
-def test_a_load_balancer_that_says_nobody_is_there_is_silence(check: Any) -> None:
+def test_an_error_of_a_load_balancer_counts_as_silence(check: Any) -> None:
     with proxies.stack("balancer", 503) as balancer:
         outcome = check("new", old=balancer)
     assert outcome.ok, outcome.summary
 
 
-def test_a_login_that_only_we_cannot_use_proves_nothing(
+def test_a_login_that_only_the_panel_cannot_use_proves_nothing(
     check: Any, app_database: AppDatabase, addresses: dict[str, str]
 ) -> None:
     """The application may have another password than the one that we were given."""
@@ -186,24 +184,28 @@ def test_a_login_that_only_we_cannot_use_proves_nothing(
     try:
         outcome = check("new")
     finally:
-        password = postgres.settings(app_database.app_url)["password"]
+        password = postgres.connection_settings(app_database.app_url)["password"]
         app_database.execute(f"alter role {role} password '{password}'")
     assert not outcome.ok
     assert "The login is refused." in outcome.summary
-    assert "Not known is not no" in outcome.summary
+    assert "Not known does not mean no" in outcome.summary
 
 
 def test_a_test_write_that_waits_for_a_lock_was_not_refused(check: Any, app_database: AppDatabase) -> None:
     with psycopg.connect(app_database.admin_url) as held:
-        tables = held.execute("select format('%I.%I', schemaname, tablename) from pg_tables"
-                              " where schemaname !~ '^(pg_|information_schema)'").fetchall()  # fmt: skip
+        tables = held.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables"
+            " where schemaname !~ '^(pg_|information_schema)'"
+        ).fetchall()
         held.execute(f"lock table {', '.join(row[0] for row in tables)} in exclusive mode")
         outcome = check("old")
+        pid = held.info.backend_pid
     assert not outcome.ok
-    assert "which is no refusal: 55P03" in outcome.summary
+    assert "waited in vain for a lock (55P03)" in outcome.summary
+    assert f"pid {pid} (role postgres" in outcome.summary
 
 
-def test_webhooks_that_the_old_stack_answers_are_its_own(check: Any, addresses: dict[str, str]) -> None:
+def test_webhooks_that_the_old_stack_answers_count_for_it(check: Any, addresses: dict[str, str]) -> None:
     report = Recorder()
     outcome = check("old", report, new=addresses["nothing"], public=addresses["old"])
     assert outcome.ok, outcome.summary
@@ -211,16 +213,35 @@ def test_webhooks_that_the_old_stack_answers_are_its_own(check: Any, addresses: 
     assert "webhooks" in outcome.summary
 
 
-def test_it_leaves_nothing_and_can_be_cancelled(check: Any, app_database: AppDatabase) -> None:
+def test_webhooks_that_an_unknown_program_answers_are_not_known_and_red(check: Any, addresses: Any) -> None:
+    with proxies.stack("third") as third:
+        report = Recorder()
+        outcome = check("old", report, new=addresses["nothing"], public=third)
+    assert not outcome.ok
+    assert "fits the markers of neither stack, or of both" in outcome.summary
+    assert report.facts["writers"][-1]["can_write"] is None
+
+
+def test_an_address_of_webhooks_needs_their_path(new_context: Callable[..., Context]) -> None:
+    systems = {name: {"kind": "http", "url": "http://127.0.0.1:9"} for name in ("old", "new", "public")}
+    systems |= {name: {"kind": "postgres", "url": "postgresql://x"} for name in ("app", "api")}
+    raw = {"application": "app", "new_login": "api", "old": "old", "new": "new", "expected": "old"}
+    with pytest.raises(forms.ValidationError, match="Name public: and webhook:"):
+        ACTION.bind({**raw, "public": "public"}, new_context(systems))
+
+
+def test_its_test_writes_are_rolled_back_and_it_can_be_cancelled(
+    check: Any, app_database: AppDatabase
+) -> None:
     count = app_database.execute("select count(*), sum(amount) from donations")
     check("old")
     assert app_database.execute("select count(*), sum(amount) from donations") == count
     with pytest.raises(Cancelled):
         check("old", Recorder(cancel_when=lambda report: True))
-    assert ACTION.probe(None, {}).seen == Seen.NOT_DONE
+    assert ACTION.probe(None, {}).status == ProbeStatus.NOT_DONE
 
 
-def test_a_word_that_is_no_stack_is_a_mistake_of_the_runbook(new_context: Callable[..., Context]) -> None:
+def test_an_unknown_stack_is_an_error_of_the_runbook(new_context: Callable[..., Context]) -> None:
     with pytest.raises(Exception, match="expected"):
         ACTION.bind({"expected": "both"}, new_context({}))
     with pytest.raises(Exception, match="application"):

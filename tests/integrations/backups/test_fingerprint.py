@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from integrations.clients import fingerprint, postgres
+from integrations.backups import fingerprint
+from integrations.clients import postgres
 
 ROWS = "insert into t values (1, 'a', 'b', 5.0, '{\"k\": [1]}', '2024-01-01 00:00:00.000001', null)"
 TABLE = "create table t (id int, x text, y text, n numeric, d jsonb, at timestamptz, e text)"
@@ -17,8 +18,8 @@ def taken(url: str, *statements: str) -> dict[str, Any]:
     with postgres.connect(url) as connection:
         for statement in statements:
             connection.execute(statement)
-        fingerprint.pin(connection)
-        return fingerprint.take(connection)
+        fingerprint.pin_session_settings(connection)
+        return fingerprint.compute_fingerprint(connection)
 
 
 def test_order_of_rows_and_settings_of_the_session_do_not_matter(new_database: Callable[[], str]) -> None:
@@ -32,8 +33,8 @@ def test_order_of_rows_and_settings_of_the_session_do_not_matter(new_database: C
         two, floats, *odd, "set extra_float_digits = 0", "set intervalstyle = 'iso_8601'", *swapped
     )
     assert first == second
-    assert fingerprint.digest(first) == fingerprint.digest(second)
-    assert fingerprint.differences(first, second) == []
+    assert fingerprint.compute_digest(first) == fingerprint.compute_digest(second)
+    assert fingerprint.describe_differences(first, second) == []
 
 
 @pytest.mark.parametrize(
@@ -50,21 +51,21 @@ def test_order_of_rows_and_settings_of_the_session_do_not_matter(new_database: C
         "update t set id = 4294967297 % 4294967296 + 1",
     ],
 )
-def test_every_change_of_a_value_shows(new_database: Callable[[], str], change: str) -> None:
+def test_every_changed_value_changes_the_fingerprint(new_database: Callable[[], str], change: str) -> None:
     one, two = new_database(), new_database()
     before, after = taken(one, TABLE, ROWS), taken(two, TABLE, ROWS, change)
-    assert fingerprint.differences(before, after) == [
+    assert fingerprint.describe_differences(before, after) == [
         "The table public.t has its 1 rows, but not all with the same values."
     ]
-    assert fingerprint.digest(before) != fingerprint.digest(after)
+    assert fingerprint.compute_digest(before) != fingerprint.compute_digest(after)
 
 
-def test_values_swapped_between_rows_show(new_database: Callable[[], str]) -> None:
+def test_values_swapped_between_rows_change_the_fingerprint(new_database: Callable[[], str]) -> None:
     one, two = new_database(), new_database()
     table = "create table s (id int, v text, w text)"
     before = taken(one, table, "insert into s values (1, 'a', 'b'), (2, 'c', 'd')")
     after = taken(two, table, "insert into s values (1, 'c', 'b'), (2, 'a', 'd')")
-    assert len(fingerprint.differences(before, after)) == 1
+    assert len(fingerprint.describe_differences(before, after)) == 1
 
 
 def test_a_column_called_like_the_row_does_not_hide_the_others(new_database: Callable[[], str]) -> None:
@@ -72,11 +73,11 @@ def test_a_column_called_like_the_row_does_not_hide_the_others(new_database: Cal
     table = "create table s (cutover_row text, v int)"
     before = taken(one, table, "insert into s values ('same', 1)")
     after = taken(two, table, "insert into s values ('same', 2)")
-    assert len(fingerprint.differences(before, after)) == 1
+    assert len(fingerprint.describe_differences(before, after)) == 1
 
 
 def test_sequences_may_move_while_the_dump_runs_and_no_further() -> None:
-    compare = fingerprint.sequence_differences
+    compare = fingerprint.describe_sequence_differences
     assert compare({"s": 5, "u": None}, {"s": 9, "u": 2}, {"s": 7, "u": 1}) == []
     assert compare({"s": 5}, {"s": 9}, {"s": 10}) == ["The sequence s stands at 10 instead of 5."]
     assert compare({"s": 5}, {"s": 5}, {"s": None}) == ["The sequence s stands at None instead of 5."]

@@ -1,4 +1,4 @@
-"""The HTTP client: any status is an answer, everything else is said in words and bounded."""
+"""The HTTP client: any status is a response, other failures are explained, size and time are limited."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from cutover.embedded import free_port
 from integrations.clients import http
-from integrations.errors import Problem, Silent, Unreachable
+from integrations.errors import NotListening, Problem, Unreachable
+from tests.ports import free_port
 
 
 class Peer(BaseHTTPRequestHandler):
@@ -106,9 +106,9 @@ def peer() -> Iterator[str]:
         thread.join()
 
 
-def test_an_answer_has_status_body_and_time(peer: str) -> None:
-    reply = http.ask(peer, "/fine")
-    assert (reply.status, reply.ok, reply.json(), reply.kind) == (
+def test_a_response_has_status_body_and_time(peer: str) -> None:
+    reply = http.request(peer, "/fine")
+    assert (reply.status, reply.ok, reply.json(), reply.content_type) == (
         200,
         True,
         {"message": "well"},
@@ -117,13 +117,13 @@ def test_an_answer_has_status_body_and_time(peer: str) -> None:
     assert reply.ms > 0
 
 
-def test_an_error_status_is_an_answer_with_what_it_says(peer: str) -> None:
-    reply = http.ask(peer, "/refused")
+def test_an_error_status_is_a_response_with_the_services_message(peer: str) -> None:
+    reply = http.request(peer, "/refused")
     assert (reply.status, reply.ok) == (400, False)
-    assert reply.says() == "An unexpected database error occurred"
-    assert http.ask(peer, "/several").says() == "email must be an email; name is missing"
+    assert reply.error_text() == "An unexpected database error occurred"
+    assert http.request(peer, "/several").error_text() == "email must be an email; name is missing"
     with pytest.raises(ValueError):
-        http.ask(peer, "/text").json()
+        http.request(peer, "/text").json()
 
 
 @pytest.mark.parametrize(
@@ -134,61 +134,61 @@ def test_an_error_status_is_an_answer_with_what_it_says(peer: str) -> None:
     ],
 )
 def test_a_body_is_never_shown_raw(peer: str, path: str, said: str) -> None:
-    assert http.ask(peer, path).says() == said
+    assert http.request(peer, path).error_text() == said
 
 
 def test_what_is_sent_is_json(peer: str) -> None:
-    reply = http.ask(peer, "/anything", send={"a": [1]})
-    assert (reply.status, reply.kind, reply.json()) == (201, "application/json", {"a": [1]})
+    reply = http.request(peer, "/anything", send={"a": [1]})
+    assert (reply.status, reply.content_type, reply.json()) == (201, "application/json", {"a": [1]})
 
 
 def test_a_redirect_is_not_followed(peer: str) -> None:
-    assert http.ask(peer, "/elsewhere").status == 302
+    assert http.request(peer, "/elsewhere").status == 302
 
 
-def test_a_long_answer_is_refused(peer: str) -> None:
+def test_a_body_that_is_too_long_is_refused(peer: str) -> None:
     with pytest.raises(Problem, match="more than 1 MB"):
-        http.ask(peer, "/long")
+        http.request(peer, "/long")
 
 
-def test_a_long_answer_is_refused_also_when_it_comes_packed(peer: str) -> None:
+def test_a_compressed_body_that_is_too_long_is_refused(peer: str) -> None:
     with pytest.raises(Problem, match="more than 1 MB"):
-        http.ask(peer, "/bomb")
+        http.request(peer, "/bomb")
 
 
 @pytest.mark.parametrize("path", ["/silent", "/trickle", "/drip", "/drip_of_the_head"])
-def test_a_slow_answer_is_not_waited_for(peer: str, path: str) -> None:
+def test_a_slow_response_times_out(peer: str, path: str) -> None:
     with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
-        http.ask(peer, path, timeout=0.3)
+        http.request(peer, path, timeout=0.3)
 
 
 @pytest.mark.parametrize("path", ["/drip", "/drip_of_the_head"])
-def test_the_time_is_for_the_whole_answer_and_not_from_byte_to_byte(peer: str, path: str) -> None:
+def test_the_timeout_is_for_the_whole_response_and_not_for_each_byte(peer: str, path: str) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable):
-        http.ask(peer, path, timeout=0.5)
+        http.request(peer, path, timeout=0.5)
     assert time.monotonic() - began < 20  # the peer would go on for thirty
 
 
-def test_a_closed_port_and_an_unknown_host_are_said_without_the_password() -> None:
-    with pytest.raises(Silent, match="Nobody listens") as closed:
-        http.ask(f"http://me:hidden@127.0.0.1:{free_port()}", "/")
+def test_a_closed_port_and_an_unknown_host_are_reported_without_the_password() -> None:
+    with pytest.raises(NotListening, match="Nobody listens") as closed:
+        http.request(f"http://me:hidden@127.0.0.1:{free_port()}", "/")
     with pytest.raises(Unreachable, match="name is unknown") as unknown:
-        http.ask("http://me:hidden@nobody.invalid", "/")
+        http.request("http://me:hidden@nobody.invalid", "/")
     with pytest.raises(Problem, match="https://host") as broken:
-        http.ask("ftp://me:hidden@somewhere", "/")
+        http.request("ftp://me:hidden@somewhere", "/")
     assert "hidden" not in f"{closed.value}{unknown.value}{broken.value}"
 
 
-def test_one_that_hangs_up_is_there_and_not_silent() -> None:
+def test_a_peer_that_hangs_up_is_not_reported_as_absent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
         with pytest.raises(Unreachable, match="hung up without an answer") as gone:
-            http.ask(f"http://127.0.0.1:{server.getsockname()[1]}", "/")
-    assert not isinstance(gone.value, Silent)
+            http.request(f"http://127.0.0.1:{server.getsockname()[1]}", "/")
+    assert not isinstance(gone.value, NotListening)
 
 
-def test_an_address_is_shown_without_login_and_query() -> None:
-    assert http.address("https://me:hidden@api.example.org:8443/v1/?key=hidden#x") == (
+def test_a_url_is_shown_without_login_and_query() -> None:
+    assert http.display_url("https://me:hidden@api.example.org:8443/v1/?key=hidden#x") == (
         "https://api.example.org:8443/v1"
     )

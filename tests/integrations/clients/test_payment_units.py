@@ -1,11 +1,18 @@
-"""An amount means the same to the panel and to each provider, whatever the currency divides into."""
+"""An amount means the same to the panel and to each provider, for every number of decimal places."""
 
 from __future__ import annotations
 
 import pytest
 
 from integrations.clients.payments import stripe
-from integrations.clients.payments.units import digits, major, minor, rescaled, restored, shown
+from integrations.clients.payments.units import (
+    format_amount,
+    minor_unit_digits,
+    rescale_minor_units,
+    restore_minor_units,
+    to_major_units,
+    to_minor_units,
+)
 from integrations.errors import Problem
 
 
@@ -20,10 +27,10 @@ from integrations.errors import Problem
         (1250, "KWD", "1.250"),
     ],
 )
-def test_minor_units_are_written_in_whole_ones_and_read_back(amount: int, currency: str, units: str) -> None:
-    assert major(amount, currency) == units
-    assert minor(units, currency) == amount
-    assert shown(amount, currency) == f"{units} {currency}"
+def test_minor_units_convert_to_major_units_and_back(amount: int, currency: str, units: str) -> None:
+    assert to_major_units(amount, currency) == units
+    assert to_minor_units(units, currency) == amount
+    assert format_amount(amount, currency) == f"{units} {currency}"
 
 
 @pytest.mark.parametrize(
@@ -38,16 +45,16 @@ def test_minor_units_are_written_in_whole_ones_and_read_back(amount: int, curren
         ("Infinity", "NGN"),
     ],
 )
-def test_what_is_finer_than_its_currency_is_said_and_not_rounded(amount: object, currency: str) -> None:
+def test_an_amount_finer_than_its_currency_is_refused_and_not_rounded(amount: object, currency: str) -> None:
     with pytest.raises(Problem, match=f"is no amount in {currency}"):
-        minor(amount, currency)
+        to_minor_units(amount, currency)
 
 
-def test_paystack_counts_hundredths_of_what_has_none() -> None:
-    assert rescaled(1000, "XOF", 2) == 100_000
-    assert restored(100_000, "XOF", 2) == 1000
+def test_paystack_counts_hundredths_of_currencies_without_minor_units() -> None:
+    assert rescale_minor_units(1000, "XOF", 2) == 100_000
+    assert restore_minor_units(100_000, "XOF", 2) == 1000
     with pytest.raises(Problem, match="no amount in XOF"):
-        restored(100_050, "XOF", 2)
+        restore_minor_units(100_050, "XOF", 2)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +69,14 @@ def test_paystack_counts_hundredths_of_what_has_none() -> None:
     ],
 )
 def test_stripe_counts_its_special_cases_as_it_documents_them(amount: int, currency: str, count: int) -> None:
-    assert stripe.count(amount, currency) == count
-    assert restored(count, currency, stripe.PLACES.get(currency, digits(currency))) == amount
+    assert stripe.to_stripe_amount(amount, currency) == count
+    assert (
+        restore_minor_units(count, currency, stripe.PLACES.get(currency, minor_unit_digits(currency)))
+        == amount
+    )
 
 
 @pytest.mark.parametrize(("amount", "currency"), [(1255, "KWD"), (1250, "MGA")])
-def test_what_stripe_cannot_count_is_not_sent(amount: int, currency: str) -> None:
+def test_an_amount_that_stripe_cannot_express_is_refused(amount: int, currency: str) -> None:
     with pytest.raises(Problem, match=currency):
-        stripe.count(amount, currency)
+        stripe.to_stripe_amount(amount, currency)

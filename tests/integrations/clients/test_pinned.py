@@ -1,4 +1,4 @@
-"""Who may be asked, and where exactly: names that lead elsewhere, in every spelling, get nothing."""
+"""Requests reach named hosts only, at the address of one look-up, however a URL is spelt."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from integrations.clients.http import Caller
+from integrations.clients.http import HttpClient
 from integrations.errors import Problem
 from integrations.systems import Systems
 
 
 class Listening(ThreadingHTTPServer):
-    """Remembers the Host of each question."""
+    """Remembers the Host header of each request."""
 
     def __init__(self, host: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -27,7 +27,7 @@ class Listening(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.server.asked.append(self.headers["host"])  # type: ignore[attr-defined]
+        self.server.asked.append(self.headers["host"])
         self.send_response(302)
         self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
         self.end_headers()
@@ -49,7 +49,7 @@ def listening(host: str = "127.0.0.1") -> Iterator[Listening]:
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """What names lead to, in order; the last answer stays. Numbers lead to themselves."""
+    """Replaces DNS: the answers in order, the last one stays. Addresses resolve to themselves."""
     asked: list[str] = []
     real = socket.getaddrinfo
 
@@ -65,31 +65,31 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 
 
 def test_a_name_is_resolved_once_and_the_second_answer_never_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DNS rebinding: the name says this machine when it is looked at, and another one afterwards."""
+    """DNS rebinding: the name resolves to this machine at first, and to another one afterwards."""
     asked = names(monkeypatch, ["127.0.0.1"], ["203.0.113.9"])
     with listening() as server:
         url = f"http://api.test:{server.server_port}"
-        assert Caller(["api.test"]).ask(url).status == 302
+        assert HttpClient(["api.test"]).request(url).status == 302
         assert server.asked == [f"api.test:{server.server_port}"]
     assert asked == ["api.test"]
 
 
 @pytest.mark.parametrize("second", ["10.0.0.1", "203.0.113.9", "169.254.169.254"])
-def test_one_address_that_is_not_this_machine_is_enough_to_want_tls(
+def test_tls_is_required_as_soon_as_one_address_is_not_loopback(
     monkeypatch: pytest.MonkeyPatch, second: str
 ) -> None:
     names(monkeypatch, ["127.0.0.1", second])
     with listening() as server:
         with pytest.raises(Problem, match="without encryption"):
-            Caller(["api.test"]).ask(f"http://api.test:{server.server_port}")
+            HttpClient(["api.test"]).request(f"http://api.test:{server.server_port}")
         assert server.asked == []
 
 
 @pytest.mark.parametrize("spelling", ["[::1]", "[0:0:0:0:0:0:0:1]"])
-def test_this_machine_by_its_other_number_is_this_machine(spelling: str) -> None:
+def test_the_ipv6_loopback_address_is_this_machine(spelling: str) -> None:
     with listening("::1") as server:
         host = spelling.strip("[]")
-        assert Caller([host]).ask(f"http://{spelling}:{server.server_port}").status == 302
+        assert HttpClient([host]).request(f"http://{spelling}:{server.server_port}").status == 302
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_this_machine_by_its_other_number_is_this_machine(spelling: str) -> None
         "http://[::ffff:7f00:1]/",
     ],
 )
-def test_spellings_that_only_look_like_this_machine_need_tls(url: str) -> None:
+def test_addresses_that_only_resemble_loopback_need_tls(url: str) -> None:
     host = url.split("//")[1].strip("/[]")
     with pytest.raises(Problem, match="without encryption"):
-        Caller([host]).ask(url)
+        HttpClient([host]).request(url)
 
 
 @pytest.mark.parametrize(
@@ -127,24 +127,24 @@ def test_spellings_that_only_look_like_this_machine_need_tls(url: str) -> None:
         "http://",
     ],
 )
-def test_a_host_that_is_not_named_gets_nothing_in_no_spelling(url: str) -> None:
+def test_no_spelling_of_a_url_reaches_a_host_that_is_not_named(url: str) -> None:
     with pytest.raises(Problem, match=r"no host that the runbook names|cannot be asked"):
-        Caller(["127.0.0.1"]).ask(url)
+        HttpClient(["127.0.0.1"]).request(url)
 
 
 def test_a_path_cannot_lead_to_another_host() -> None:
     with listening() as named, listening() as other:
         base = f"http://127.0.0.1:{named.server_port}"
         with suppress(Problem):
-            Caller(["127.0.0.1"]).ask(base, f"@localhost:{other.server_port}/")
+            HttpClient(["127.0.0.1"]).request(base, f"@localhost:{other.server_port}/")
         with pytest.raises(Problem, match=r"evil\.test is no host"):
-            Caller(["127.0.0.1"]).ask(base, "@evil.test/")
+            HttpClient(["127.0.0.1"]).request(base, "@evil.test/")
         assert other.asked == []
 
 
-def test_a_redirect_to_the_inside_is_an_answer_and_no_more() -> None:
+def test_a_redirect_to_an_internal_address_is_not_followed() -> None:
     with listening() as server:
-        reply = Caller(["127.0.0.1"]).ask(f"http://127.0.0.1:{server.server_port}")
+        reply = HttpClient(["127.0.0.1"]).request(f"http://127.0.0.1:{server.server_port}")
         assert (reply.status, len(server.asked)) == (302, 1)
         assert reply.headers["location"].startswith("http://169.254.169.254/")
 
@@ -157,7 +157,7 @@ def test_neither_proxy_nor_netrc_of_the_environment_is_used(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with listening() as server:
-        assert Caller(["127.0.0.1"]).ask(f"http://127.0.0.1:{server.server_port}").status == 302
+        assert HttpClient(["127.0.0.1"]).request(f"http://127.0.0.1:{server.server_port}").status == 302
 
 
 def test_the_hosts_are_those_of_the_systems_that_are_set() -> None:
@@ -167,4 +167,4 @@ def test_the_hosts_are_those_of_the_systems_that_are_set() -> None:
         "broken": {"kind": "http", "url": "http://[::1"},
         "folder": {"kind": "folder", "path": "/srv"},
     }
-    assert Caller.of(Systems(sections, {})).hosts == {"api.example.org"}
+    assert HttpClient.of(Systems(sections, {})).hosts == {"api.example.org"}

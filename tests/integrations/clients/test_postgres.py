@@ -1,4 +1,4 @@
-"""Addresses without secrets, connections that can be found, failures in words."""
+"""Addresses without secrets, connections that carry a name, explained failures."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from cutover.embedded import Postgres, free_port
+from cutover.embedded import Postgres
 from integrations.clients import postgres
 from integrations.errors import Problem, Unreachable
 from tests.integrations.conftest import as_role
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,18 @@ def test_an_address_names_the_database_and_no_secret(url: str, address: str) -> 
     assert postgres.address(url) == address
 
 
-def test_what_cannot_be_read_is_said_without_repeating_it() -> None:
+def test_an_unreadable_address_is_reported_without_repeating_it() -> None:
     word = secrets.token_hex(8)
-    urls = ("mysql://u:{}@h/d", "postgresql://u:{}/x@h/d", "postgresql://u:1{}/x@h/d", "password={} nonsense")
+    urls = (
+        "mysql://u:{}@h/d",
+        "postgresql://u:{}/x@h/d",
+        "postgresql://u:1{}/x@h/d",
+        "postgresql://u:x@{}@h/d",
+        "postgresql://u:x#{}@h/d",
+        "postgresql://u:12?{}@h/d",
+        "postgresql://u:x[{}@h/d",
+        "password={} nonsense",
+    )
     for url in [text.format(word) for text in urls]:
         with pytest.raises(Problem) as caught:
             postgres.address(url)
@@ -52,13 +62,32 @@ def test_another_database_of_a_url_stays_a_url() -> None:
 
 
 def test_programs_get_the_address_in_variables() -> None:
-    env = postgres.program_environment("postgresql://u:p%40@db:1/shop?sslmode=require")
+    env = postgres.libpq_environment("postgresql://u:p%40@db:1/shop?sslmode=require")
     assert env["PGHOST"] == "db"
     assert env["PGPORT"] == "1"
     assert env["PGUSER"] == "u"
     assert env["PGPASSWORD"] == "p@"
     assert env["PGDATABASE"] == "shop"
     assert env["PGSSLMODE"] == "require"
+
+
+def test_settings_that_only_keep_a_connection_alive_do_not_stop_a_program() -> None:
+    env = postgres.libpq_environment(
+        "postgresql://u@db/shop?keepalives=1&tcp_user_timeout=3000&pgbouncer=true"
+    )
+    assert set(env) == {"PGHOST", "PGUSER", "PGDATABASE", "PGCONNECT_TIMEOUT"}
+    with pytest.raises(Problem, match="replication"):
+        postgres.libpq_environment("postgresql://u@db/shop?replication=database")
+
+
+@pytest.mark.parametrize("words", ["sslmode=no-verify", "ssl=true", "ssl=1&sslmode=require"])
+def test_the_words_of_other_readers_for_tls_ask_for_it(words: str) -> None:
+    assert postgres.connection_settings(f"postgresql://u@db/shop?{words}")["sslmode"] == "require"
+
+
+def test_another_database_wins_over_one_in_the_query() -> None:
+    other = postgres.with_database("postgresql://u@/live?host=/run/pg&dbname=live", "scratch")
+    assert postgres.address(other) == "/run/pg:5432/scratch"
 
 
 def test_a_connection_is_named_and_notices_that_its_client_is_gone(new_database: Callable[[], str]) -> None:
@@ -84,7 +113,7 @@ def test_prismas_schema_becomes_the_search_path(new_database: Callable[[], str])
         assert connection.execute("show search_path").fetchone() == ('"od""d one"',)
 
 
-def test_failures_are_told_in_words_without_the_password(
+def test_failures_are_explained_without_the_password(
     postgres_server: Postgres, new_database: Callable[[], str]
 ) -> None:
     url, word = new_database(), secrets.token_hex(8)
@@ -101,22 +130,26 @@ def test_failures_are_told_in_words_without_the_password(
         assert caught.value.next
 
 
-def test_identity_says_which_database_this_is(new_database: Callable[[], str]) -> None:
+def test_the_identity_tells_which_database_this_is(new_database: Callable[[], str]) -> None:
     url = new_database()
     with postgres.connect(url) as connection:
-        found = postgres.identity(connection)
+        found = postgres.read_identity(connection)
     assert f"{found['host']}:{found['port']}/{found['database']}" == postgres.address(url)
     assert found["system_identifier"].isdigit()
     assert found["version"].startswith("18")
 
 
-def test_errors_in_the_middle_become_words(new_database: Callable[[], str]) -> None:
+def test_errors_of_statements_and_lost_connections_are_explained(new_database: Callable[[], str]) -> None:
     url = new_database()
-    with pytest.raises(Problem, match="42P01"), postgres.in_words(url), postgres.connect(url) as connection:
+    with (
+        pytest.raises(Problem, match="42P01"),
+        postgres.explain_errors(url),
+        postgres.connect(url) as connection,
+    ):
         connection.execute("select * from nothing")
     lost = postgres.connect(url)
     with postgres.connect(url) as other:
         other.execute("select pg_terminate_backend(%s, 5000)", [lost.info.backend_pid])
-    with pytest.raises(Unreachable, match="was lost"), postgres.in_words(url):
+    with pytest.raises(Unreachable, match="was lost"), postgres.explain_errors(url):
         lost.execute("select 1")
     lost.close()

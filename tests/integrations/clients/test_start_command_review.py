@@ -1,4 +1,4 @@
-"""Start commands that migrate are found behind shells, wrappers and scripts; what is not seen is said so."""
+"""Start commands that migrate are found behind shells, wrappers and scripts; the rest is reported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.clients.platform.start_command import Reader
+from integrations.clients.platform.start_command_review import StartCommandReader
 
 HARMLESS = [
     "node dist/src/main.js",
@@ -16,6 +16,7 @@ HARMLESS = [
     "sh -c 'npx prisma generate && exec node dist/main.js'",
     "tini -- node dist/main.js",
     "env NODE_ENV=production node dist/main.js",
+    "sh -c 'node node_modules/next/dist/bin/next start -p ${PORT:-3000}'",
     "sh -c 'npx prisma migrate status; node dist/main.js'",
     "/srv/church-migration/.venv/bin/python3.11 -m integrations.sandbox.new_api",
 ]
@@ -43,6 +44,7 @@ UNSEEN = [
     'sh -c "$(cat /start)"',
     "sh start.sh",
     "node -e 'require(x)'",
+    "node -r dotenv/config -e 'require(x)'",
     "sh",
     "sh -c 'echo \"'",
     "pm2-runtime start npm",
@@ -55,27 +57,27 @@ UNSEEN = [
 
 @pytest.mark.parametrize("line", HARMLESS)
 def test_a_command_that_only_starts_is_fine(line: str) -> None:
-    found = Reader().judge(shlex.split(line))
+    found = StartCommandReader().review(shlex.split(line))
     assert found.ok, found
 
 
 @pytest.mark.parametrize("line", MIGRATING)
 def test_a_command_that_migrates_is_found(line: str) -> None:
-    assert Reader().judge(shlex.split(line)).migrates
+    assert StartCommandReader().review(shlex.split(line)).migrates
 
 
 @pytest.mark.parametrize("line", UNSEEN)
-def test_what_cannot_be_seen_through_is_never_green(line: str) -> None:
-    found = Reader().judge(shlex.split(line))
+def test_a_command_that_cannot_be_followed_is_never_green(line: str) -> None:
+    found = StartCommandReader().review(shlex.split(line))
     assert found.unseen
     assert not found.ok
 
 
-def package(folder: Path, **scripts: str) -> Reader:
+def package(folder: Path, **scripts: str) -> StartCommandReader:
     (folder / "package.json").write_text(
         json.dumps({"scripts": {k.replace("_", ":"): v for k, v in scripts.items()}})
     )
-    return Reader(folder)
+    return StartCommandReader(folder)
 
 
 def test_scripts_of_package_json_are_followed_with_those_before_and_after(tmp_path: Path) -> None:
@@ -84,35 +86,35 @@ def test_scripts_of_package_json_are_followed_with_those_before_and_after(tmp_pa
         "start_migrate": "npx prisma migrate deploy && node dist/main",
     }
     reader = package(tmp_path, **scripts, start_prod="node dist/main")
-    assert reader.judge(["npm", "start"]).migrates == ["prisma migrate deploy"]
-    assert reader.judge(["pnpm", "run", "start:prod"]).ok
-    assert reader.judge(["yarn", "gone"]).unseen
-    assert package(tmp_path, prestart="prisma db push", start="node x").judge(["npm", "start"]).migrates
-    assert package(tmp_path, a="npm run b", b="npm run a").judge(["npm", "run", "a"]).unseen
+    assert reader.review(["npm", "start"]).migrates == ["prisma migrate deploy"]
+    assert reader.review(["pnpm", "run", "start:prod"]).ok
+    assert reader.review(["yarn", "gone"]).unseen
+    assert package(tmp_path, prestart="prisma db push", start="node x").review(["npm", "start"]).migrates
+    assert package(tmp_path, a="npm run b", b="npm run a").review(["npm", "run", "a"]).unseen
 
 
 def test_scripts_of_the_image_are_read_where_the_source_is(tmp_path: Path) -> None:
     (tmp_path / "docker").mkdir()
     script = tmp_path / "docker" / "entrypoint.sh"
     script.write_text('#!/bin/sh\nset -e\n# never: prisma migrate deploy\nexec "$@"\n')
-    reader = Reader(tmp_path)
-    assert reader.judge(["/app/docker/entrypoint.sh", "node", "dist/main.js"]).ok
-    assert reader.judge(["/app/docker/entrypoint.sh", "npx", "prisma", "migrate", "deploy"]).migrates
-    assert reader.judge(["/app/docker/entrypoint.sh", "./other"]).unseen
+    reader = StartCommandReader(tmp_path)
+    assert reader.review(["/app/docker/entrypoint.sh", "node", "dist/main.js"]).ok
+    assert reader.review(["/app/docker/entrypoint.sh", "npx", "prisma", "migrate", "deploy"]).migrates
+    assert reader.review(["/app/docker/entrypoint.sh", "./other"]).unseen
     script.write_text("#!/bin/sh\nnpx prisma migrate deploy\nexec node dist/main.js\n")
-    assert reader.judge(["sh", "docker/entrypoint.sh"]).migrates
+    assert reader.review(["sh", "docker/entrypoint.sh"]).migrates
     (tmp_path / "main.js").write_text("execSync('npx prisma migrate deploy')")
-    assert reader.judge(["node", "/srv/main.js"]).migrates
+    assert reader.review(["node", "/srv/main.js"]).migrates
 
 
-def test_what_a_person_has_read_is_trusted_and_what_follows_it_is_not() -> None:
-    reader = Reader(trusted=["docker-entrypoint.sh"])
-    assert reader.judge(["docker-entrypoint.sh", "node", "dist/main.js"]).ok
-    assert reader.judge(["docker-entrypoint.sh", "npm", "start"]).unseen
-    assert reader.judge(["/other/docker-entrypoint.sh", "node", "dist/main.js"]).unseen
+def test_a_trusted_script_is_not_followed_but_its_arguments_are() -> None:
+    reader = StartCommandReader(trusted=["docker-entrypoint.sh"])
+    assert reader.review(["docker-entrypoint.sh", "node", "dist/main.js"]).ok
+    assert reader.review(["docker-entrypoint.sh", "npm", "start"]).unseen
+    assert reader.review(["/other/docker-entrypoint.sh", "node", "dist/main.js"]).unseen
 
 
 def test_a_script_is_never_read_outside_of_the_source(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "start.sh").write_text("node x.js")
-    assert Reader(tmp_path / "source").judge(["sh", "../start.sh"]).unseen
+    assert StartCommandReader(tmp_path / "source").review(["sh", "../start.sh"]).unseen

@@ -1,4 +1,4 @@
-"""Two databases that are compared, and the engine's answers in a handy form."""
+"""Two databases to compare, and short ways to compare them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from integrations.parity.compare import Options, compare_live
-from integrations.parity.declared import read_rules
-from integrations.parity.result import Result, TableResult
-from integrations.parity.snapshot import Server
-from integrations.parity.totals import read_totals
-from integrations.parity.watch import TableProgress, Watch
+from integrations.parity.beyond_rows.totals import parse_totals
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.model.declared import parse_rules
+from integrations.parity.observer import ComparisonObserver, ReadProgress
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult, TableResult
+from integrations.parity.server.snapshot import PostgresServer
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,14 @@ class Database:
     url: str
 
     @property
-    def server(self) -> Server:
-        return Server.at(self.url)
+    def server(self) -> PostgresServer:
+        return PostgresServer.from_url(self.url)
 
     def run(self, *statements: str) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        # A statement that waits for our own snapshot would wait for ever.
+        with psycopg.connect(self.url, autocommit=True, options="-c lock_timeout=5s") as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
 
     def value(self, question: LiteralString) -> Any:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -51,27 +53,27 @@ class Pair:
 
     def compare(
         self, declared: list[dict[str, Any]] | None = None, totals: list[Any] | None = None, **more: Any
-    ) -> Result:
-        options = Options(read_rules(declared or []), read_totals(totals or []), **more)
+    ) -> ComparisonResult:
+        options = ComparisonOptions(parse_rules(declared or []), parse_totals(totals or []), **more)
         return compare_live(self.source.server, self.target.server, options)
 
     def table(self, name: str, *declared: dict[str, Any], **more: Any) -> TableResult:
         return only(self.compare(list(declared), **more), name)
 
 
-def when(table: str, state: str, what: Callable[[], None], *, times: int = 1) -> Watch:
-    """A watch that does something at that state of that table, so many times."""
+def when(table: str, state: str, what: Callable[[], None], *, times: int = 1) -> ComparisonObserver:
+    """An observer that does something at that state of that table, so many times."""
     left = [times]
 
-    def told(progress: TableProgress) -> None:
+    def told(progress: ReadProgress) -> None:
         if (progress.table, progress.state) == (table, state) and left[0]:
             left[0] -= 1
             what()
 
-    return Watch(table=told)
+    return ComparisonObserver(on_table=told)
 
 
-def only(result: Result, name: str) -> TableResult:
+def only(result: ComparisonResult, name: str) -> TableResult:
     return next(table for table in result.tables if table.table == name)
 
 

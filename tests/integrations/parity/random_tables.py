@@ -1,4 +1,4 @@
-"""Random tables in two databases, and random edits of one side, of which it is known what must be found."""
+"""Random tables in two databases, and random edits of one side whose findings are known."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 Value = str | None
 Row = tuple[Value, ...]
-Key = Row
-Rows = list[tuple[Key, Row]]
+RowKey = Row
+Rows = list[tuple[RowKey, Row]]
 
 #: type → values as PostgreSQL reads them, of which no two mean the same; those that weak hashes
 #: confuse are neighbours
@@ -121,7 +121,7 @@ class Made:
         return len(self.changed), len(before - after), len(after - before)
 
     @property
-    def changed(self) -> dict[Key, tuple[str, ...]]:
+    def changed(self) -> dict[RowKey, tuple[str, ...]]:
         """Key → names of the columns that changed."""
         after = dict(self.after)
         pairs = ((key, row, after[key]) for key, row in self.before if key in after)
@@ -134,7 +134,7 @@ class Made:
         }  # fmt: skip
 
 
-def _told(key: Key) -> Key:
+def _told(key: RowKey) -> RowKey:
     return tuple(BOOLEAN.get(part or "", part) for part in key)
 
 
@@ -195,7 +195,7 @@ def _edit(chance: random.Random, key: str, types: Sequence[str], rows: Rows) -> 
 
 
 def _insert(key: str, rows: Rows, number: int, row: Row) -> None:
-    """Unless there is one of that key."""
+    """Unless the key exists already."""
     new = KEYS[key][1](number)
     if key == "none" or new not in dict(rows):
         rows.append((new, row))

@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 
-from cutover.embedded import Postgres, free_port, postgres_programs
+from cutover.embedded import Postgres, postgres_programs
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 PASSWORD = "of-a-test"  # the same on all: it comes along with the files
 
@@ -67,12 +68,12 @@ class Family:
         """Names this moment, so that one can restore to it, and waits until it is archived."""
         segment = ask(self.primary, "select pg_walfile_name(pg_create_restore_point(%s))", name)
         ask(self.primary, "select pg_switch_wal()")
-        wait_until(lambda: (self.archive / segment).exists())
+        wait_for(lambda: (self.archive / segment).exists())
 
     def wait_for_replay(self, standby: Postgres) -> None:
         """Until the standby has done all that the primary did so far."""
         there = ask(self.primary, "select pg_current_wal_lsn()::text")
-        wait_until(lambda: ask(standby, "select pg_last_wal_replay_lsn() >= %s::pg_lsn", there))
+        wait_for(lambda: ask(standby, "select pg_last_wal_replay_lsn() >= %s::pg_lsn", there))
 
 
 @contextmanager
@@ -95,11 +96,3 @@ def ask(server: Postgres, question: LiteralString, *values: Any) -> Any:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         row = connection.execute(question, values).fetchone()
     return row[0] if row else None
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Asks until it holds, and fails when it does not in that time."""
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The command line takes every option, and never says a password again."""
+"""The command line accepts every option, and never prints a password."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from integrations.errors import MissingVariable
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
-from integrations.parity.arguments import arguments, options, url_of
-from integrations.parity.options import Options
+from integrations.parity.arguments import build_options, build_parser, resolve_address
+from integrations.parity.errors import ParityError
+from integrations.parity.options import ComparisonOptions
 from tests.integrations.parity.conftest import Pair
 
 SECRET = "correct-horse-battery"
 
 
-def chosen(*given: str) -> Options:
-    return options(arguments().parse_args(["a", "b", *given]))
+def chosen(*given: str) -> ComparisonOptions:
+    return build_options(build_parser().parse_args(["a", "b", *given]))
 
 
 def test_every_option_reaches_the_comparison() -> None:
@@ -25,17 +25,17 @@ def test_every_option_reaches_the_comparison() -> None:
         "--sample", "2.5", "--keep", "3", "--settle", "1.5", "--schema", "a", "--schema", "b",
         "--view", "v", "--personal", "users.*", "--structure", "judged",
     )  # fmt: skip
-    assert said == Options(
+    assert said == ComparisonOptions(
         workers=4, page_rate=500, snapshot_age=60, largest=7, longest=9, sample=2.5, keep=3, settle=1.5,
         schemas=("a", "b"), views=("v",), personal=("users.*",), structure="judged",
     )  # fmt: skip
 
 
-def test_what_is_not_said_has_the_value_of_the_library(tmp_path: Path) -> None:
-    assert chosen() == Options(keep=1000)
+def test_missing_options_have_the_defaults_of_the_library(tmp_path: Path) -> None:
+    assert chosen() == ComparisonOptions(keep=1000)
 
 
-def test_the_file_says_rules_totals_and_what_is_personal(tmp_path: Path) -> None:
+def test_the_file_contains_rules_totals_and_personal_columns(tmp_path: Path) -> None:
     file = tmp_path / "declared.yaml"
     file.write_text(
         "declared: [{kind: new_table, table: audit}]\n"
@@ -56,7 +56,7 @@ def test_the_file_says_rules_totals_and_what_is_personal(tmp_path: Path) -> None
     ("written", "named"),
     [("totls: []", "totls"), ("personal: donors.email", "personal"), ("7", "declared must be a list")],
 )
-def test_a_slip_in_the_file_is_named(
+def test_a_mistake_in_the_file_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str, named: str
 ) -> None:
     file = tmp_path / "declared.yaml"
@@ -75,8 +75,8 @@ def test_an_address_comes_from_the_environment(
     assert capsys.readouterr().out.startswith("Equal: 1 table, 1 row: all equal.")
     pair.source.run("insert into t values (2)")
     assert main(["env:OLD_DATABASE", "env:NEW_DATABASE"]) == DIFFERENT
-    with pytest.raises(MissingVariable, match="NO_SUCH_DATABASE"):
-        url_of("env:NO_SUCH_DATABASE")
+    with pytest.raises(ParityError, match="NO_SUCH_DATABASE"):
+        resolve_address("env:NO_SUCH_DATABASE")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_arguments_that_do_not_go_together_are_refused(
         ["a", "b", "--declared", "postgresql://user:{}@127.0.0.1/db"],
     ],
 )
-def test_no_password_is_ever_said(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_password_is_ever_printed(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code = main([one.format(SECRET) for one in given])
     except SystemExit as ended:

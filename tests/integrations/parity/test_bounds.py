@@ -1,4 +1,4 @@
-"""Large tables are read in parts, within the bounds that were given, and what exceeds them is said."""
+"""Large tables are read in parts, within the given limits, and what exceeds a limit is reported."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from integrations.parity import reading
-from integrations.parity.compare import Options, compare_live
-from integrations.parity.declared import Declared
-from integrations.parity.plan import Buckets, make_plans
-from integrations.parity.progress import Meter
-from integrations.parity.questions import Questions
-from integrations.parity.reading import Exceeded, Reader
-from integrations.parity.result import Result
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.sums import Sums
-from integrations.parity.tables import read_tables
-from integrations.parity.watch import TableProgress, Watch
+from integrations.parity.engine import reader
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.engine.progress import ProgressMeter
+from integrations.parity.engine.reader import LimitExceeded, SumReader
+from integrations.parity.model.buckets import BucketScheme
+from integrations.parity.model.declared import DeclaredRules
+from integrations.parity.model.plan import make_plans
+from integrations.parity.model.sums import BucketSums
+from integrations.parity.observer import ComparisonObserver, ReadProgress
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server.catalog import read_tables
+from integrations.parity.server.snapshot import Snapshot
+from integrations.parity.sql.queries import SideQueries
 from tests.integrations.parity.conftest import Pair, only
-from tests.integrations.parity.replicas import wait_until
+from tests.waiting import wait_for
 
 MANY = "insert into t select i, repeat('v' || i, 20) from generate_series(1, 20000) i"
 
 
 @pytest.fixture
 def big(pair: Pair) -> Pair:
-    """Some hundred pages, in another order on the target, with one row that differs; and a small table."""
+    """A table of some hundred pages in another order on the target, with a differing row; a small table."""
     pair.both("create table t (id int primary key, v text)", "create table small (id int primary key)")
     pair.source.run(MANY, "insert into small values (1)")
     pair.target.run(
@@ -38,8 +40,8 @@ def big(pair: Pair) -> Pair:
     return pair
 
 
-def compared(pair: Pair, watch: Watch | None = None, **more: Any) -> Result:
-    return compare_live(pair.source.server, pair.target.server, Options(**more), watch)
+def compared(pair: Pair, observer: ComparisonObserver | None = None, **more: Any) -> ComparisonResult:
+    return compare_live(pair.source.server, pair.target.server, ComparisonOptions(**more), observer)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -47,36 +49,40 @@ def test_a_table_read_in_parts_gives_the_same_as_one_read_at_once(
     big: Pair, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     whole = only(compared(big), "t")
-    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
     parts = only(compared(big, workers=workers), "t")
     assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (1, 0, 0, 20_000)
     assert parts.digest == whole.digest
     assert parts.examples == whole.examples
 
 
-def test_of_connections_that_share_a_table_the_first_failure_is_told_not_the_cancel_of_the_others(
+def test_the_first_failed_connection_is_reported_and_not_those_that_it_cancelled(
     big: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asleep = (
         "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
     )
 
-    def sums(questions: Questions, part: sql.Composable | None = None) -> Sums:
+    def sums(questions: SideQueries, part: sql.Composable | None = None) -> BucketSums:
         if questions.snapshot is snapshot:
-            questions.snapshot.rows(sql.SQL("select pg_sleep(60)"))
-            return Sums({})
-        wait_until(lambda: big.source.value(asleep) == 1)
-        raise Exceeded("the first")
+            questions.snapshot.fetch_rows(sql.SQL("select pg_sleep(60)"))
+            return BucketSums({})
+        wait_for(lambda: big.source.value(asleep) == 1)
+        raise LimitExceeded("the first")
 
-    monkeypatch.setattr(reading, "PART", 64)
-    monkeypatch.setattr(Questions, "sums", sums)
-    with Snapshot(big.source.server) as snapshot, Reader(Options(workers=2), Watch()) as reader:
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr(SideQueries, "read_sums", sums)
+    with (
+        Snapshot(big.source.server) as snapshot,
+        SumReader(ComparisonOptions(workers=2), ComparisonObserver()) as opened_reader,
+    ):
         tables = read_tables(snapshot)
-        plan = next(one for one in make_plans(tables, tables, Declared(()))[0] if one.label == "t")
-        reader.share([snapshot])
-        with pytest.raises(Exceeded, match="the first"):
-            reader.one(
-                Questions(snapshot, plan, "source", Buckets("range", 4)), Meter(Watch(), "t", {"source": 200})
+        plan = next(one for one in make_plans(tables, tables, DeclaredRules(()))[0] if one.label == "t")
+        opened_reader.export_snapshots([snapshot])
+        with pytest.raises(LimitExceeded, match="the first"):
+            opened_reader.read_one(
+                SideQueries(snapshot, plan, "source", BucketScheme("range", 4)),
+                ProgressMeter(ComparisonObserver(), "t", {"source": 200}),
             )
 
 
@@ -101,10 +107,10 @@ def test_partitions_are_read_in_parts_too(
     parted: Pair, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     whole = only(compared(parted), "t")
-    monkeypatch.setattr(reading, "PART", 64)
-    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
-    told: list[TableProgress] = []
-    parts = only(compared(parted, Watch(table=told.append), workers=workers), "t")
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr("integrations.parity.engine.progress.REPORT_SECONDS", 0)
+    told: list[ReadProgress] = []
+    parts = only(compared(parted, ComparisonObserver(on_table=told.append), workers=workers), "t")
     assert (parts.changed, parts.missing, parts.extra, parts.source_rows) == (2, 0, 0, 20_000)
     assert (parts.digest, parts.examples) == (whole.digest, whole.examples)
     pages = [one.pages_done for one in told if one.state == "reading"]
@@ -115,7 +121,7 @@ def test_partitions_are_read_in_parts_too(
 def test_a_part_of_a_partitioned_table_reads_no_other_pages(parted: Pair) -> None:
     question = "explain select * from t r where r.ctid >= '(10,0)'::tid"
     with Snapshot(parted.source.server) as snapshot:
-        lines = [line for (line,) in snapshot.rows(sql.SQL(question))]
+        lines = [line for (line,) in snapshot.fetch_rows(sql.SQL(question))]
     assert sum("Tid Range Scan" in line for line in lines) == 3
     assert not any("Seq Scan" in line for line in lines)
 
@@ -123,24 +129,26 @@ def test_a_part_of_a_partitioned_table_reads_no_other_pages(parted: Pair) -> Non
 def test_rows_are_read_once_though_the_table_grows_meanwhile(
     big: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
 
-    def grow(told: TableProgress) -> None:
+    def grow(told: ReadProgress) -> None:
         if told.table == "t" and told.pages_done:
             big.source.run("insert into t select max(id) + 1, 'later' from t")
 
-    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
-    result = compared(big, Watch(table=grow))
+    monkeypatch.setattr("integrations.parity.engine.progress.REPORT_SECONDS", 0)
+    result = compared(big, ComparisonObserver(on_table=grow))
     assert (only(result, "t").source_rows, only(result, "t").changed) == (20_000, 1)
 
 
-def test_the_watch_is_told_how_far_each_table_is(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PART", 64)
-    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
-    told: list[TableProgress] = []
+def test_the_observer_receives_the_progress_of_each_table(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr("integrations.parity.engine.progress.REPORT_SECONDS", 0)
+    told: list[ReadProgress] = []
     finished: list[str] = []
-    watch = Watch(table=told.append, finished=lambda result: finished.append(result.table))
-    compared(big, watch)
+    observer = ComparisonObserver(
+        on_table=told.append, on_table_finished=lambda result: finished.append(result.table)
+    )
+    compared(big, observer)
     assert finished == ["small", "t"]
     states = [one.state for one in told if one.table == "t"]
     assert [state for n, state in enumerate(states) if state not in states[:n]] == [
@@ -182,20 +190,20 @@ def test_a_snapshot_that_would_get_too_old_is_refused_before_it_is_read(big: Pai
 
 
 def test_reading_stops_when_the_snapshot_became_too_old(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PART", 64)
-    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr("integrations.parity.engine.progress.REPORT_SECONDS", 0)
 
-    def linger(told: TableProgress) -> None:
+    def linger(told: ReadProgress) -> None:
         if told.table == "t" and told.pages_done:
             time.sleep(0.6)
 
-    result = compared(big, Watch(table=linger), snapshot_age=1)
+    result = compared(big, ComparisonObserver(on_table=linger), snapshot_age=1)
     assert "became older than 1 s while it was read" in only(result, "t").partial
     assert only(result, "small").equal
 
 
 def test_stopping_ends_a_comparison_between_two_parts(big: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PART", 64)
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
     asked = 0
 
     def check() -> None:
@@ -205,4 +213,4 @@ def test_stopping_ends_a_comparison_between_two_parts(big: Pair, monkeypatch: py
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compared(big, Watch(check=check))
+        compared(big, ComparisonObserver(check_cancelled=check))

@@ -1,7 +1,8 @@
-"""The engine is a library of its own, and its command line says by its exit code what it found."""
+"""The engine is a library of its own, and the exit code of its command line is the verdict."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -11,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL
-from integrations.parity.declared import KINDS
-from integrations.parity.result import LIMIT, Example, Result, TableResult
+from integrations.parity.model.declared import RULE_KINDS
+from integrations.parity.result import LIMIT, ComparisonResult, DifferingRow, TableResult
 from tests.integrations.parity.conftest import Pair
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +41,18 @@ def test_it_works_where_there_is_no_django() -> None:
     assert (done.returncode, "NOT_SET_HERE is not set" in done.stderr) == (COULD_NOT, True), done.stderr
 
 
-def test_exit_codes_tell_equal_different_and_could_not(pair: Pair) -> None:
+def test_it_imports_nothing_else_of_the_project() -> None:
+    for path in (ROOT / "integrations" / "parity").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            others = [
+                name for name in names if name.split(".")[0] in ("integrations", "checklists", "cutover")
+            ]
+            assert all(name.startswith("integrations.parity") for name in others), path
+
+
+def test_exit_codes_distinguish_equal_different_and_could_not_compare(pair: Pair) -> None:
     pair.both("create table t (id int primary key, v boolean)", "insert into t values (1, true)")
     urls = pair.source.url, pair.target.url
     assert parity(*urls).returncode == EQUAL
@@ -87,7 +99,7 @@ def test_a_kept_pass_makes_the_next_comparison_read_only_what_changed(pair: Pair
     assert (lost.returncode, "pass.json-lost" in lost.stderr) == (COULD_NOT, True)
 
 
-def test_rules_in_sql_spot_checks_and_structure_are_judged_and_told(pair: Pair, tmp_path: Path) -> None:
+def test_rules_in_sql_spot_checks_and_structure_are_judged_and_printed(pair: Pair, tmp_path: Path) -> None:
     pair.both("create table t (id int primary key, v int)", "insert into t values (1, 10)")
     pair.target.run("create index by_v on t (v)")
     urls, rules = (pair.source.url, pair.target.url), tmp_path / "declared.yaml"
@@ -108,18 +120,18 @@ def test_the_reference_names_every_kind_of_declared_difference_and_what_it_needs
     text = (ROOT / "docs/reference/parity-declared.md").read_text()
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     named = {kind.strip(" `"): (codes(needs), codes(more)) for kind, needs, more, _ in rows}
-    assert named == {kind: (set(needs), set(more)) for kind, (_, needs, more) in KINDS.items()}
+    assert named == {kind: (set(needs), set(more)) for kind, (_, needs, more) in RULE_KINDS.items()}
 
 
-def codes(cell: str) -> set[str]:
-    return set(re.findall(r"`(\w+)`", cell))
+def codes(pair: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", pair))
 
 
 def test_a_result_stays_small_whatever_differs() -> None:
-    columns = {f"column_{n}": ["x" * 500, "ÿ" * 500] for n in range(30)}
-    examples = [Example({"id": str(n)}, "changed", columns) for n in range(100)]
+    columns = {f"column_{n}": ["x" * 500, "ÿ" * 500] for n in range(8)}
+    examples = [DifferingRow({"id": str(n)}, "changed", columns) for n in range(100)]
     tables = [TableResult(f"table_{n}", changed=100, examples=list(examples)) for n in range(40)]
-    facts = Result("live", {}, {}, tables=tables).as_facts()
+    facts = ComparisonResult("live", {}, {}, tables=tables).as_facts()
     assert len(json.dumps(facts)) <= LIMIT
     assert sum(table["differing"] for table in facts["tables"]) == 4000
     assert all(table["examples_cut"] for table in facts["tables"])

@@ -1,4 +1,4 @@
-"""What a deploy left is judged from sessions, the lock, the rows and the release, in that order."""
+"""A deploy is probed by sessions, the lock, the rows and the release, in that order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.clients.prisma_migrations import (
-    LOCK,
-    lock_holders,
-    pre_image,
-    read_state,
-    refuse_held_lock,
-    what_became,
-)
 from integrations.errors import Problem
+from integrations.prisma.migrations import (
+    LOCK,
+    find_lock_holders,
+    probe_deploy,
+    read_migration_state,
+    record_pre_image,
+    refuse_held_lock,
+)
 
 TABLE = """CREATE TABLE IF NOT EXISTS _prisma_migrations (
 id text PRIMARY KEY, checksum text NOT NULL, finished_at timestamptz,
@@ -42,31 +42,31 @@ def release(tmp_path: Path) -> Path:
 
 def add(live: psycopg.Connection[Any], release: Path, name: str, *, finished: bool) -> None:
     live.execute(TABLE)
-    file = next(f for f in read_state(release, live).files if f.name == name)
+    file = next(f for f in read_migration_state(release, live).files if f.name == name)
     live.execute(ADD, [name, file.checksum, name, "2026-01-01" if finished else None])
 
 
 def test_nothing_added_is_not_done(live: psycopg.Connection[Any], release: Path) -> None:
-    before = pre_image(release, live, "x")
-    assert what_became(live, before)[0] == "NOT_DONE"
+    before = record_pre_image(release, live, "x")
+    assert probe_deploy(live, before)[0] == "NOT_DONE"
 
 
 def test_everything_finished_is_done(live: psycopg.Connection[Any], release: Path) -> None:
-    before = pre_image(release, live, "x")
+    before = record_pre_image(release, live, "x")
     for name in ("20200101000000_one", "20200102000000_two"):
         add(live, release, name, finished=True)
-    assert what_became(live, before)[0] == "DONE"
-    assert read_state(release, live).complete
+    assert probe_deploy(live, before)[0] == "DONE"
+    assert read_migration_state(release, live).complete
 
 
 def test_a_row_without_an_end_and_a_half_release_are_partial(
     live: psycopg.Connection[Any], release: Path
 ) -> None:
-    before = pre_image(release, live, "x")
+    before = record_pre_image(release, live, "x")
     add(live, release, "20200101000000_one", finished=True)
-    assert what_became(live, before)[0] == "PARTIAL"
+    assert probe_deploy(live, before)[0] == "PARTIAL"
     add(live, release, "20200102000000_two", finished=False)
-    seen, saw, _ = what_became(live, before)
+    seen, saw, _ = probe_deploy(live, before)
     assert seen == "PARTIAL"
     assert "P3009" in saw
 
@@ -74,17 +74,17 @@ def test_a_row_without_an_end_and_a_half_release_are_partial(
 def test_a_living_session_of_the_attempt_is_still_running(
     live: psycopg.Connection[Any], release: Path
 ) -> None:
-    before = pre_image(release, live, "x")
+    before = record_pre_image(release, live, "x")
     dsn = {"host": live.info.host, "port": live.info.port, "user": live.info.user, "dbname": live.info.dbname}
     with psycopg.connect(**dsn, password=live.info.password, application_name="cutover:x"):
-        assert what_became(live, before)[0] == "STILL_RUNNING"
+        assert probe_deploy(live, before)[0] == "STILL_RUNNING"
 
 
-def test_only_prismas_own_lock_is_taken_for_it(live: psycopg.Connection[Any]) -> None:
+def test_only_prismas_own_lock_counts(live: psycopg.Connection[Any]) -> None:
     dsn = {"host": live.info.host, "port": live.info.port, "user": live.info.user, "dbname": live.info.dbname}
     with psycopg.connect(**dsn, password=live.info.password, application_name="night owl") as other:
         other.execute("SELECT pg_advisory_lock(1), pg_advisory_lock(0, %s::int)", [LOCK])
-        assert lock_holders(live) == []
+        assert find_lock_holders(live) == []
         other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         with pytest.raises(Problem, match="night owl"):
             refuse_held_lock(live)
@@ -94,12 +94,12 @@ def test_a_changed_file_is_seen_and_line_ends_are_not(live: psycopg.Connection[A
     add(live, release, "20200101000000_one", finished=True)
     file = release / "20200101000000_one" / "migration.sql"
     file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
-    assert read_state(release, live).changed == []
+    assert read_migration_state(release, live).changed == []
     file.write_text("SELECT 2;")
-    assert read_state(release, live).changed == ["20200101000000_one"]
+    assert read_migration_state(release, live).changed == ["20200101000000_one"]
 
 
 def test_a_folder_without_its_file_is_named(live: psycopg.Connection[Any], release: Path) -> None:
     (release / "20200103000000_three").mkdir()
     with pytest.raises(Problem, match="20200103000000_three has no"):
-        read_state(release, live)
+        read_migration_state(release, live)

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -16,17 +15,20 @@ from typing import Any
 
 import psycopg
 
-from cutover.embedded import Postgres, free_port
+from cutover.embedded import Postgres
 from integrations.clients import http
 from integrations.errors import Unreachable
-from integrations.sandbox import Process, Sandbox
 from integrations.sandbox.legacy import access
 from integrations.sandbox.node import SOURCE
-from integrations.sandbox.state import State, write_private
+from integrations.sandbox.private_files import write_private
+from integrations.sandbox.state import SandboxState
+from integrations.sandbox.world import Sandbox, SandboxProcess
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 ROWS = 2000
 _numbers = itertools.count(1)
-STATES: dict[str, State] = {}
+STATES: dict[str, SandboxState] = {}
 
 
 def private(folder: Path) -> Path:
@@ -34,7 +36,7 @@ def private(folder: Path) -> Path:
     return folder
 
 
-class Estate:
+class SandboxEnvironment:
     """A prepared sandbox on the suite's server; copies of its database; all dropped by `drop`."""
 
     def __init__(self, server: Postgres, folder: Path, *, rows: int = ROWS, seed: int = 1) -> None:
@@ -42,7 +44,8 @@ class Estate:
         name = self._name()
         # Roles belong to the whole server: all sandboxes on it know the same passwords.
         write_private(
-            private(folder) / "state.json", json.dumps(asdict(STATES.setdefault(server.url(), State.new())))
+            private(folder) / "state.json",
+            json.dumps(asdict(STATES.setdefault(server.url(), SandboxState.new()))),
         )
         self.sandbox = Sandbox(folder, server.url(), server.url(), rows=rows, seed=seed, database=name)
         self.said: list[str] = []
@@ -78,20 +81,23 @@ class Estate:
             for file in sorted(SOURCE.glob("prisma/migrations/*/migration.sql")):
                 connection.execute(file.read_bytes())
             connection.execute(
-                "INSERT INTO donations (amount, currency, reference) VALUES (12.50, 'GHS', 'one');"
-                "INSERT INTO users (email, name) VALUES ('someone@people.invalid', 'Someone')"
+                "INSERT INTO donations (amount, currency, reference, payment_method)"
+                " VALUES (12.50, 'GHS', 'one', 'stripe');"
+                "INSERT INTO users (email, username) VALUES ('someone@people.invalid', 'someone')"
             )
         return name
 
     def execute(self, query: str, *values: object, database: str = "") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin(database), autocommit=True) as connection:
-            cursor = connection.execute(query, values or None)  # type: ignore[arg-type]
+            cursor = connection.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def process(self, name: str, **env: str) -> Process:
+    def process(self, name: str, **env: str) -> SandboxProcess:
         """A program of the sandbox on a port of its own, with some of its settings changed."""
         found = next(p for p in [*self.sandbox.applications(), *self.sandbox.processes()] if p.name == name)
-        return replace(found, env={**found.env, "PORT": str(free_port()), **env})
+        alone = {"PORT": str(free_port()), "SKIP_TASKS_QUEUE": "true"}
+        alone |= {"MAIL_PORT": str(free_port())} if "MAIL_PORT" in found.env else {}
+        return replace(found, env={**found.env, **alone, **env})
 
     def drop(self) -> None:
         with psycopg.connect(self.server.url(), autocommit=True) as admin:
@@ -101,8 +107,8 @@ class Estate:
 
 
 @contextmanager
-def estate_on(server: Postgres, folder: Path, **options: int) -> Iterator[Estate]:
-    made = Estate(server, folder, **options)
+def environment_on(server: Postgres, folder: Path, **options: int) -> Iterator[SandboxEnvironment]:
+    made = SandboxEnvironment(server, folder, **options)
     try:
         yield made
     finally:
@@ -110,7 +116,7 @@ def estate_on(server: Postgres, folder: Path, **options: int) -> Iterator[Estate
 
 
 @contextmanager
-def running(process: Process, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+def running(process: SandboxProcess, environ: Mapping[str, str] | None = None) -> Iterator[str]:
     """Its address while it runs; afterwards it must end by itself within five seconds of SIGTERM."""
     child = subprocess.Popen(
         process.argv,
@@ -119,7 +125,7 @@ def running(process: Process, environ: Mapping[str, str] | None = None) -> Itera
     )
     base = f"http://127.0.0.1:{process.env['PORT']}"
     try:
-        until(lambda: answers(base) or child.poll() is not None)
+        wait_for(lambda: answers(base) or child.poll() is not None)
         assert child.poll() is None, f"{process.name} ended with {child.returncode}"
         yield base
         child.send_signal(signal.SIGTERM)
@@ -131,15 +137,7 @@ def running(process: Process, environ: Mapping[str, str] | None = None) -> Itera
 
 def answers(base: str) -> bool:
     try:
-        http.ask(base, "/", timeout=2)
+        http.request(base, "/", timeout=2)
     except Unreachable:
         return False
     return True
-
-
-def until(met: Any, seconds: float = 60) -> None:
-    """Waits until it is so; the time is only there to end a wait that would never."""
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cutover.embedded import free_port
 from integrations.clients.proxies.kubernetes import CANARY, WEIGHT
 from integrations.sandbox import cluster
-from tests.integrations.sandbox.estates import answers, until
+from tests.integrations.sandbox.environments import answers
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 TOKEN = "token-of-the-tests"
 NAMESPACE = "prod"
@@ -27,6 +28,7 @@ class Running:
 
     api: str
     door: str
+    metrics: str
     file: Path
 
 
@@ -51,12 +53,13 @@ def running(folder: Path, services: Mapping[str, str], *ingresses: dict[str, Any
 @contextmanager
 def started(file: Path) -> Iterator[Running]:
     """The cluster of that file while it runs; it must end by itself."""
-    ports = {"PORT": str(free_port()), "API_PORT": str(free_port())}
+    ports = {name: str(free_port()) for name in ("PORT", "API_PORT", "METRICS_PORT")}
     argv = [sys.executable, "-m", "integrations.sandbox.cluster_server", str(file)]
     child = subprocess.Popen(argv, env={**os.environ, **ports}, stderr=subprocess.DEVNULL)
-    found = Running(*(f"http://127.0.0.1:{ports[name]}" for name in ("API_PORT", "PORT")), file)
+    api, door, metrics = (f"http://127.0.0.1:{ports[name]}" for name in ("API_PORT", "PORT", "METRICS_PORT"))
+    found = Running(api, door, f"{metrics}/metrics", file)
     try:
-        until(lambda: child.poll() is not None or (answers(found.api) and answers(found.door)))
+        wait_for(lambda: child.poll() is not None or (answers(found.api) and answers(found.door)))
         assert child.poll() is None, f"the cluster ended with {child.returncode}"
         yield found
     finally:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cutover.embedded import free_port
 from integrations.sandbox import services_control
 from integrations.sandbox.services import Release
+from tests.allowed import allow
+from tests.ports import free_port
 
 ANSWERS = """
 import sys
@@ -29,6 +30,7 @@ def platform(folder: Path) -> Iterator[dict[str, str]]:
     """The settings of a system of kind ``platform``, while its daemon runs."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = services_control.lay_out(folder)
+    allow(command, command.with_name("services-archive"))
     daemon = subprocess.Popen([sys.executable, "-m", "integrations.sandbox.services", str(folder)])
     try:
         yield {

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cutover.embedded import free_port
-from integrations.clients.http import Caller
+from integrations.clients.http import HttpClient
 from integrations.sandbox import provider_keys
 from tests.integrations.clients.proxies import answers
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 PAYMENTS = ("stripe", "paystack", "fincra", "flutterwave")
 PATHS = {
@@ -62,7 +62,7 @@ class World:
             self.tell(provider, "well")
 
     def tell(self, provider: str, mood: str) -> None:
-        assert Caller(["127.0.0.1"]).ask(self.url, f"/control/{provider}", send={"mood": mood}).ok
+        assert HttpClient(["127.0.0.1"]).request(self.url, f"/control/{provider}", send={"mood": mood}).ok
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def providers(**more: str) -> Iterator[World]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield World(url, keys)
     finally:
         child.terminate()

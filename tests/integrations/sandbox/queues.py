@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cutover.embedded import free_port
 from integrations.clients import bullmq
 from integrations.errors import Problem
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 QUEUE = "automation-tasks"
 
@@ -26,7 +26,7 @@ def valkey(folder: Path) -> Iterator[str]:
     child = subprocess.Popen(argv, env={**os.environ, "QUEUE_PASSWORD": password}, stdout=subprocess.DEVNULL)
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     try:
-        until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield url
     finally:
         child.terminate()
@@ -35,19 +35,19 @@ def valkey(folder: Path) -> Iterator[str]:
 
 def answers(url: str) -> bool:
     try:
-        with bullmq.connected(url):
+        with bullmq.connect(url):
             return True
     except Problem:
         return False
 
 
 @contextmanager
-def worker(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(folder: Path, url: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """The worker, connected to the queue."""
-    argv = [sys.executable, "-m", "integrations.sandbox.new_worker", str(folder)]
-    child = subprocess.Popen(argv, env={**os.environ, "REDIS_URL": url}, stdout=subprocess.DEVNULL)
+    argv, before = [sys.executable, "-m", "integrations.sandbox.new_worker", str(folder)], workers(url)
+    child = subprocess.Popen(argv, env={**os.environ, "REDIS_URL": url, **env}, stdout=subprocess.DEVNULL)
     try:
-        until(lambda: child.poll() is not None or workers(url) > 0, 120)
+        wait_for(lambda: child.poll() is not None or workers(url) > before, timeout=120)
         assert child.poll() is None, "the worker did not start"
         yield child
     finally:
@@ -56,5 +56,5 @@ def worker(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def workers(url: str) -> int:
-    with bullmq.connected(url) as client:
+    with bullmq.connect(url) as client:
         return bullmq.Queue(client, QUEUE).workers()

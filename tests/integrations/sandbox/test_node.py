@@ -12,6 +12,7 @@ import pytest
 
 from integrations.errors import Problem
 from integrations.sandbox import node
+from tests.integrations.sandbox.catalogs import recorded
 
 
 def test_the_lock_file_names_no_registry() -> None:
@@ -23,22 +24,24 @@ def test_the_lock_file_names_no_registry() -> None:
     assert not (node.SOURCE / "node_modules").exists()
 
 
-def test_the_migrations_have_the_names_and_traps_of_the_real_ones() -> None:
-    folder = node.SOURCE / "prisma" / "migrations"
-    names = sorted(path.parent.name for path in folder.glob("*/migration.sql"))
-    assert names == [
-        "20250922022205_init",
-        "20250922112214_add_integration_settings",
-        "20251101120000_add_email_providers",
-        "20251102143000_extend_church_profile",
-    ]
-    init = (folder / names[0] / "migration.sql").read_text()
-    assert init.count("CREATE TABLE") == 24
-    assert re.findall(r'INSERT INTO "(\w+)"', init) == ["settings", "churches"]
-    profile = (folder / names[3] / "migration.sql").read_text()
-    assert profile.count("SET NOT NULL") == 3
-    assert re.search(r'^UPDATE "churches"', profile, re.M)
-    assert not re.search(r'"timezone" TEXT[^,]*DEFAULT', profile)
+def test_the_migrations_have_the_names_and_statements_of_the_real_ones() -> None:
+    folder, facts = node.SOURCE / "prisma" / "migrations", recorded("migrations")
+    assert sorted(path.parent.name for path in folder.glob("*/migration.sql")) == facts["order"]
+    for migration in facts["migrations"]:
+        script = re.sub(r"^--.*$", "", (folder / migration["name"] / "migration.sql").read_text(), flags=re.M)
+        statements = [statement.strip() for statement in script.split(";") if statement.strip()]
+        assert len(statements) == migration["statements"], migration["name"]
+        for statement, fact in zip(statements, migration["list"], strict=True):
+            schema, table = fact["table"].split(".")
+            start = statement if fact["kind"] != "CREATE UNIQUE INDEX" else statement.partition(" ON ")[2]
+            assert statement.startswith(fact["kind"]), statement
+            assert f'"{schema}"."{table}"' in start[:100], statement
+            if fact["kind"] == "CREATE TABLE":
+                assert len(re.findall(r'^    "\w+" ', statement, re.M)) == fact["columns"], table
+            assert ("ON CONFLICT" in statement) is ("on_conflict" in fact)
+            assert all(
+                f'"{name}"' in statement for name in (fact.get("constraint"), fact.get("name")) if name
+            )
 
 
 def test_laying_out_again_keeps_what_others_added(tmp_path: Path) -> None:
@@ -75,6 +78,29 @@ def test_an_old_node_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(Problem, match=r"v16\.20\.1 is too old"):
         node.install(tmp_path / "project", print)
     assert not list((tmp_path / "project").glob("node_modules/.installed*"))
+
+
+def test_packages_are_installed_once_and_linked_into_every_folder(tmp_path: Path) -> None:
+    assert node.KEPT is not None
+    said: list[str] = []
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        node.install(folder, said.append)
+    assert len([line for line in said if line.startswith("Installing")]) <= 1
+    package = Path("node_modules", "prisma", "package.json")
+    kept = node.KEPT / node.marker() / package
+    assert kept.samefile(first / package)
+    assert kept.samefile(second / package)
+    (second / "node_modules" / "own").touch()
+    assert not (first / "node_modules" / "own").exists()
+
+
+def test_an_interrupted_installation_is_begun_again(tmp_path: Path) -> None:
+    half = tmp_path / "node_modules" / "prisma" / "package.json"
+    half.parent.mkdir(parents=True)
+    half.write_text("{")
+    node.install(tmp_path, print)
+    assert json.loads(half.read_text())["name"] == "prisma"
 
 
 def test_the_module_as_a_program_says_what_is_missing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integrations.clients.dns import RecordSet, zone_of
+from integrations.clients.dns import RecordSet, get_zone
 from integrations.sandbox.visitors import Address
 from integrations.systems import Systems
 from tests.integrations.clients.dns.servers import ZONE, updated
@@ -13,7 +13,7 @@ from tests.integrations.clients.dns.servers import ZONE, updated
 def test_a_name_that_was_pointed_elsewhere_is_followed_when_its_time_is_over(tmp_path: Path) -> None:
     with updated(tmp_path, "python") as settings:
         systems = Systems({"zone": settings}, {})
-        zone = zone_of(systems["zone"], systems)
+        zone = get_zone(systems["zone"], systems)
         first = zone.read("www", "A")
         zone.replace(first, RecordSet.of(first.name, "A", 1, ["127.0.0.1"]))
         environ = {

@@ -1,4 +1,4 @@
-"""Each kind of statement is classed as PostgreSQL would treat it, with the rows that it meets."""
+"""Each kind of statement is classified as PostgreSQL treats it, with the rows that it affects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.clients.sql_review import Change, Statement, Weighs, review, review_in_turn
+from integrations.sql_review import ChangeClass, ReviewedStatement, RowImpact, review_script, review_scripts
 
-META, ADDS, LOCK = Change.METADATA, Change.ADDITIVE, Change.LONG_LOCK
-REWRITES, DATA, FAILS = Change.REWRITES, Change.CHANGES_DATA, Change.CAN_FAIL
-DESTROYS, UNKNOWN = Change.DESTRUCTIVE, Change.NOT_UNDERSTOOD
+META, ADDS, LOCK = ChangeClass.METADATA, ChangeClass.ADDITIVE, ChangeClass.LONG_LOCK
+REWRITES, DATA, FAILS = ChangeClass.REWRITES, ChangeClass.CHANGES_DATA, ChangeClass.CAN_FAIL
+DESTROYS, UNKNOWN = ChangeClass.DESTRUCTIVE, ChangeClass.NOT_UNDERSTOOD
+IMPOSSIBLE = ChangeClass.CANNOT_SUCCEED
 
 TABLES = """
 CREATE TABLE parent (id int PRIMARY KEY, name varchar(20));
@@ -26,8 +27,8 @@ SELECT CASE WHEN i <= 7 THEN 99 ELSE 1 END, 'abcdefgh', repeat('x', i), '{}', i 
 """
 
 
-def only(sql: str, conn: psycopg.Connection[Any] | None = None) -> Statement:
-    found = review(sql, conn)
+def only(sql: str, conn: psycopg.Connection[Any] | None = None) -> ReviewedStatement:
+    found = review_script(sql, conn)
     assert not found.unparsable
     assert len(found) == 1
     return found.statements[0]
@@ -82,14 +83,16 @@ def live(new_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
         ("UPDATE t SET a = 1", {DATA}),
         ("DELETE FROM t", {DATA, DESTROYS}),
         ("INSERT INTO t VALUES (1), (2)", {DATA}),
-        ("DO $$ BEGIN PERFORM 1; END $$", {DATA}),
+        ("DO $$ BEGIN PERFORM 1; END $$", {DATA, FAILS}),
         ("SELECT setval('s', 1)", {DATA}),
-        ("WITH w AS (DELETE FROM t RETURNING 1) SELECT 1 FROM w", {DATA}),
-        ("CREATE PUBLICATION p FOR ALL TABLES", {UNKNOWN}),
-        ("ALTER TABLE t ATTACH PARTITION p DEFAULT", {UNKNOWN}),
+        ("WITH w AS (DELETE FROM t RETURNING 1) SELECT 1 FROM w", {DATA, DESTROYS}),
+        ("CREATE PUBLICATION p FOR ALL TABLES", {META}),
+        ("ALTER TABLE t ATTACH PARTITION p DEFAULT", {ADDS, FAILS}),
+        ("ALTER SYSTEM SET work_mem = '1GB'", {UNKNOWN}),
+        ("DROP OWNED BY somebody", {DESTROYS, UNKNOWN}),
     ],
 )
-def test_a_statement_is_classed_without_a_database(sql: str, classes: set[Change]) -> None:
+def test_a_statement_is_classified_without_a_database(sql: str, classes: set[ChangeClass]) -> None:
     assert set(only(sql).classes) == classes
 
 
@@ -101,7 +104,7 @@ def test_a_statement_is_classed_without_a_database(sql: str, classes: set[Change
         ("short", "varchar(20)", {META}),
         ("short", "varchar(4)", {REWRITES, LOCK, FAILS}),
         ("long", "varchar(5)", {REWRITES, LOCK, FAILS}),
-        ("j", "jsonb", {REWRITES, LOCK, FAILS}),
+        ("j", "jsonb", {REWRITES, LOCK, FAILS, DATA}),
         ("n", "bigint", {REWRITES, LOCK}),
         ("big", "int", {REWRITES, LOCK, FAILS}),
         ("money", "numeric(12,2)", {META}),
@@ -110,11 +113,11 @@ def test_a_statement_is_classed_without_a_database(sql: str, classes: set[Change
         ("at", "timestamp(3)", {REWRITES, LOCK, DATA}),
         ('"when"', "timestamp(6)", {META}),
         ("at", "timestamptz", {REWRITES, LOCK, DATA}),
-        ("long", "int", {REWRITES, LOCK, FAILS}),
+        ("long", "int", {REWRITES, LOCK, FAILS, IMPOSSIBLE}),
     ],
 )
 def test_a_change_of_type_follows_postgresql(
-    live: psycopg.Connection[Any], column: str, new: str, classes: set[Change]
+    live: psycopg.Connection[Any], column: str, new: str, classes: set[ChangeClass]
 ) -> None:
     sql = f"ALTER TABLE t ALTER COLUMN {column} TYPE {new}"
     assert set(only(sql, live).classes) == classes
@@ -151,82 +154,101 @@ def test_a_change_of_type_follows_postgresql(
 def test_the_rows_that_matter_are_counted(live: psycopg.Connection[Any], sql: str, rows: int) -> None:
     found = only(sql, live)
     assert found.count == rows, found.checks
-    assert found.count_query
+    assert found.checks
 
 
-def test_what_is_so_already_is_metadata_only(live: psycopg.Connection[Any]) -> None:
+def test_a_change_that_is_already_made_is_metadata_only(live: psycopg.Connection[Any]) -> None:
     assert only("ALTER TABLE t ALTER COLUMN fixed SET NOT NULL", live).is_metadata_only
 
 
 def test_a_table_of_the_same_script_holds_no_rows_to_wait_for() -> None:
-    found = review(
+    found = review_script(
         "CREATE TABLE n (id int); CREATE UNIQUE INDEX i ON n (id); ALTER TABLE n ALTER id SET NOT NULL;"
     )
     assert set(found.counts) == {"additive"}
 
 
 def test_a_column_that_is_filled_before_cannot_fail(live: psycopg.Connection[Any]) -> None:
-    found = review(
+    found = review_script(
         "UPDATE t SET flag = false WHERE flag IS NULL; ALTER TABLE t ALTER flag SET NOT NULL", live
     )
     assert FAILS not in found.statements[1].classes
-    assert "filled by statement 1" in found.statements[1].words
-    unsure = review("UPDATE t SET flag = n > 3 WHERE id > 4; ALTER TABLE t ALTER flag SET NOT NULL", live)
+    assert "filled by statement 1" in found.statements[1].notes
+    unsure = review_script(
+        "UPDATE t SET flag = n > 3 WHERE id > 4; ALTER TABLE t ALTER flag SET NOT NULL", live
+    )
     assert FAILS in unsure.statements[1].classes
 
 
-def test_an_update_of_a_new_column_counts_the_whole_table_at_most(live: psycopg.Connection[Any]) -> None:
-    found = review("ALTER TABLE t ADD zone text; UPDATE t SET zone = 'UTC' WHERE zone IS NULL", live)
-    assert found.statements[1].rows(Weighs.CHANGED) == 20
-    assert "at most" in found.statements[1].checks[0].words
+def test_an_update_of_a_new_column_is_counted_on_its_rows(live: psycopg.Connection[Any]) -> None:
+    found = review_script(
+        "ALTER TABLE t ADD zone text; UPDATE t SET zone = 'UTC' WHERE zone IS NULL AND id > 15", live
+    )
+    assert found.statements[1].count_rows(RowImpact.CHANGED) == 5
+    assert found.statements[1].checks[0].is_certain
 
 
-def test_later_scripts_meet_what_the_earlier_ones_made(live: psycopg.Connection[Any]) -> None:
-    found = review_in_turn({"a": "CREATE TABLE n (id int)", "b": "CREATE INDEX i ON n (id)"}, live)
+def test_later_scripts_see_what_earlier_ones_create(live: psycopg.Connection[Any]) -> None:
+    found = review_scripts({"a": "CREATE TABLE n (id int)", "b": "CREATE INDEX i ON n (id)"}, live)
     assert found["b"].counts == {"additive": 1}
 
 
 def test_counting_never_changes_a_row(live: psycopg.Connection[Any]) -> None:
-    live.execute("CREATE FUNCTION sly() RETURNS bool LANGUAGE sql AS 'DELETE FROM t RETURNING true'")
+    live.execute(
+        "CREATE FUNCTION sly() RETURNS bool STABLE LANGUAGE sql AS 'SELECT nextval(''t_id_seq'') > 0'"
+    )
     found = only("DELETE FROM t WHERE sly()", live)
     assert found.count is None
     assert "could not be counted" in found.checks[0].error
-    assert live.execute("SELECT count(*) FROM t").fetchone() == (20,)
+    assert live.execute("SELECT last_value FROM t_id_seq").fetchone() == (20,)
 
 
-def test_a_count_that_takes_too_long_is_stopped_and_said(live: psycopg.Connection[Any]) -> None:
-    found = review("DELETE FROM t WHERE pg_sleep(20) IS NULL", live, seconds=0.2)
+def test_a_count_that_takes_too_long_is_stopped_and_reported(live: psycopg.Connection[Any]) -> None:
+    live.execute("CREATE FUNCTION slow() RETURNS text STABLE LANGUAGE sql AS 'SELECT pg_sleep(20)::text'")
+    found = review_script("DELETE FROM t WHERE slow() IS NULL", live, seconds=0.2)
     assert "too long" in found.statements[0].checks[0].error
 
 
-def test_what_is_no_sql_is_said_with_its_position() -> None:
-    found = review("SELECT 1;\n-- é\nALTER TABEL t;")
+def test_a_syntax_error_is_reported_with_its_position() -> None:
+    found = review_script("SELECT 1;\n-- é\nALTER TABEL t;")
     assert found.unparsable.startswith("line 3, column 7: ")
     assert not found.statements
 
 
 def test_lines_and_numbers_are_those_of_the_script() -> None:
-    found = review('-- ünï\n\nSELECT 1;\n/* ; */ -- x\nDROP TABLE "é";\n')
+    found = review_script('-- ünï\n\nSELECT 1;\n/* ; */ -- x\nDROP TABLE "é";\n')
     assert [(s.number, s.line, s.sql) for s in found] == [(1, 3, "SELECT 1"), (2, 5, 'DROP TABLE "é"')]
 
 
 def test_nothing_and_comments_are_no_statements() -> None:
-    assert len(review("")) == len(review("-- This is an empty migration.")) == 0
+    assert len(review_script("")) == len(review_script("-- This is an empty migration.")) == 0
 
 
-def test_the_review_in_short_names_rows_and_what_follows(live: psycopg.Connection[Any]) -> None:
+def test_the_summary_names_rows_and_what_follows(live: psycopg.Connection[Any]) -> None:
     sql = "ALTER TABLE t ADD zone text; UPDATE t SET zone = 'UTC'; ALTER TABLE t ALTER zone SET NOT NULL"
-    assert review(sql, live).in_short() == "adds, CHANGES 20 ROWS, then NOT NULL, long lock"
+    assert review_script(sql, live).summarize() == "adds, CHANGES 20 ROWS, then NOT NULL, long lock"
     assert (
-        review("ALTER TABLE t ALTER flag SET NOT NULL", live)
-        .in_short()
+        review_script("ALTER TABLE t ALTER flag SET NOT NULL", live)
+        .summarize()
         .startswith("NOT NULL, FAILS ON 3 ROWS")
     )
 
 
-def test_the_facts_stay_below_their_limit_and_keep_the_gravest() -> None:
+def test_the_facts_stay_below_their_limit_and_keep_the_most_severe() -> None:
     sql = "".join(f"CREATE TABLE t{i} (id int);" for i in range(500)) + "DROP TABLE gone;"
-    facts = review(sql).facts(limit=20_000)
+    facts = review_script(sql).as_facts(limit=20_000)
     assert facts["statements"] == 501
     assert facts["listed"] < 200
     assert facts["list"][0]["classes"] == ["destructive"]
+
+
+def test_values_that_are_json_null_are_counted_where_a_json_column_becomes_required(
+    live: psycopg.Connection[Any],
+) -> None:
+    live.execute("UPDATE t SET j = ' null ' WHERE id <= 4; UPDATE t SET j = NULL WHERE id = 5")
+    sql = "ALTER TABLE t ALTER COLUMN j SET DATA TYPE jsonb, ALTER COLUMN j SET NOT NULL"
+    statement = only(sql, live)
+    assert (statement.count_rows(RowImpact.JSON_NULL), statement.count_rows(RowImpact.FAILS)) == (4, 1)
+    filled = review_script(f"UPDATE t SET j = '{{}}' WHERE j IS NULL; {sql}", live)
+    assert filled.count_rows(RowImpact.JSON_NULL) == 4, "a back-fill leaves them"
+    assert only("ALTER TABLE t ALTER COLUMN j DROP NOT NULL", live).count_rows(RowImpact.JSON_NULL) is None

@@ -1,36 +1,46 @@
-"""`manage.py autopilot CUTOVER`: plays a rehearsal without hands and verifies its record."""
+"""`manage.py autopilot CUTOVER`: plays a rehearsal by itself and verifies its record."""
 
 from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from pathlib import Path
 
 import requests
 from django.core.management.base import BaseCommand, CommandError
 
-from checklists.autopilot import Autopilot, Failed
 from checklists.models import Cutover
-from checklists.staging import load_cast
-from checklists.visitor import NotPossible
+from cutover.demo.autopilot import Autopilot, AutopilotFailed
+from cutover.demo.panel_session import FormRefused
+from cutover.demo.staging import load_people
 from integrations.errors import Problem
-from integrations.sandbox.people import hands
+from integrations.sandbox.outside_people import find_sandbox_people
+from integrations.sandbox.repairs import load_repairs
 
 
 class Command(BaseCommand):
-    """Signs in as the people of the file and goes through the pages; only ever a rehearsal."""
+    """Signs in as the people of the file and uses the pages. Refuses a production cutover."""
 
     help = "Plays a rehearsal through the pages, as its people, and verifies its record."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which rehearsal, where its pages are, who its people are."""
+        """The rehearsal, the address of its pages, and the file with its people."""
         parser.add_argument("cutover")
         parser.add_argument("--people", type=Path, required=True, help="the file that `stage` wrote")
-        parser.add_argument("--address", required=True, help="of the panel, such as http://localhost:8000")
+        parser.add_argument(
+            "--address", required=True, help="address of the panel, such as http://localhost:8000"
+        )
         parser.add_argument(
             "--back-at",
             metavar="ITEM",
-            help="break the new stack before this item, and meet its failure with the whole rollback",
+            help="break the new stack before this item, so that it fails; then play the whole rollback",
+        )
+        parser.add_argument("--until", metavar="ITEM", default="", help="leave this item and what follows")
+        parser.add_argument(
+            "--recorded",
+            action="store_true",
+            help="repair each defect that an item reports, and say no-go at the last gate",
         )
         parser.add_argument("--limit", type=float, default=240.0, help="seconds (default: 240)")
 
@@ -42,22 +52,22 @@ class Command(BaseCommand):
         address: str,
         limit: float,
         back_at: str | None = None,
+        until: str = "",
+        recorded: bool = False,
         **options: object,
     ) -> None:
-        """Exit code 1 with the item that failed."""
+        """Plays, then verifies. Exit code 1 with the item that failed."""
         found = Cutover.objects.select_related("runbook").filter(slug=cutover).first()
         if found is None:
             raise CommandError(f"There is no cutover called {cutover}.")
         if not found.is_rehearsal:
-            raise CommandError(f"{found} is no rehearsal. Production is decided and done by people.")
-        pilot = Autopilot(found, load_cast(people), address, self._say, limit, hands=hands(os.environ))
+            raise CommandError(f"{found} is not a rehearsal. Only people may carry out a production cutover.")
+        outside = find_sandbox_people(os.environ)
+        pilot = Autopilot(found, load_people(people), address, self._say, limit, outside=outside)
         try:
-            if back_at:
-                pilot.play_back(back_at)
-            else:
-                pilot.play()
-            pilot.verify()
-        except (Failed, NotPossible, Problem) as failure:
+            with outside.turn(wait=True) if outside else nullcontext():
+                _play(pilot, back_at, until, recorded=recorded)
+        except (AutopilotFailed, FormRefused, Problem) as failure:
             raise CommandError(str(failure))
         except requests.RequestException as error:
             raise CommandError(f"The panel at {address} does not answer: {error}")
@@ -65,3 +75,13 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _play(pilot: Autopilot, back_at: str | None, until: str, *, recorded: bool) -> None:
+    if back_at:
+        pilot.play_rollback(back_at)
+    elif recorded:
+        pilot.play_recorded(load_repairs())
+    else:
+        pilot.play(until)
+    pilot.verify()

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cutover.embedded import free_port
 from integrations.sandbox.serving import Answer, Asked, serve
 from tests.integrations.clients.dns.servers import ZONE, Settings
 from tests.integrations.clients.proxies import answers
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 ZONE_ID = "0f" * 16
 
@@ -27,6 +27,7 @@ class Cloudflare:
         self.token, self.numbers = token, itertools.count(1)
         self.known: dict[str, dict[str, Any]] = {}
         self._keep({"type": "A", "name": f"www.{ZONE}", "content": "192.0.2.1", "ttl": 300, "proxied": False})
+        self._keep({"type": "A", "name": f"auto.{ZONE}", "content": "192.0.2.1", "ttl": 1, "proxied": False})
         self._keep({"type": "A", "name": f"hid.{ZONE}", "content": "192.0.2.1", "ttl": 1, "proxied": True})
 
     def __call__(self, asked: Asked) -> Answer:
@@ -66,7 +67,7 @@ def said(status: int, message: str) -> Answer:
 
 @contextmanager
 def cloudflare() -> Iterator[Settings]:
-    """While it runs."""
+    """The settings of a system, while the stand-in runs."""
     port, token = free_port(), secrets.token_hex(20)
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.integrations.clients.dns.cloudflare"],
@@ -75,7 +76,7 @@ def cloudflare() -> Iterator[Settings]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         settings = {"kind": "dns", "driver": "cloudflare", "zone": ZONE, "url": url}
         yield {**settings, "zone_id": ZONE_ID, "token": token}
     finally:

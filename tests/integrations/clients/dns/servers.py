@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,11 +18,11 @@ from typing import Any
 
 import boto3
 
-from cutover.embedded import free_port
-from integrations.clients.dns import RecordSet, answers_of
+from integrations.clients.dns import RecordSet, query_server
 from integrations.errors import Problem, Unreachable
 from integrations.systems import System
-from tests.integrations.sandbox.estates import until
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 ZONE = "move.test"
 RECORDS = "www 300 A 192.0.2.1; alias 120 CNAME www.move.test."
@@ -44,8 +45,10 @@ create table tsigkeys (id integer primary key, name text, algorithm text, secret
 
 def serves(server: str) -> bool:
     try:
-        return bool(answers_of(server, f"www.{ZONE}", "A").values)
-    except (Unreachable, Problem):
+        # A UDP query that is sent too early waits for its whole timeout; a TCP connection is refused at once.
+        socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), 1).close()
+        return bool(query_server(server, f"www.{ZONE}", "A").values)
+    except (Unreachable, Problem, OSError):
         return False
 
 
@@ -55,7 +58,7 @@ def running(argv: list[str], there: Callable[[], bool], **more: str) -> Iterator
         argv, env={**os.environ, **more}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until(there)
+        wait_for(there)
         yield
     finally:
         child.terminate()
@@ -64,7 +67,7 @@ def running(argv: list[str], there: Callable[[], bool], **more: str) -> Iterator
 
 @contextmanager
 def updated(folder: Path, program: str, records: str = RECORDS) -> Iterator[Settings]:
-    """One that takes RFC 2136 updates: ``program`` is bind or python."""
+    """A server that takes RFC 2136 updates; ``program`` is bind or python."""
     port, secret = free_port(), base64.b64encode(secrets.token_bytes(32)).decode()
     server = f"127.0.0.1:{port}"
     argv = [sys.executable, "-m", "integrations.sandbox.name_server", str(folder)]
@@ -128,7 +131,7 @@ def client_of(settings: Mapping[str, str]) -> Any:
 
 
 def reset(system: System, wanted: RecordSet) -> None:
-    """Makes the set so, whatever stands there."""
+    """Writes the record set, whatever is there."""
     client = client_of({name: system[name] for name in ("url", "access_key", "secret_key")})
     records = [{"Value": value} for value in wanted.values]
     shaped = {"Name": f"{wanted.name}.", "Type": wanted.kind, "TTL": wanted.ttl, "ResourceRecords": records}

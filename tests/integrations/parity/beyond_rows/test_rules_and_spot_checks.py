@@ -1,4 +1,4 @@
-"""Rules in SQL must have the same answer on both sides, and named entities are laid side by side."""
+"""Rules in SQL must have the same answer on both sides, and named rows are compared side by side."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from integrations.parity.baseline import read, take, write
-from integrations.parity.checks import SqlRule, read_checks
-from integrations.parity.compare import compare_before
-from integrations.parity.options import Options
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.spots import Spot, read_spots
+from integrations.parity.beyond_rows.spot_checks import SpotCheck, parse_spot_checks
+from integrations.parity.beyond_rows.sql_rules import SqlRule, parse_sql_rules
+from integrations.parity.engine.comparison import compare_before
+from integrations.parity.engine.fingerprint import read_fingerprint, take_fingerprint, write_fingerprint
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair
 
 TABLE = "create table gifts (id int primary key, amount numeric(10,2), kind text, more jsonb)"
@@ -25,7 +25,7 @@ def check(pair: Pair, sql: str) -> dict[str, Any]:
     return pair.compare(checks=(SqlRule("one", sql),)).checks[0]
 
 
-def test_a_rule_with_the_same_answer_in_whatever_order_is_equal(pair: Pair) -> None:
+def test_the_same_answer_in_another_order_is_equal(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     pair.target.run("update gifts set amount = amount where id < 4")  # the rows stand elsewhere now
     found = pair.compare(checks=(BY_KIND,)).checks
@@ -36,7 +36,7 @@ def test_a_rule_with_the_same_answer_in_whatever_order_is_equal(pair: Pair) -> N
     }]  # fmt: skip
 
 
-def test_another_answer_stands_against_equal(pair: Pair) -> None:
+def test_another_answer_counts_against_equal(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     pair.target.run("update gifts set kind = 'k2' where id = 3")
     result = pair.compare(checks=(BY_KIND,))
@@ -54,7 +54,7 @@ def test_answers_that_mean_the_same_are_the_same(pair: Pair) -> None:
                                ["10", None, "0044-03-15 00:00:00 BC"]]  # fmt: skip
 
 
-def test_of_long_answers_the_rows_that_differ_are_told_first(pair: Pair) -> None:
+def test_long_answers_show_the_rows_that_differ_first(pair: Pair) -> None:
     pair.both("create table t (id int primary key, v text)", "insert into t select generate_series(1, 99)")
     pair.target.run("update t set v = repeat('x', 5000) where id = 98")
     found = check(pair, "select * from t")
@@ -65,7 +65,7 @@ def test_of_long_answers_the_rows_that_differ_are_told_first(pair: Pair) -> None
     )
 
 
-def test_a_rule_that_cannot_be_answered_says_so_and_ends_nothing_else(pair: Pair) -> None:
+def test_a_rule_that_fails_says_so_and_ends_nothing_else(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     pair.target.run("alter table gifts drop column kind", "alter table gifts add column other text")
     broken, fine = pair.compare(checks=(BY_KIND, SqlRule("fine", "select 1"))).checks
@@ -92,20 +92,20 @@ def test_nothing_is_ever_written_by_a_rule(pair: Pair, sql: str) -> None:
     pair.both(f"do $$ begin assert {untouched}; end $$")
 
 
-def test_a_rule_is_a_question_and_not_a_dump(pair: Pair) -> None:
+def test_a_rule_with_too_many_rows_is_refused(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     assert "more than 100 rows" in check(pair, "select generate_series(1, 101)")["reason"]
 
 
-def test_a_fingerprint_keeps_the_answers_of_then(pair: Pair, tmp_path: Path) -> None:
+def test_a_fingerprint_keeps_the_answers_to_rules(pair: Pair, tmp_path: Path) -> None:
     pair.source.run(TABLE, ROWS)
     with Snapshot(pair.source.server) as snapshot:
-        write(take(snapshot, checks=(BY_KIND,)), tmp_path / "kept")
-    kept = read(tmp_path / "kept")
-    assert compare_before(kept, pair.source.server, Options()).checks[0]["equal"]
+        write_fingerprint(take_fingerprint(snapshot, checks=(BY_KIND,)), tmp_path / "kept")
+    kept = read_fingerprint(tmp_path / "kept")
+    assert compare_before(kept, pair.source.server, ComparisonOptions()).checks[0]["equal"]
     pair.source.run("update gifts set kind = 'k2' where id = 3")
     late = SqlRule("late", "select 1")
-    then, new = compare_before(kept, pair.source.server, Options(checks=(BY_KIND, late))).checks
+    then, new = compare_before(kept, pair.source.server, ComparisonOptions(checks=(BY_KIND, late))).checks
     assert (then["name"], then["equal"], then["source"][0]) == ("gifts by kind", False, ["k0", "3", "27"])
     assert (new["name"], new["equal"]) == ("late", False)
     assert "the fingerprint was taken without this" in new["reason"]
@@ -119,34 +119,35 @@ def test_a_fingerprint_keeps_the_answers_of_then(pair: Pair, tmp_path: Path) -> 
         ([{"name": "a", "sql": "select 1"}, {"name": "a", "sql": "select 2"}], "check 2: there is another"),
     ],
 )
-def test_a_rule_that_is_none_is_named(given: list[Any], words: str) -> None:
+def test_an_invalid_rule_is_named(given: list[Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_checks(given)
+        parse_sql_rules(given)
 
 
-def test_a_named_row_is_laid_side_by_side(pair: Pair) -> None:
+def test_a_named_row_is_compared_side_by_side(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     pair.target.run(
         "alter table gifts alter more type json", "update gifts set more = '{ \"n\":   4}' where id = 4"
     )
-    same = pair.compare(spots=(Spot("gifts", {"id": "4"}),)).spots[0]
+    same = pair.compare(spots=(SpotCheck("gifts", {"id": "4"}),)).spots[0]
     assert same["equal"], "a json means the same with other blanks"
     assert same["columns"]["amount"] == ["6.00", "6.00"]
     pair.target.run("update gifts set amount = 6.01 where id = 4")
-    result = pair.compare(spots=(Spot("gifts", {"kind": "k1", "id": "4"}, ("amount",)),))
+    result = pair.compare(spots=(SpotCheck("gifts", {"kind": "k1", "id": "4"}, ("amount",)),))
     both = {"amount": ["6.00", "6.01"]}
     named = {"table": "gifts", "key": {"kind": "k1", "id": "4"}}
     assert result.spots == [{**named, "equal": False, "columns": both}]
     assert "1 spot check not the same (gifts)" in result.summary
 
 
-def test_a_row_that_is_not_there_or_not_alone_is_said(pair: Pair) -> None:
+def test_a_missing_row_and_an_ambiguous_key_are_reported(pair: Pair) -> None:
     pair.both(TABLE, ROWS)
     pair.target.run("delete from gifts where id = 9")
     gone, neither, many, strange, nowhere = pair.compare(
         spots=(
-            Spot("gifts", {"id": "9"}), Spot("gifts", {"id": "99"}), Spot("gifts", {"kind": "k1"}),
-            Spot("gifts", {"nme": "x"}), Spot("gift", {"id": "1"}),
+            SpotCheck("gifts", {"id": "9"}), SpotCheck("gifts", {"id": "99"}),
+            SpotCheck("gifts", {"kind": "k1"}),
+            SpotCheck("gifts", {"nme": "x"}), SpotCheck("gift", {"id": "1"}),
         )
     ).spots  # fmt: skip
     assert gone["reason"] == "there is no such row in the target"
@@ -166,7 +167,7 @@ def test_a_row_that_is_not_there_or_not_alone_is_said(pair: Pair) -> None:
         ([{"table": "users", "key": {"id": 1}, "columns": "name"}], "spot check 1: columns is a list"),
     ],
 )
-def test_a_spot_check_that_is_none_is_named(given: list[Any], words: str) -> None:
+def test_an_invalid_spot_check_is_named(given: list[Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_spots(given)
-    assert read_spots([{"table": "users", "key": {"id": 1}}]) == (Spot("users", {"id": "1"}),)
+        parse_spot_checks(given)
+    assert parse_spot_checks([{"table": "users", "key": {"id": 1}}]) == (SpotCheck("users", {"id": "1"}),)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 
-from integrations.parity.baseline import take
-from integrations.parity.compare import compare_before
-from integrations.parity.options import Options
+from integrations.parity.engine.comparison import compare_before
+from integrations.parity.engine.fingerprint import take_fingerprint
+from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import LIMIT
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair
 
 TABLE = "create table t (id int primary key, v text, n int default 1)"
 
 
 def told(pair: Pair, kind: str, **more: object) -> list[tuple[str, str | None, str | None]]:
-    found = pair.compare(**more).structure[kind]  # type: ignore[arg-type]
+    found = pair.compare(**more).structure[kind]
     return [(one["name"], one["source"], one["target"]) for one in found]
 
 
@@ -27,7 +27,7 @@ def test_an_index_with_another_name_is_the_same_and_one_that_is_missing_is_not(p
     assert told(pair, "indexes") == missing
 
 
-def test_a_constraint_that_says_something_else_is_told_once_with_both_texts(pair: Pair) -> None:
+def test_a_changed_constraint_is_reported_once_with_both_definitions(pair: Pair) -> None:
     pair.both(TABLE, "insert into t values (1)")
     pair.source.run("alter table t add constraint positive check (n > 0)")
     pair.target.run("alter table t add constraint positive check (n >= 0) not valid")
@@ -64,7 +64,7 @@ def test_foreign_keys_triggers_defaults_and_generated_columns_are_compared(pair:
     assert result.equal, "told, and not judged"
 
 
-def test_judged_structure_stands_against_equal_unless_it_is_declared(pair: Pair) -> None:
+def test_judged_structure_counts_against_equal_unless_it_is_declared(pair: Pair) -> None:
     pair.both(TABLE, "insert into t values (1)")
     pair.target.run("create index by_v on t (v)", "alter table t alter n drop default")
     judged = pair.compare(structure="judged")
@@ -88,7 +88,7 @@ def test_extensions_and_the_database_itself_are_compared(pair: Pair) -> None:
     assert told(pair, "extensions") == [("plpgsql", "version 1.0", None)]
 
 
-def test_a_table_that_only_one_side_has_is_told_as_a_table(pair: Pair) -> None:
+def test_a_table_that_only_one_side_has_is_reported_as_a_table(pair: Pair) -> None:
     pair.both(TABLE, "insert into t values (1)")
     pair.target.run("create table more (id int default 7)")
     result = pair.compare()
@@ -103,16 +103,16 @@ def test_the_collation_of_a_column_is_compared(pair: Pair) -> None:
     assert told(pair, "columns") == [("t.v", 'null collate "C"', 'null collate "POSIX"')]
 
 
-def test_before_and_after_the_structure_is_told_without_a_backup(pair: Pair) -> None:
+def test_the_structure_of_before_is_compared_without_a_backup(pair: Pair) -> None:
     pair.source.run(TABLE, "insert into t values (1)", "create index by_v on t (v)")
     with Snapshot(pair.source.server) as snapshot:
-        kept = take(snapshot)
+        kept = take_fingerprint(snapshot)
     pair.source.run("drop index by_v", "alter table t add check (n > 0)")
-    result = compare_before(kept, pair.source.server, Options())
+    result = compare_before(kept, pair.source.server, ComparisonOptions())
     assert [one["name"] for one in result.structure["indexes"]] == ["t.by_v"]
     assert [one["name"] for one in result.structure["constraints"]] == ["t.t_n_check"]
     assert result.equal, "told, and not judged"
-    assert not compare_before(kept, pair.source.server, Options(structure="judged")).equal
+    assert not compare_before(kept, pair.source.server, ComparisonOptions(structure="judged")).equal
 
 
 def test_a_result_with_very_many_differences_stays_small_and_says_how_many_there_are(pair: Pair) -> None:

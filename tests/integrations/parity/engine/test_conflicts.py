@@ -16,18 +16,22 @@ from typing import Any
 import psycopg
 import pytest
 
-from cutover.embedded import Postgres, free_port
-from integrations.parity import baseline
-from integrations.parity.__main__ import COULD_NOT, EQUAL, main
-from integrations.parity.checks import SqlRule
-from integrations.parity.compare import Options, compare_live
-from integrations.parity.report import verdict
-from integrations.parity.result import Result
-from integrations.parity.snapshot import GaveWay, Snapshot
-from integrations.parity.watch import Watch
+from cutover.embedded import Postgres
+from integrations.parity.__main__ import COULD_NOT, main
+from integrations.parity.beyond_rows.sql_rules import SqlRule
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.engine.fingerprint import take_fingerprint
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.report.facts import exit_code
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server.lost_connections import RecoveryConflict
+from integrations.parity.server.snapshot import Snapshot
 from tests import servers
 from tests.integrations.parity.conftest import Database, Pair, only, when
-from tests.integrations.parity.replicas import Family, family, wait_until
+from tests.integrations.parity.replicas import Family, family
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 TABLES = [
     statement
@@ -44,7 +48,7 @@ REMEDY = "on the standby, raise max_standby_streaming_delay"
 
 @pytest.fixture(scope="module")
 def related() -> Iterator[Family]:
-    """A primary, the source, and a standby that waits for nobody, the target."""
+    """A primary, and a standby that cancels conflicting queries at once."""
     with family() as made:
         made.standby(max_standby_streaming_delay="0", hot_standby_feedback="off")
         yield made
@@ -86,23 +90,26 @@ def remove_and_vacuum(primary: Database) -> None:
                 "insert into c select i, 'v' from generate_series(1, 99) i")  # fmt: skip
 
 
-def compared(source: Database, target: Database, watch: Watch | None = None, **more: Any) -> Result:
-    return compare_live(source.server, target.server, Options(**more), watch)
+def compared(
+    source: Database, target: Database, observer: ComparisonObserver | None = None, **more: Any
+) -> ComparisonResult:
+    return compare_live(source.server, target.server, ComparisonOptions(**more), observer)
 
 
 def test_after_one_conflict_the_rest_is_read_in_a_new_snapshot(
     source: Database, standby: Database, clash: Callable[[], None]
 ) -> None:
     result = compared(source, standby, when("b", "reading", clash))
-    assert (result.equal, only(result, "a").notes) == (True, [])
+    assert [table.equal for table in result.tables] == [True, True, True]
+    assert only(result, "a").notes == []
     assert only(result, "b").notes[0].endswith("after a standby gave way to its primary")
 
 
-def test_conflicts_again_and_again_end_it_with_cause_and_remedy(
+def test_repeated_conflicts_end_the_comparison_with_cause_and_remedy(
     source: Database, standby: Database, clash: Callable[[], None]
 ) -> None:
     result = compared(source, standby, when("b", "reading", clash, times=100))
-    assert verdict(result) == COULD_NOT
+    assert exit_code(result) == COULD_NOT
     assert only(result, "a").equal
     for table in "bc":
         (said,) = only(result, table).unsound
@@ -113,39 +120,39 @@ def test_conflicts_again_and_again_end_it_with_cause_and_remedy(
     assert "was lost" not in result.partial
 
 
-def test_a_conflict_after_the_last_table_leaves_what_is_beside_the_rows_unproven(
+def test_a_conflict_after_the_last_table_leaves_the_checks_beyond_the_rows_undone(
     source: Database, standby: Database, clash: Callable[[], None]
 ) -> None:
     rule = SqlRule("rows", "select count(*) from c")
     result = compared(source, standby, when("c", "done", clash), checks=(rule,))
-    assert verdict(result) == COULD_NOT
-    assert "What is beside the rows was not looked at." in result.partial
+    assert exit_code(result) == COULD_NOT
+    assert "The checks beyond the rows were not run." in result.partial
     assert REMEDY in result.partial
 
 
-def test_a_conflict_while_rows_wait_to_be_asked_again_is_no_matter(
+def test_a_conflict_while_rows_wait_to_be_read_again_does_no_harm(
     source: Database, standby: Database, clash: Callable[[], None]
 ) -> None:
-    """They are asked in a new snapshot anyhow."""
+    """They are read in a new snapshot in any case."""
     source.run("update a set v = 'x' where id = 5")
-    asked = Watch(log=lambda line: clash() if line.startswith("Asking the rows") else None)
+    asked = ComparisonObserver(on_log=lambda line: clash() if line.startswith("Reading the rows") else None)
     result = compared(source, standby, asked, settle=0.1)
     assert (only(result, "a").changed, result.partial) == (1, "")
 
 
-def test_a_fingerprint_says_it_too(standby: Database, clash: Callable[[], None]) -> None:
+def test_a_fingerprint_reports_a_conflict_too(standby: Database, clash: Callable[[], None]) -> None:
     with (
         Snapshot(standby.server) as snapshot,
-        pytest.raises(GaveWay, match="to keep up with its primary") as said,
+        pytest.raises(RecoveryConflict, match="to keep up with its primary") as said,
     ):
-        baseline.take(snapshot, watch=when("b", "reading", clash))
+        take_fingerprint(snapshot, observer=when("b", "reading", clash))
     assert REMEDY in said.value.next
 
 
-def test_the_command_line_says_it_and_has_no_result(
+def test_the_command_line_reports_a_conflict_and_has_no_result(
     primary: Database, source: Database, standby: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with again_and_again(lambda: remove_and_vacuum(primary)):
+    with repeating(lambda: remove_and_vacuum(primary)):
         code = main([source.url, standby.url, "--view", "slow", "--workers", "1"])
     told = capsys.readouterr()
     assert code == COULD_NOT
@@ -153,12 +160,13 @@ def test_the_command_line_says_it_and_has_no_result(
     assert REMEDY in told.out + told.err
     assert "Equal" not in told.out
     assert "Traceback" not in told.err
-    assert main([source.url, standby.url, "--quiet"]) == EQUAL  # when the primary is quiet
+    assert main([source.url, standby.url, "--quiet"]) == COULD_NOT  # its primary may know more
+    assert "the target is a standby of" in capsys.readouterr().out
 
 
 @contextmanager
-def again_and_again(what: Callable[[], None]) -> Iterator[None]:
-    """Does something all the time, in a thread, as long as the block runs."""
+def repeating(what: Callable[[], None]) -> Iterator[None]:
+    """Repeats something in a thread while the block runs."""
     over = Event()
 
     def work() -> None:
@@ -176,7 +184,7 @@ def again_and_again(what: Callable[[], None]) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def forgetful() -> Iterator[Postgres]:
-    """A PostgreSQL that still had old_snapshot_threshold (up to 16), and takes no snapshot for young."""
+    """A PostgreSQL that still has old_snapshot_threshold (up to 16), set to zero."""
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if 13 <= int(path.parent.name) <= 16]
     assert found, "the tests need Debian's package postgresql, of a version up to 16"
     server = Postgres(
@@ -193,10 +201,10 @@ OLD = "its rows of then are gone: snapshot too old; raise old_snapshot_threshold
 TOO_OLD = 5.2  # seconds: PostgreSQL takes none for old that is younger than five
 
 
-def test_a_snapshot_that_is_too_old_proves_nothing_of_the_table_whose_rows_are_gone(
+def test_a_snapshot_that_is_too_old_proves_nothing_about_a_table_whose_rows_are_gone(
     forgetful: Postgres, pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the library and on the command line, both of which have to wait for table a."""
+    """In the library and on the command line; both have to wait for table a."""
     source, target = pair.source, Database(forgetful.url())
     for side in (source, target):
         side.run(*TABLES)
@@ -204,12 +212,12 @@ def test_a_snapshot_that_is_too_old_proves_nothing_of_the_table_whose_rows_are_g
         holder.execute("lock table a in access exclusive mode")
         found = pool.submit(compared, source, target, workers=1)
         told = pool.submit(main, [source.url, target.url, "--workers", "1"])
-        wait_until(lambda: waiting_for_a(source) == 2)
+        wait_for(lambda: waiting_for_a(source) == 2)
         time.sleep(TOO_OLD)
         target.run("update b set v = v", "vacuum b")
         holder.rollback()
     result = found.result()
-    assert verdict(result) == told.result() == COULD_NOT
+    assert exit_code(result) == told.result() == COULD_NOT
     assert OLD in only(result, "b").unsound[0]
     assert only(result, "a").equal
     assert only(result, "c").equal

@@ -8,25 +8,30 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrations.errors import Problem
-from integrations.parity import baseline
-from integrations.parity.baseline import Fingerprint
-from integrations.parity.compare import Options, compare_before
-from integrations.parity.declared import read_rules
-from integrations.parity.result import Result
-from integrations.parity.snapshot import Server, Snapshot
-from integrations.parity.totals import read_totals
-from integrations.parity.watch import TableProgress, Watch
+from integrations.parity.beyond_rows.totals import parse_totals
+from integrations.parity.engine.comparison import compare_before
+from integrations.parity.engine.fingerprint import (
+    Fingerprint,
+    read_fingerprint,
+    take_fingerprint,
+    write_fingerprint,
+)
+from integrations.parity.errors import ParityError
+from integrations.parity.model.declared import parse_rules
+from integrations.parity.observer import ComparisonObserver, ReadProgress
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server.snapshot import PostgresServer, Snapshot
 from tests.integrations.parity.conftest import Database, Pair
 
-RULES = read_rules(
+RULES = parse_rules(
     [
         {"kind": "null_is_default", "table": "t", "column": "meta", "default": {}},
         {"kind": "rounded", "table": "t", "column": "at"},
         {"kind": "new_column", "table": "t", "column": "extra"},
     ]
 )
-OPTIONS = Options(RULES, read_totals([{"table": "t", "sum": "amount"}]))
+OPTIONS = ComparisonOptions(RULES, parse_totals([{"table": "t", "sum": "amount"}]))
 MIGRATION = (
     "update t set meta = '{}' where meta is null",
     "alter table t alter name type text, alter meta type jsonb, alter meta set not null,"
@@ -36,7 +41,7 @@ MIGRATION = (
 
 def take(database: Database, **more: Any) -> Fingerprint:
     with Snapshot(database.server) as snapshot:
-        return baseline.take(snapshot, RULES, OPTIONS.totals, **more)
+        return take_fingerprint(snapshot, RULES, OPTIONS.totals, **more)
 
 
 @pytest.fixture
@@ -52,7 +57,9 @@ def before(pair: Pair) -> Fingerprint:
     return take(pair.target)
 
 
-def after(before: Fingerprint, pair: Pair, *, backup: bool = False, options: Options = OPTIONS) -> Result:
+def after(
+    before: Fingerprint, pair: Pair, *, backup: bool = False, options: ComparisonOptions = OPTIONS
+) -> ComparisonResult:
     server = pair.source.server if backup else None
     return compare_before(before, pair.target.server, options, backup=server)
 
@@ -69,7 +76,9 @@ def test_a_migration_that_keeps_every_value_is_equal(before: Fingerprint, pair: 
     assert result.totals[0]["equal"]
 
 
-def test_what_else_changed_is_at_least_counted_and_placed(before: Fingerprint, pair: Pair) -> None:
+def test_other_changes_are_counted_as_a_lower_bound_with_their_key_ranges(
+    before: Fingerprint, pair: Pair
+) -> None:
     pair.target.run(
         *MIGRATION, "update t set amount = -amount where id = 2000", "delete from t where id = 4711"
     )
@@ -95,9 +104,7 @@ def test_the_restored_backup_names_the_rows(before: Fingerprint, pair: Pair) -> 
     assert table.examples[0].columns == {"amount": ["285.71", "-285.71"]}
 
 
-def test_a_backup_of_another_moment_is_not_taken_for_the_state_before(
-    before: Fingerprint, pair: Pair
-) -> None:
+def test_a_backup_of_another_moment_is_refused(before: Fingerprint, pair: Pair) -> None:
     pair.both("update t set amount = 0 where id = 2000")
     result = after(before, pair, backup=True)
     assert result.tables[0].unsound == [
@@ -106,9 +113,11 @@ def test_a_backup_of_another_moment_is_not_taken_for_the_state_before(
     assert not result.equal
 
 
-def test_other_rules_than_at_the_time_need_the_backup(before: Fingerprint, pair: Pair) -> None:
+def test_other_rules_than_those_of_the_fingerprint_need_the_backup(before: Fingerprint, pair: Pair) -> None:
     pair.target.run(*MIGRATION)
-    options = Options((*RULES, *read_rules([{"kind": "not_compared", "table": "t", "column": "amount"}])))
+    options = ComparisonOptions(
+        (*RULES, *parse_rules([{"kind": "not_compared", "table": "t", "column": "amount"}]))
+    )
     assert "the fingerprint cannot be used" in after(before, pair, options=options).tables[0].unsound[0]
     with_backup = after(before, pair, backup=True, options=options)
     assert with_backup.equal
@@ -118,38 +127,47 @@ def test_other_rules_than_at_the_time_need_the_backup(before: Fingerprint, pair:
 def test_values_filled_by_the_migration_are_proven_by_the_backup_only(pair: Pair) -> None:
     pair.both("create table t (id int primary key, at timestamp, amount int)",
               "insert into t values (1, null, 1), (2, '2024-01-01', 2)")  # fmt: skip
-    rules = read_rules([{"kind": "null_is_filled", "table": "t", "column": "at"}])
+    rules = parse_rules([{"kind": "null_is_filled", "table": "t", "column": "at"}])
     with Snapshot(pair.target.server) as snapshot:
-        before = baseline.take(snapshot, rules)
+        before = take_fingerprint(snapshot, rules)
     pair.target.run("update t set at = now() where at is null")
-    alone = after(before, pair, options=Options(rules))
+    alone = after(before, pair, options=ComparisonOptions(rules))
     assert "in 1 of 1 parts it is open whether differences are declared" in alone.tables[0].unsound[0]
-    proven = after(before, pair, backup=True, options=Options(rules))
+    proven = after(before, pair, backup=True, options=ComparisonOptions(rules))
     assert (proven.equal, proven.declared_count) == (True, 1)
 
 
-def test_a_dropped_table_is_missed(before: Fingerprint, pair: Pair) -> None:
+def test_a_dropped_table_is_reported(before: Fingerprint, pair: Pair) -> None:
     pair.target.run("drop table t", "create table other (id int)")
     assert after(before, pair).schema["undeclared"] == ["new table other", "missing table t"]
 
 
-def test_it_is_kept_as_a_file_that_cannot_be_changed_unseen(before: Fingerprint, tmp_path: Path) -> None:
+def test_a_changed_file_is_detected(before: Fingerprint, tmp_path: Path) -> None:
     path = tmp_path / "fingerprint.json"
-    sha256 = baseline.write(before, path)
-    assert baseline.read(path, sha256) == before
-    assert baseline.read(path, sha256).digest == before.digest
+    sha256 = write_fingerprint(before, path)
+    assert read_fingerprint(path, sha256) == before
+    assert read_fingerprint(path, sha256).digest == before.digest
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_text(path.read_text().replace("5000", "5001", 1))
-    with pytest.raises(Problem, match="not the file that was written"):
-        baseline.read(path, sha256)
-    with pytest.raises(Problem, match="cannot be read"):
-        baseline.read(tmp_path / "none")
+    with pytest.raises(ParityError, match="not the file that was written"):
+        read_fingerprint(path, sha256)
+    with pytest.raises(ParityError, match="cannot be read"):
+        read_fingerprint(tmp_path / "none")
 
 
-def test_the_same_content_has_the_same_digest_and_another_has_not(before: Fingerprint, pair: Pair) -> None:
+def test_the_digest_depends_only_on_the_content(before: Fingerprint, pair: Pair) -> None:
     assert take(pair.source).digest == before.digest
     pair.source.run("update t set name = 'x' where id = 1")
     assert take(pair.source).digest != before.digest
+
+
+def test_the_digest_does_not_depend_on_the_number_of_buckets(before: Fingerprint, pair: Pair) -> None:
+    pair.source.run("update t set id = 90000 where id = 5000")
+    few = take(pair.source)
+    pair.source.run("update pg_class set reltuples = 9000000 where relname = 't'")  # as autovacuum may do
+    many = take(pair.source)
+    assert many.tables[0].buckets != few.tables[0].buckets
+    assert many.digest == few.digest != before.digest
 
 
 def test_it_can_be_taken_in_the_snapshot_of_another_session(pair: Pair) -> None:
@@ -159,17 +177,17 @@ def test_it_can_be_taken_in_the_snapshot_of_another_session(pair: Pair) -> None:
         row = dump.execute("select pg_export_snapshot()").fetchone()
         assert row is not None
         pair.source.run("insert into t values (2, 2)")
-        with Snapshot(Server.at(pair.source.url), exported=row[0]) as snapshot:
-            assert baseline.take(snapshot).rows == 1
+        with Snapshot(PostgresServer.from_url(pair.source.url), exported_id=row[0]) as snapshot:
+            assert take_fingerprint(snapshot).rows == 1
 
 
-def test_a_large_table_tells_how_far_it_is_and_gives_the_same_fingerprint(
+def test_a_large_table_reports_progress_and_gives_the_same_fingerprint(
     before: Fingerprint, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.parity.reading.PART", 8)
-    monkeypatch.setattr("integrations.parity.progress.OFTEN", 0)
-    told: list[TableProgress] = []
-    assert take(pair.target, watch=Watch(table=told.append)).digest == before.digest
+    monkeypatch.setattr("integrations.parity.engine.reader.PAGES_PER_PART", 8)
+    monkeypatch.setattr("integrations.parity.engine.progress.REPORT_SECONDS", 0)
+    told: list[ReadProgress] = []
+    assert take(pair.target, observer=ComparisonObserver(on_table=told.append)).digest == before.digest
     pages = [one.pages_done for one in told if one.state == "reading"]
     assert pages == sorted(pages)
     assert len(set(pages)) > 3

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.parity import drill
-from integrations.parity.buckets import MOST_HASHES, ROWS_A_RANGE, choose_buckets
-from integrations.parity.compare import Options, compare_live
-from integrations.parity.declared import Declared
-from integrations.parity.plan import make_plans
-from integrations.parity.result import Example
-from integrations.parity.snapshot import Snapshot
-from integrations.parity.tables import read_tables
-from integrations.parity.watch import Watch
+from integrations.parity.engine import row_diff
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.model.buckets import MAX_HASH_BITS, ROWS_PER_RANGE_BITS, choose_bucket_scheme
+from integrations.parity.model.declared import DeclaredRules
+from integrations.parity.model.plan import make_plans
+from integrations.parity.observer import ComparisonObserver
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import DifferingRow
+from integrations.parity.server.catalog import read_tables
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair, only
 
 ROWS = 20_000
@@ -65,14 +66,14 @@ def test_small_batches_give_the_same_as_large_ones(pair: Pair, monkeypatch: pyte
     pair.both(f"create table t as {fill(key, 1, ROWS, 'i::text')}", "alter table t add primary key (id)")
     pair.target.run("update t set v = 'x' where n % 3 = 1", "delete from t where n % 7 = 0")
     whole = pair.table("t")
-    monkeypatch.setattr(drill, "ROWS_AT_ONCE", 500)
-    monkeypatch.setattr(drill, "JUDGED_AT_ONCE", 90)
+    monkeypatch.setattr(row_diff, "ROWS_PER_BATCH", 500)
+    monkeypatch.setattr(row_diff, "ROWS_PER_TALLY", 90)
     small = pair.table("t")
     assert (small.changed, small.missing) == (whole.changed, whole.missing) == (5714, 2857)
     assert small.digest == whole.digest
 
 
-def test_rows_are_named_by_their_keys_also_beside_one_whose_key_is_null(
+def test_rows_are_named_by_their_keys_also_next_to_a_null_key(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair.both(
@@ -83,13 +84,13 @@ def test_rows_are_named_by_their_keys_also_beside_one_whose_key_is_null(
         "alter table t drop constraint t_pkey", "alter table t alter id drop not null",
         "update t set v = 'x' where n in (5, 2000)", "update t set id = null where n = 3000",
     )  # fmt: skip
-    monkeypatch.setattr(drill, "ROWS_AT_ONCE", 40)
+    monkeypatch.setattr(row_diff, "ROWS_PER_BATCH", 40)
     table = pair.table("t")
     named = {(row.kind, row.key["id"]) for row in table.examples}
     assert named == {("changed", "-5"), ("changed", "-2000"), ("missing", "-3000"), ("extra", None)}
 
 
-def test_rules_are_judged_row_by_row_however_many_they_explain(pair: Pair) -> None:
+def test_rules_are_applied_row_by_row_however_many_rows_they_explain(pair: Pair) -> None:
     pair.both(
         "create table t (id int primary key, v text, n int)",
         f"insert into t select i, nullif(i % 2, 0)::text, i from generate_series(1, {ROWS}) i",
@@ -99,13 +100,13 @@ def test_rules_are_judged_row_by_row_however_many_they_explain(pair: Pair) -> No
     assert (table.changed, table.declared, table.unsound) == (ROWS // 50, ROWS // 2 - ROWS // 50, [])
 
 
-def test_rows_are_told_up_to_the_number_to_keep_and_counted_beyond(pair: Pair) -> None:
+def test_rows_are_reported_up_to_the_number_to_keep_and_all_are_counted(pair: Pair) -> None:
     pair.both("create table t (id int primary key, v text)",
               "insert into t select i, 'v' from generate_series(1, 3000) i")  # fmt: skip
     pair.target.run("update t set v = 'x' || id where id > 1000")
-    told: list[tuple[str, Example]] = []
-    watch = Watch(difference=lambda table, row: told.append((table, row)))
-    result = compare_live(pair.source.server, pair.target.server, Options(keep=1500), watch)
+    told: list[tuple[str, DifferingRow]] = []
+    observer = ComparisonObserver(on_difference=lambda table, row: told.append((table, row)))
+    result = compare_live(pair.source.server, pair.target.server, ComparisonOptions(keep=1500), observer)
     assert only(result, "t").changed == 2000
     assert len(told) == len({str(row.key) for _, row in told}) == 1500
     assert all(table == "t" and row.columns["v"] == ["v", f"x{row.key['id']}"] for table, row in told)
@@ -121,15 +122,15 @@ def test_gaps_and_outliers_never_make_more_buckets_than_a_server_can_sum(pair: P
     )  # fmt: skip
     with Snapshot(pair.source.server) as snapshot:
         tables = read_tables(snapshot)
-        plans = make_plans(tables, tables, Declared(()))[0]
-        found = {plan.label: choose_buckets(snapshot, plan, 50) for plan in plans}
-    assert (found["dense"].how, found["dense"].bits) == ("range", ROWS_A_RANGE)
+        plans = make_plans(tables, tables, DeclaredRules(()))[0]
+        found = {plan.label: choose_bucket_scheme(snapshot, plan, 50) for plan in plans}
+    assert (found["dense"].how, found["dense"].bits) == ("range", ROWS_PER_RANGE_BITS)
     assert found["outlier"].how == "hash"
-    assert found["outlier"].bits <= MOST_HASHES
+    assert found["outlier"].bits <= MAX_HASH_BITS
     assert found["empty"].how == "range"
 
 
-def test_rows_of_partitions_are_found_in_the_partition_where_they_lie(pair: Pair) -> None:
+def test_rows_of_partitions_are_found_in_their_partition(pair: Pair) -> None:
     pair.both(
         "create table t (id int, v text, primary key (id)) partition by range (id)",
         "create table t_low partition of t for values from (minvalue) to (1000)",
@@ -143,7 +144,6 @@ def test_rows_of_partitions_are_found_in_the_partition_where_they_lie(pair: Pair
     assert all(one.columns == {"v": ["v", "x"]} and int(one.key["id"] or 0) % 5 == 0 for one in changed)
 
 
-@pytest.mark.slow
 def test_one_bit_in_one_row_of_a_million_is_found(pair: Pair) -> None:
     pair.both(
         "create table t as select i as id, decode(md5(i::text), 'hex') as v"

@@ -1,8 +1,7 @@
-"""Of tables of random types and keys exactly the random edits are reported: none missed, none made up."""
+"""In tables of random types and keys exactly the random edits are reported, no fewer and no more."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 
@@ -11,15 +10,16 @@ import pytest
 from psycopg import sql
 
 from cutover.embedded import Postgres
-from integrations.parity.compare import compare_live
-from integrations.parity.options import Options
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import TableResult
-from integrations.parity.snapshot import Server
+from integrations.parity.server.catalog import make_label
+from integrations.parity.server.snapshot import PostgresServer
 from tests.integrations.parity.random_tables import KEYS, MADE, VALUES, Made, make
 
-#: pairs of tables in all; the long run makes ten thousand of another seed: PARITY_PAIRS=10000 PARITY_SEED=2
-PAIRS = int(os.environ.get("PARITY_PAIRS", "200"))
-SEED = os.environ.get("PARITY_SEED", "1")
+PAIRS = 200  # of tables, in the suite
+PAIRS_OF_A_ROUND = 2000  # in a long run (`./panel test long`)
+SEED = "1"
 AT_ONCE = 50  # tables that one comparison sees
 
 
@@ -78,23 +78,28 @@ def _ddl(table: Made, place: sql.Identifier, target: bool) -> sql.Composed:
     return sql.Composed([made, *parts])
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(max(300, PAIRS))
-def test_exactly_the_edits_of_random_tables_are_reported(sides: list[str]) -> None:
-    for batch in range(PAIRS // AT_ONCE):
-        chance = random.Random(f"{SEED} {batch}")
+@pytest.mark.property
+@pytest.mark.timeout(PAIRS_OF_A_ROUND)
+def test_exactly_the_edits_of_random_tables_are_reported(
+    sides: list[str], pytestconfig: pytest.Config
+) -> None:
+    chosen: str | None = pytestconfig.getoption("--property-round")
+    seed, pairs = (chosen, PAIRS_OF_A_ROUND) if chosen else (SEED, PAIRS)
+    for batch in range(pairs // AT_ONCE):
+        chance = random.Random(f"{seed} {batch}")
         tables = [make(chance, number) for number in range(AT_ONCE)]
         for url, target in zip(sides, (False, True), strict=True):
             _fill(url, tables, target)
-        result = compare_live(*map(Server.at, sides), Options(structure="off"))
-        found = {table.table.removeprefix("random."): table for table in result.tables}
-        wrong = [said for table in tables if (said := _wrong(table, found[table.name]))]
-        assert not wrong, f"seed {SEED}, batch {batch}: {wrong}"
+        result = compare_live(*map(PostgresServer.from_url, sides), ComparisonOptions(structure="off"))
+        found = {table.table: table for table in result.tables}
+        labelled = [(table, found[make_label("random", table.name)]) for table in tables]
+        wrong = [said for table, result_of in labelled if (said := _wrong(table, result_of))]
+        assert not wrong, f"seed {seed}, batch {batch}: {wrong}"
         assert result.equal == all(table.expected == (0, 0, 0) for table in tables)
 
 
 def _wrong(made: Made, found: TableResult) -> str:
-    """What is not as it must be, in words; “” when all is."""
+    """What is wrong, in words; empty when nothing is."""
     counts = found.changed, found.missing, found.extra
     if counts != made.expected or found.unsound:
         return f"{made}: {counts} and not {made.expected}; {found.unsound}"
@@ -109,8 +114,8 @@ def _wrong(made: Made, found: TableResult) -> str:
     return "" if shown == expected else f"{made}: {shown} and not {expected}"
 
 
-def test_every_kind_of_key_and_every_type_comes_about() -> None:
-    """Otherwise the pairs above prove less than they say."""
+def test_every_kind_of_key_and_every_type_is_generated() -> None:
+    """Otherwise the random tables would prove less than they seem to."""
     chance = random.Random(SEED)
     tables = [make(chance, number) for number in range(200)]
     assert {table.key for table in tables} == set(KEYS)

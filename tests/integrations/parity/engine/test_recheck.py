@@ -11,19 +11,20 @@ from typing import Any
 import psycopg
 import pytest
 
-from cutover.embedded import Postgres, free_port
-from integrations.errors import Problem
-from integrations.parity import versions
-from integrations.parity.compare import Options
-from integrations.parity.declared import read_rules
-from integrations.parity.kept_pass import read_pass
-from integrations.parity.questions import Questions
-from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.result import Result
-from integrations.parity.snapshot import Server
-from integrations.parity.sums import Sums
-from integrations.parity.versions import _recounted
+from cutover.embedded import Postgres
+from integrations.parity.engine import row_versions
+from integrations.parity.engine.kept_pass import read_kept_pass
+from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
+from integrations.parity.engine.row_versions import _find_recounted_buckets
+from integrations.parity.errors import ParityError
+from integrations.parity.model.declared import parse_rules
+from integrations.parity.model.sums import BucketSums
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server.snapshot import PostgresServer
+from integrations.parity.sql.queries import SideQueries
 from tests.integrations.parity.conftest import Database, Pair, only
+from tests.ports import free_port
 
 TABLES = (
     "create table t (id int primary key, v text, n numeric)",
@@ -37,12 +38,14 @@ TABLES = (
 def file(pair: Pair, tmp_path: Path) -> Path:
     """A pass over two equal databases."""
     pair.both(*TABLES)
-    result, _ = keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    result, _ = compare_and_keep_pass(
+        pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions()
+    )
     assert result.equal, result.summary
     return tmp_path / "pass"
 
 
-def again(pair: Pair, file: Path, options: Options = Options()) -> Result:  # noqa: B008  # frozen
+def again(pair: Pair, file: Path, options: ComparisonOptions = ComparisonOptions()) -> ComparisonResult:  # noqa: B008  # frozen
     """A recheck, which must find what a full comparison finds at the same moment."""
     result = recheck(pair.source.server, pair.target.server, file, options)
     full = pair.compare(declared=[rule.as_facts() for rule in options.rules])
@@ -57,7 +60,7 @@ def _found(table: Any) -> Any:
     return [getattr(table, name) for name in kept], keys
 
 
-def modes(result: Result) -> dict[str, str]:
+def modes(result: ComparisonResult) -> dict[str, str]:
     return {table.table: table.mode for table in result.tables}
 
 
@@ -103,21 +106,21 @@ def test_buckets_are_counted_only_where_the_number_of_rows_does_not_add_up(
         "create table p2 partition of p for values from (2000) to (9000)",
         "insert into p select i, 'v' || i from generate_series(1, 5000) i",
     )  # fmt: skip
-    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions())
     counted: list[str] = []
 
-    def noted(questions: Questions, sums: Sums) -> set[int]:
-        counted.append(f"{questions.side.side} {questions.plan.label}")
-        return _recounted(questions, sums)
+    def noted(questions: SideQueries, sums: BucketSums) -> set[int]:
+        counted.append(f"{questions.expressions.side} {questions.plan.label}")
+        return _find_recounted_buckets(questions, sums)
 
-    monkeypatch.setattr(versions, "_recounted", noted)
+    monkeypatch.setattr(row_versions, "_find_recounted_buckets", noted)
     pair.target.run("update p set v = 'x' where id % 1000 = 0", "insert into t values (70000, 'above', 0)")
     assert (only(again(pair, tmp_path / "pass"), "p").changed, counted) == (5, [])
     pair.source.run("delete from p where id = 2500")
     assert (only(again(pair, tmp_path / "pass"), "p").extra, counted) == (1, ["source p"])
 
 
-def test_a_server_that_does_not_count_its_rows_is_counted_bucket_by_bucket(pair: Pair, file: Path) -> None:
+def test_without_track_counts_rows_are_counted_bucket_by_bucket(pair: Pair, file: Path) -> None:
     pair.source.run(
         "alter database {} set track_counts to off".format(pair.source.value("select current_database()"))
     )
@@ -139,7 +142,7 @@ def test_frozen_rows_keep_their_age(pair: Pair, file: Path) -> None:
     assert modes(result) == {"t": "recheck", "u": "recheck"}
 
 
-def test_what_was_rolled_back_is_not_there(pair: Pair, file: Path) -> None:
+def test_rolled_back_changes_are_ignored(pair: Pair, file: Path) -> None:
     with psycopg.connect(pair.target.url) as connection:
         connection.execute("update t set v = 'x'")
         connection.execute("delete from u")
@@ -158,7 +161,9 @@ def test_a_transaction_that_was_under_way_during_the_pass_is_found_when_it_commi
         pair.source.run("create table between_them (id int primary key)")
         with psycopg.connect(pair.target.url) as savepoints:
             savepoints.execute("delete from t where id = 12")
-            keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+            compare_and_keep_pass(
+                pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions()
+            )
             savepoints.commit()
         early.commit()
         late.commit()
@@ -166,10 +171,12 @@ def test_a_transaction_that_was_under_way_during_the_pass_is_found_when_it_commi
     assert (table.changed, table.missing, table.extra, table.mode) == (1, 1, 1, "recheck")
 
 
-def test_differences_of_the_pass_are_named_again_until_they_are_mended(pair: Pair, tmp_path: Path) -> None:
+def test_differences_of_the_pass_are_reported_again_until_they_are_repaired(
+    pair: Pair, tmp_path: Path
+) -> None:
     pair.both(*TABLES)
     pair.target.run("update t set v = 'x' where id in (5, 4000)")
-    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions())
     assert only(again(pair, tmp_path / "pass"), "t").changed == 2
     pair.target.run("update t set v = 'v5' where id = 5")
     assert [one.key for one in only(again(pair, tmp_path / "pass"), "t").examples] == [{"id": "4000"}]
@@ -179,10 +186,10 @@ def test_declared_differences_are_counted_as_in_a_full_comparison(pair: Pair, tm
     pair.both("create table t (id int primary key, v text)",
               "insert into t select i, nullif(i % 3, 0)::text from generate_series(1, 900) i")  # fmt: skip
     pair.target.run("update t set v = 'none' where v is null")
-    rules = read_rules([{"kind": "null_is_default", "table": "t", "column": "v", "default": "none"}])
-    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options(rules))
+    rules = parse_rules([{"kind": "null_is_default", "table": "t", "column": "v", "default": "none"}])
+    compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions(rules))
     pair.target.run("update t set v = 'other' where id = 3", "delete from t where id = 6")
-    result = again(pair, tmp_path / "pass", Options(rules))
+    result = again(pair, tmp_path / "pass", ComparisonOptions(rules))
     assert (only(result, "t").changed, only(result, "t").missing) == (1, 1)
     assert result.declared_count == 298
 
@@ -197,7 +204,7 @@ def test_a_table_that_was_rewritten_is_read_in_full(pair: Pair, file: Path) -> N
     ]
 
 
-def test_a_column_made_anew_with_a_default_is_seen_though_no_row_was_touched(pair: Pair, file: Path) -> None:
+def test_a_recreated_column_with_a_default_is_found_though_no_row_was_written(pair: Pair, file: Path) -> None:
     pair.target.run("alter table t drop v", "alter table t add v text default 'v1'")
     result = again(pair, file)
     assert only(result, "t").changed == 4999
@@ -205,14 +212,14 @@ def test_a_column_made_anew_with_a_default_is_seen_though_no_row_was_touched(pai
 
 
 def test_other_rules_than_those_of_the_pass_read_in_full(pair: Pair, file: Path) -> None:
-    rules = read_rules([{"kind": "not_compared", "table": "t", "column": "v"}])
-    result = again(pair, file, Options(rules))
+    rules = parse_rules([{"kind": "not_compared", "table": "t", "column": "v"}])
+    result = again(pair, file, ComparisonOptions(rules))
     assert "the rules for them" in only(result, "t").notes[0]
 
 
-def test_tables_without_key_or_made_since_are_read_in_full(pair: Pair, tmp_path: Path) -> None:
+def test_tables_without_key_and_new_tables_are_read_in_full(pair: Pair, tmp_path: Path) -> None:
     pair.both("create table bare (v text)", "insert into bare values ('a'), ('a')")
-    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions())
     pair.both("create table young (id int primary key)")
     pair.target.run("insert into bare values ('a')")
     result = again(pair, tmp_path / "pass")
@@ -224,17 +231,17 @@ def test_tables_without_key_or_made_since_are_read_in_full(pair: Pair, tmp_path:
 def test_a_renamed_label_of_an_enum_voids_the_pass(pair: Pair, tmp_path: Path) -> None:
     pair.both("create type mood as enum ('sad', 'ok')", "create table t (id int primary key, m mood)",
               "insert into t values (1, 'sad')")  # fmt: skip
-    keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions())
     pair.target.run("alter type mood rename value 'sad' to 'bad'")
-    with pytest.raises(Problem, match="does not hold for the target any more: the labels of an enum"):
-        recheck(pair.source.server, pair.target.server, tmp_path / "pass", Options())
+    with pytest.raises(ParityError, match="does not hold for the target any more: the labels of an enum"):
+        recheck(pair.source.server, pair.target.server, tmp_path / "pass", ComparisonOptions())
 
 
 def test_a_restored_database_voids_the_pass(pair: Pair, file: Path, new_database: Any) -> None:
     restored = Database(new_database())
     restored.run(*TABLES)
-    with pytest.raises(Problem, match="another database of that name: it was restored or made anew"):
-        recheck(pair.source.server, restored.server, file, Options())
+    with pytest.raises(ParityError, match="another database of that name: it was restored or made anew"):
+        recheck(pair.source.server, restored.server, file, ComparisonOptions())
 
 
 @pytest.mark.parametrize(
@@ -249,29 +256,30 @@ def test_a_restored_database_voids_the_pass(pair: Pair, file: Path, new_database
     ],
 )
 def test_another_history_voids_the_pass(file: Path, change: dict[str, Any], words: str) -> None:
-    then = read_pass(file).target
-    assert then.changed(then) == ""
-    assert words in then.changed(replace(then, **change))
+    then = read_kept_pass(file).target
+    assert then.find_change(then) == ""
+    assert words in then.find_change(replace(then, **change))
 
 
-def test_a_server_that_was_started_again_voids_the_pass(tmp_path: Path) -> None:
+def test_a_restarted_server_voids_the_pass(pair: Pair, tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="again-", dir="/var/tmp"))
     folder.chmod(0o755)
     postgres = Postgres(folder / "pg", port=free_port(), password="of-a-test", fsync=False)
     try:
-        server = Server.at(postgres.start().url("postgres"))
+        server = PostgresServer.from_url(postgres.start().url("postgres"))
         Database(postgres.url("postgres")).run(*TABLES)
-        keep_pass(server, server, tmp_path / "pass", Options())
-        assert recheck(server, server, tmp_path / "pass", Options()).equal
+        pair.source.run(*TABLES)
+        compare_and_keep_pass(pair.source.server, server, tmp_path / "pass", ComparisonOptions())
+        assert recheck(pair.source.server, server, tmp_path / "pass", ComparisonOptions()).equal
         postgres.stop()
         postgres.start()
-        with pytest.raises(Problem, match="the server was started again"):
-            recheck(server, server, tmp_path / "pass", Options())
+        with pytest.raises(ParityError, match="the server was started again"):
+            recheck(pair.source.server, server, tmp_path / "pass", ComparisonOptions())
     finally:
         postgres.stop()
         shutil.rmtree(folder)
 
 
 def test_a_pass_that_was_changed_is_refused(pair: Pair, file: Path) -> None:
-    with pytest.raises(Problem, match="not the file that was written"):
-        recheck(pair.source.server, pair.target.server, file, Options(), sha256="0" * 64)
+    with pytest.raises(ParityError, match="not the file that was written"):
+        recheck(pair.source.server, pair.target.server, file, ComparisonOptions(), sha256="0" * 64)

@@ -9,14 +9,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cutover.embedded import Postgres, free_port
-from integrations.errors import Problem
-from integrations.parity import baseline
-from integrations.parity.compare import Options, compare_before, compare_live
-from integrations.parity.recheck import keep_pass, recheck
-from integrations.parity.snapshot import PINNED, Snapshot
+from cutover.embedded import Postgres
+from integrations.parity.engine.comparison import compare_before, compare_live
+from integrations.parity.engine.fingerprint import take_fingerprint
+from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
+from integrations.parity.errors import ParityError
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.session_settings import SESSION_SETTINGS
+from integrations.parity.server.snapshot import Snapshot
 from tests import servers
 from tests.integrations.parity.conftest import Database, Pair
+from tests.ports import free_port
 
 TABLE = """
 create table t (id bigint primary key, v text, n numeric, f float8, t timestamptz, j jsonb, u uuid, a text[],
@@ -67,41 +70,39 @@ def test_equal_rows_of_two_versions_are_equal_and_a_change_is_found(pair: Pair) 
     assert (row.key, list(row.columns)) == ({"id": "1234"}, ["i"])
 
 
-def test_hashes_that_one_side_compiles_are_those_that_the_other_interprets(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_and_interpreted_hashes_are_the_same(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian's server has a compiler, the wheel's has none."""
-    monkeypatch.setattr("integrations.parity.questions.LARGE", 0)
-    monkeypatch.setitem(PINNED, "jit_above_cost", "0")
+    monkeypatch.setattr("integrations.parity.sql.queries.COMPILE_FROM_ROWS", 0)
+    monkeypatch.setitem(SESSION_SETTINGS, "jit_above_cost", "0")
     pair.both(TABLE, "analyze t")
     with Snapshot(pair.source.server) as snapshot:
         question = sql.SQL("explain analyze select hashtextextended(v, 1) from t")
-        told = [line for (line,) in snapshot.rows(question, compiled=True)]
+        told = [line for (line,) in snapshot.fetch_rows(question, compiled=True)]
         assert any(line.startswith("JIT") for line in told)
-        assert not any(line.startswith("JIT") for (line,) in snapshot.rows(question))
+        assert not any(line.startswith("JIT") for (line,) in snapshot.fetch_rows(question))
     assert pair.compare().equal
     pair.target.run("update t set y = y || '!' where id = 1234")
     assert pair.table("t").changed == 1
 
 
-def test_a_fingerprint_of_one_version_holds_on_another(pair: Pair) -> None:
-    """As after an upgrade of the server in the same night."""
+def test_a_fingerprint_of_one_version_is_valid_on_another(pair: Pair) -> None:
+    """As after an upgrade of the server during the cutover."""
     pair.both(TABLE)
     with Snapshot(pair.source.server) as snapshot:
-        kept = baseline.take(snapshot)
-    assert compare_before(kept, pair.target.server, Options()).equal
+        kept = take_fingerprint(snapshot)
+    assert compare_before(kept, pair.target.server, ComparisonOptions()).equal
     pair.target.run("update t set n = -n where id = 7")
-    assert not compare_before(kept, pair.target.server, Options()).equal
+    assert not compare_before(kept, pair.target.server, ComparisonOptions()).equal
 
 
 def test_parts_workers_many_differences_and_a_recheck_work_across_versions(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.parity.reading.PART", 16)
+    monkeypatch.setattr("integrations.parity.engine.reader.PAGES_PER_PART", 16)
     pair.both(TABLE)
     pair.target.run("update t set v = v || '!' where id % 2 = 0")
-    options = Options(workers=2)
-    result, _ = keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", options)
+    options = ComparisonOptions(workers=2)
+    result, _ = compare_and_keep_pass(pair.source.server, pair.target.server, tmp_path / "pass", options)
     assert result.tables[0].changed == 1500
     pair.source.run("update t set v = v || '!' where id % 4 = 0", "delete from t where id = 7")
     table = recheck(pair.source.server, pair.target.server, tmp_path / "pass", options).tables[0]
@@ -117,7 +118,7 @@ def elsewhere(older: Postgres) -> Database:
     with psycopg.connect(older.url(), autocommit=True) as admin:
         admin.execute("drop database if exists elsewhere with (force)")
         provider = "template0 locale_provider icu icu_locale 'und' locale 'C.UTF-8'"
-        admin.execute(f"create database elsewhere template {provider}")  # type: ignore[call-overload]
+        admin.execute(f"create database elsewhere template {provider}")
     return Database(older.url("elsewhere"))
 
 
@@ -125,7 +126,7 @@ def test_another_collation_does_not_make_the_same_texts_differ(pair: Pair, elsew
     pair.target.run("create table k (id text primary key, v text)", WORDS)
     elsewhere.run("create table k (id text primary key, v text)", WORDS)
     elsewhere.run("update k set v = 'other' where id = 'A1'")
-    result = compare_live(elsewhere.server, pair.target.server, Options())
+    result = compare_live(elsewhere.server, pair.target.server, ComparisonOptions())
     (table,) = result.tables
     assert (table.changed, table.missing, table.extra) == (1, 0, 0)
     assert table.examples[0].key == {"id": "A1"}
@@ -138,7 +139,7 @@ def test_documents_are_compared_as_they_were_written(pair: Pair, elsewhere: Data
     )
     pair.target.run("create table x (id int primary key, v text)", "insert into x values (1, '<a>1</a>')")
     pair.target.run("insert into x values (2, '<b></b>')")
-    (table,) = compare_live(elsewhere.server, pair.target.server, Options()).tables
+    (table,) = compare_live(elsewhere.server, pair.target.server, ComparisonOptions()).tables
     assert [(row.key, dict(row.columns)) for row in table.examples] == [
         ({"id": "2"}, {"v": ["<b/>", "<b></b>"]})
     ]
@@ -152,7 +153,7 @@ def narrow(older: Postgres) -> Callable[[str], Database]:
         with psycopg.connect(older.url(), autocommit=True) as admin:
             admin.execute("drop database if exists narrow with (force)")
             kind = f"template0 encoding '{encoding}' locale 'C'"
-            admin.execute(f"create database narrow template {kind}")  # type: ignore[call-overload]
+            admin.execute(f"create database narrow template {kind}")
         return Database(older.url("narrow"))
 
     return made
@@ -164,29 +165,29 @@ WIDE = (
 )
 
 
-def test_texts_in_another_encoding_are_compared_by_their_letters(
+def test_texts_in_another_encoding_are_compared_by_their_characters(
     pair: Pair, narrow: Callable[[str], Database]
 ) -> None:
     latin = narrow("LATIN1")
     latin.run(*WIDE)
     pair.target.run(*WIDE, "alter table w alter j type jsonb")
-    assert compare_live(latin.server, pair.target.server, Options()).equal
+    assert compare_live(latin.server, pair.target.server, ComparisonOptions()).equal
     pair.target.run(
         "update w set v = 'A' where id = 'b'",
         """update w set j = '{"a": "é"}' where id = 'Zoë'""",
         "update w set id = 'u' where id = 'ü'",
     )
-    (table,) = compare_live(latin.server, pair.target.server, Options()).tables
+    (table,) = compare_live(latin.server, pair.target.server, ComparisonOptions()).tables
     changed = {row.key["id"]: list(row.columns) for row in table.examples if row.kind == "changed"}
     assert changed == {"b": ["v"], "Zoë": ["j"]}
     assert {row.key["id"] for row in table.examples if row.kind != "changed"} == {"u", "ü"}
 
 
-def test_bytes_of_which_nobody_knows_the_letters_are_refused_with_the_way_round(
+def test_bytes_without_an_encoding_are_refused_with_a_remedy(
     pair: Pair, narrow: Callable[[str], Database]
 ) -> None:
-    with pytest.raises(Problem, match="hash the same text differently") as refused:
-        compare_live(narrow("SQL_ASCII").server, pair.target.server, Options())
+    with pytest.raises(ParityError, match="hash the same text differently") as refused:
+        compare_live(narrow("SQL_ASCII").server, pair.target.server, ComparisonOptions())
     assert "nobody knows which letters" in refused.value.means
     assert "Restore one side's backup" in refused.value.next
 
@@ -195,9 +196,9 @@ def test_a_fingerprint_in_another_encoding_is_refused(pair: Pair, narrow: Callab
     latin = narrow("LATIN1")
     latin.run(*WIDE)
     with Snapshot(latin.server) as snapshot:
-        kept = baseline.take(snapshot)
-    with pytest.raises(Problem, match="LATIN1") as refused:
-        compare_before(kept, pair.target.server, Options())
+        kept = take_fingerprint(snapshot)
+    with pytest.raises(ParityError, match="LATIN1") as refused:
+        compare_before(kept, pair.target.server, ComparisonOptions())
     assert "The fingerprint hashed texts in another encoding." in refused.value.means
 
 
@@ -228,12 +229,12 @@ def test_the_same_structure_on_two_versions_is_the_same(pair: Pair) -> None:
     assert (told["name"], told["target"]) == ("b.either", "CHECK ((a IS NOT NULL))")
 
 
-def test_a_letter_that_the_other_side_cannot_be_asked_for_is_counted_all_the_same(
+def test_a_character_that_the_other_encoding_lacks_is_counted_all_the_same(
     pair: Pair, narrow: Callable[[str], Database]
 ) -> None:
     latin = narrow("LATIN1")
     latin.run(*WIDE)
     pair.target.run(*WIDE, "alter table w alter j type jsonb", "insert into w values ('漢', '字', '{}', 4)")
-    (table,) = compare_live(latin.server, pair.target.server, Options()).tables
+    (table,) = compare_live(latin.server, pair.target.server, ComparisonOptions()).tables
     assert (table.changed, table.missing, table.extra, table.unsound) == (0, 0, 1, [])
     assert table.notes[0].startswith("not all rows that differ could be named: character with byte sequence")

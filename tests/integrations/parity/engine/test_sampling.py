@@ -1,4 +1,4 @@
-"""A sample looks at the same rows of both sides, says that it is one, and is never called equal."""
+"""A sample reads the same rows of both sides, says that it is a sample, and is never called equal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from integrations.errors import Problem
-from integrations.parity.baseline import take
-from integrations.parity.compare import Options, compare_before
-from integrations.parity.recheck import keep_pass
-from integrations.parity.snapshot import Snapshot
+from integrations.parity.engine.comparison import compare_before
+from integrations.parity.engine.fingerprint import take_fingerprint
+from integrations.parity.engine.recheck import compare_and_keep_pass
+from integrations.parity.errors import ParityError
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair, only
 
 ROWS = 10_000
@@ -26,14 +27,14 @@ def rows(pair: Pair) -> Pair:
     return pair
 
 
-def test_equal_tables_differ_in_nothing_and_are_not_called_equal(rows: Pair) -> None:
+def test_equal_samples_are_not_called_equal(rows: Pair) -> None:
     result = rows.compare(sample=10)
     assert (result.mode, result.equal) == ("sample", False)
     for table in result.tables:
         assert table.differing == 0
         assert 700 < table.source_rows == table.target_rows < 1300
         assert (table.mode, table.equal) == ("sample", False)
-        assert table.unsound == ["only a sample of about 10 % of its rows was looked at"]
+        assert table.unsound == ["only a sample of about 10 % of its rows was read"]
 
 
 def test_rows_of_the_sample_that_differ_are_named(rows: Pair) -> None:
@@ -45,21 +46,23 @@ def test_rows_of_the_sample_that_differ_are_named(rows: Pair) -> None:
     assert only(result, "u").changed == only(result, "u").source_rows > 300
 
 
-def test_the_whole_as_a_sample_finds_the_one_row(rows: Pair) -> None:
+def test_a_sample_of_all_rows_finds_the_one_that_differs(rows: Pair) -> None:
     rows.target.run("update t set v = 'x' where id = 777")
     assert only(rows.compare(sample=100), "t").changed == 1
 
 
-def test_a_share_that_cannot_be_is_refused(rows: Pair) -> None:
-    with pytest.raises(Problem, match="cannot be taken"):
+def test_an_impossible_percentage_is_refused(rows: Pair) -> None:
+    with pytest.raises(ParityError, match="cannot be taken"):
         rows.compare(sample=101)
 
 
 def test_neither_fingerprint_nor_kept_pass_can_be_a_sample(rows: Pair, tmp_path: Path) -> None:
     with Snapshot(rows.source.server) as snapshot:
-        before = take(snapshot)
-    with pytest.raises(Problem, match="two live databases only"):
-        compare_before(before, rows.target.server, Options(sample=5))
-    with pytest.raises(Problem, match="two live databases only"):
-        keep_pass(rows.source.server, rows.target.server, tmp_path / "pass", Options(sample=5))
+        before = take_fingerprint(snapshot)
+    with pytest.raises(ParityError, match="two live databases only"):
+        compare_before(before, rows.target.server, ComparisonOptions(sample=5))
+    with pytest.raises(ParityError, match="two live databases only"):
+        compare_and_keep_pass(
+            rows.source.server, rows.target.server, tmp_path / "pass", ComparisonOptions(sample=5)
+        )
     assert not (tmp_path / "pass").exists()

@@ -22,7 +22,7 @@ def test_views_are_left_alone_unless_they_are_named(pair: Pair) -> None:
     assert [table.table for table in pair.compare().tables] == ["t"]
 
 
-def test_what_a_view_answers_is_compared_as_rows_without_a_key(pair: Pair) -> None:
+def test_a_view_is_compared_as_rows_without_a_key(pair: Pair) -> None:
     pair.both(*TABLE)
     assert pair.compare(views=VIEWS).equal
     pair.target.run("update t set v = 61 where id = 60")
@@ -36,14 +36,14 @@ def test_what_a_view_answers_is_compared_as_rows_without_a_key(pair: Pair) -> No
     }
 
 
-def test_rows_of_a_view_have_no_repair_of_their_own(pair: Pair) -> None:
+def test_rows_of_a_view_have_no_repair_sql(pair: Pair) -> None:
     pair.both(*TABLE)
     pair.target.run("update t set v = 61 where id = 60")
     assert pair.table("reports.by_kind", views=VIEWS).repair == []
     assert len(pair.table("t", views=VIEWS).repair) == 1
 
 
-def test_a_view_that_is_not_there_is_said(pair: Pair) -> None:
+def test_a_missing_view_is_reported(pair: Pair) -> None:
     pair.both(*TABLE)
     result = pair.compare(views=("by_kind",))
     assert not result.equal

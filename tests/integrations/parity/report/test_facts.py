@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from integrations.parity.__main__ import main
-from integrations.parity.personal import MASK, Personal
-from integrations.parity.report import COULD_NOT, DIFFERENT, EQUAL, Kept, facts_of, verdict
-from integrations.parity.result import Example, Result, TableResult
+from integrations.parity.model.personal import MASK, PersonalColumns
+from integrations.parity.report.facts import COULD_NOT, DIFFERENT, EQUAL, RowCollector, build_facts, exit_code
+from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
 from tests.integrations.parity.conftest import Pair
 
 NAME, MAIL = "Ngozi Adeyemi", "ngozi@parish.example"
 
 
-def result(*tables: TableResult, **more: Any) -> Result:
-    return Result("live", {"address": "a"}, {"address": "b"}, tables=list(tables), **more)
+def result(*tables: TableResult, **more: Any) -> ComparisonResult:
+    return ComparisonResult("live", {"address": "a"}, {"address": "b"}, tables=list(tables), **more)
 
 
 @pytest.mark.parametrize(
@@ -39,33 +39,33 @@ def result(*tables: TableResult, **more: Any) -> Result:
          COULD_NOT),
     ],
 )  # fmt: skip
-def test_the_exit_code_tells_what_is_different_from_what_is_not_known(found: Result, code: int) -> None:
-    assert verdict(found) == code
+def test_the_exit_code_tells_different_from_unknown(found: ComparisonResult, code: int) -> None:
+    assert exit_code(found) == code
 
 
-def test_rows_told_while_it_ran_are_kept_to_a_bound() -> None:
-    kept = Kept(3)
+def test_reported_rows_are_kept_up_to_a_limit() -> None:
+    kept = RowCollector(3)
     for number in range(5):
-        kept.add("t", Example({"id": str(number)}, "missing", {"id": [str(number), None]}))
-    (table,) = facts_of(result(TableResult("t", missing=5)), kept.rows, Personal(), 3)["tables"]
+        kept.add("t", DifferingRow({"id": str(number)}, "missing", {"id": [str(number), None]}))
+    (table,) = build_facts(result(TableResult("t", missing=5)), kept.rows, PersonalColumns(), 3)["tables"]
     assert [row["key"]["id"] for row in table["examples"]] == ["0", "1", "2"]
     assert table["examples_cut"]
 
 
 def test_rows_that_settled_are_not_shown_as_different() -> None:
-    gone, stays = (Example({"id": n}, "changed", {"v": ["1", "2"]}) for n in ("1", "2"))
+    gone, stays = (DifferingRow({"id": n}, "changed", {"v": ["1", "2"]}) for n in ("1", "2"))
     table = TableResult("t", changed=1, settled=1, examples=[stays])
-    (shown,) = facts_of(result(table), {"t": [gone, stays]}, Personal(), 10)["tables"]
+    (shown,) = build_facts(result(table), {"t": [gone, stays]}, PersonalColumns(), 10)["tables"]
     assert [row["key"]["id"] for row in shown["examples"]] == ["2"]
 
 
 def test_a_pattern_hides_key_values_paths_groups_and_places() -> None:
-    row = Example({"email": MAIL}, "changed", {"name": [NAME, None], "age": ["7", "8"]})
+    row = DifferingRow({"email": MAIL}, "changed", {"name": [NAME, None], "age": ["7", "8"]})
     table = TableResult("donors", changed=1, key=["email"], examples=[row], places=[f"email {MAIL} to z"])
     totals = [{"table": "donors", "sum": "age", "by": ["name"], "equal": False,
                "groups": [{"group": [NAME], "source": [1, "7"], "target": None}]}]  # fmt: skip
-    personal = Personal(("donors.email", "*.name"))
-    facts = facts_of(result(table, totals=totals), {}, personal, 10)
+    personal = PersonalColumns(("donors.email", "*.name"))
+    facts = build_facts(result(table, totals=totals), {}, personal, 10)
     assert NAME not in json.dumps(facts, ensure_ascii=False)
     assert MAIL not in json.dumps(facts)
     (shown,) = facts["tables"][0]["examples"]
@@ -79,12 +79,11 @@ def test_repair_sql_with_personal_values_and_answers_of_rules_are_hidden() -> No
              "by_column": {"name": 1}, "examples": []}  # fmt: skip
     spot = {"table": "donors", "key": {"name": NAME}, "columns": {"age": ["7", "8"]}, "equal": False}
     check = {"name": "a rule", "equal": False, "source": NAME, "target": "x"}
-    facts = Personal(("donors.name",)).masked({"tables": [table], "spots": [spot], "checks": [check]})
+    facts = PersonalColumns(("donors.name",)).mask({"tables": [table], "spots": [spot], "checks": [check]})
     assert NAME not in json.dumps(facts, ensure_ascii=False)
     assert facts["spots"][0]["columns"] == {"age": ["7", "8"]}
 
 
-@pytest.mark.slow
 def test_no_report_holds_a_personal_value(
     pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

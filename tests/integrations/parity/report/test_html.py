@@ -1,4 +1,4 @@
-"""The HTML report is one file that reads by itself, and shows rows side by side."""
+"""The HTML report is one file without dependencies, and shows rows side by side."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from integrations.parity.__main__ import DIFFERENT, main
-from integrations.parity.checks import Answer, SqlRule, compare_check
-from integrations.parity.page import CUT, page
-from integrations.parity.personal import Personal
-from integrations.parity.report import facts_of
-from integrations.parity.result import Example, Result, TableResult
+from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, compare_sql_rule
+from integrations.parity.model.personal import PersonalColumns
+from integrations.parity.report.facts import build_facts
+from integrations.parity.report.html import CUT, render_page
+from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
 from tests.integrations.parity.conftest import Pair
 
 VOID = {"meta"}
 
 
-class Reader(HTMLParser):
+class MarkupReader(HTMLParser):
     """Fails on markup that is not closed in order, and keeps what is marked and what is linked."""
 
     def __init__(self, text: str) -> None:
@@ -48,12 +48,14 @@ class Reader(HTMLParser):
 
 
 def written(*tables: TableResult, **more: Any) -> str:
-    result = Result("live", {"address": "old"}, {"address": "new"}, tables=list(tables), **more)
-    return page(facts_of(result, {}, Personal(), 100))
+    result = ComparisonResult("live", {"address": "old"}, {"address": "new"}, tables=list(tables), **more)
+    return render_page(build_facts(result, {}, PersonalColumns(), 100))
 
 
 def test_it_needs_no_script_and_no_other_file() -> None:
-    read = Reader(written(TableResult("t", changed=1, examples=[Example({"id": "1"}, "changed", {})])))
+    read = MarkupReader(
+        written(TableResult("t", changed=1, examples=[DifferingRow({"id": "1"}, "changed", {})]))
+    )
     assert not read.tags & {"script", "link", "img", "iframe", "object"}
     assert {value for name, value in read.attributes if name in ("href", "src")} == {"#table-1"}
     assert "url(" not in written()
@@ -61,64 +63,66 @@ def test_it_needs_no_script_and_no_other_file() -> None:
 
 def test_values_are_escaped() -> None:
     evil = "<script>alert(1)</script>"
-    row = Example({evil: evil}, "changed", {evil: [evil, "x"]})
+    row = DifferingRow({evil: evil}, "changed", {evil: [evil, "x"]})
     text = written(TableResult(evil, changed=1, examples=[row], unsound=[evil], notes=[evil]))
     assert "<script" not in text
-    assert "script" not in Reader(text).tags
+    assert "script" not in MarkupReader(text).tags
 
 
 def test_tables_that_differ_come_first_and_lead_to_their_rows() -> None:
-    row = Example({"id": "1"}, "missing", {"id": ["1", None]})
+    row = DifferingRow({"id": "1"}, "missing", {"id": ["1", None]})
     text = written(TableResult("apple"), TableResult("zebra", missing=1, examples=[row]))
     assert text.index("zebra") < text.index("apple")
-    read = Reader(text)
+    read = MarkupReader(text)
     assert ("href", "#table-1") in read.attributes
     assert ("id", "table-1") in read.attributes
 
 
 def test_only_the_part_that_changed_is_marked() -> None:
-    row = Example({"id": "1"}, "changed", {
+    row = DifferingRow({"id": "1"}, "changed", {
         "street": ["Ikorodu Road 12", "Ikorodu Road 21"],
         "meta": ['{"a": 1, "tags": ["x", "y"]}', '{"a": 1, "tags": ["x", "z"]}'],
         "notes": ["words", None],
     })  # fmt: skip
     text = written(TableResult("t", changed=1, examples=[row]))
-    assert Reader(text).marks == ["12", "21", "y", "z", "words"]
+    assert MarkupReader(text).marks == ["12", "21", "y", "z", "words"]
     assert ">NULL<" in text
 
 
 def test_a_row_that_one_side_lacks_says_so() -> None:
-    rows = [Example({"id": "1"}, "missing", {"v": ["", None]}), Example({}, "extra", {"v": [None, "x"]})]
+    rows = [
+        DifferingRow({"id": "1"}, "missing", {"v": ["", None]}),
+        DifferingRow({}, "extra", {"v": [None, "x"]}),
+    ]
     text = written(TableResult("t", missing=1, extra=1, examples=rows))
     assert text.count(">no row<") == 2
     assert ">empty text<" in text
     assert "A row without a key" in text
-    assert not Reader(text).marks
+    assert not MarkupReader(text).marks
 
 
 def test_a_long_answer_to_a_rule_says_that_it_is_not_all() -> None:
     rows: Answer = [[str(number)] for number in range(30)]
-    long = compare_check(SqlRule("members", "SELECT id FROM members"), rows, rows)
-    short = compare_check(SqlRule("members", "SELECT id FROM members"), rows[:3], rows[:3])
+    long = compare_sql_rule(SqlRule("members", "SELECT id FROM members"), rows, rows)
+    short = compare_sql_rule(SqlRule("members", "SELECT id FROM members"), rows[:3], rows[:3])
     told = [written(TableResult("t"), checks=[one]).count(CUT) for one in (long, short)]
     assert told == [1, 0]
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_can_be_read_by_everyone(tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
+def test_it_meets_the_accessibility_rules(tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
     rows = [
-        Example({"id": "1"}, "changed", {"v": ["x", "y"]}),
-        Example({"id": "2"}, "missing", {"v": ["x", None]}),
+        DifferingRow({"id": "1"}, "changed", {"v": ["x", "y"]}),
+        DifferingRow({"id": "2"}, "missing", {"v": ["x", None]}),
     ]
     totals = [{"table": "t", "sum": "v", "by": ["c"], "equal": False,
                "groups": [{"group": ["EUR"], "source": [1, "7"], "target": None}]}]  # fmt: skip
     tables = [TableResult("t", changed=1, missing=1, examples=rows), TableResult("s")]
     sides = {"address": "old"}, {"address": "new"}
-    result = Result("sample", *sides, tables=tables, totals=totals, not_compared=["u"])
+    result = ComparisonResult("sample", *sides, tables=tables, totals=totals, not_compared=["u"])
     file = tmp_path / "report.html"
-    file.write_text(page(facts_of(result, {}, Personal(("t.name",)), 100)))
+    file.write_text(render_page(build_facts(result, {}, PersonalColumns(("t.name",)), 100)))
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         shown = chromium.new_context(color_scheme=scheme, viewport={"width": 390, "height": 800}).new_page()
@@ -130,13 +134,12 @@ def test_it_can_be_read_by_everyone(tmp_path: Path, scheme: Literal["light", "da
     assert width <= 390
 
 
-@pytest.mark.slow
 def test_the_command_line_writes_it(pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pair.both("create table t (id int primary key, v text)", "insert into t values (1, 'one two'), (2, 'x')")
     pair.both("create table same (id int primary key)", "insert into same values (1)")
     pair.target.run("update t set v = 'one three' where id = 1")
     file = tmp_path / "report.html"
     assert main([pair.source.url, pair.target.url, "--html", str(file)]) == DIFFERENT
-    read = Reader(file.read_text())
+    read = MarkupReader(file.read_text())
     assert read.marks == ["wo", "hree"] or read.marks == ["two", "three"]
     assert "1 row differs in 1 table" in file.read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.parity.json_paths import differing_paths
+from integrations.parity.model.json_paths import find_differing_paths
 from tests.integrations.parity.conftest import Pair
 
 NAME = '"Odd table"'
@@ -52,7 +52,7 @@ def test_a_composite_key_is_found_by_all_its_columns(pair: Pair) -> None:
     assert pair.compare().equal
 
 
-def test_a_value_that_was_cut_is_not_made_up(pair: Pair) -> None:
+def test_a_cut_value_is_not_repaired(pair: Pair) -> None:
     pair.both("create table t (id int primary key, v text)", "insert into t values (1, repeat('x', 2000))")
     pair.target.run("update t set v = 'short'")
     assert pair.table("t").repair == [
@@ -67,7 +67,7 @@ def test_nothing_is_run(pair: Pair) -> None:
     assert not pair.compare().equal
 
 
-def test_json_that_differs_is_told_by_its_paths(pair: Pair) -> None:
+def test_differing_json_is_reported_by_its_paths(pair: Pair) -> None:
     pair.both("create table t (id int primary key, v jsonb, w text)",
               """insert into t values (1, '{"a": {"b c": [1, 2]}, "x": 1}', '{"a": 1}')""")  # fmt: skip
     pair.target.run("""update t set v = '{"a": {"b c": [1, 3, 4]}, "y": true}', w = '{"a": 2}'""")
@@ -76,11 +76,11 @@ def test_json_that_differs_is_told_by_its_paths(pair: Pair) -> None:
     assert pair.table("t").by_column == {"v": 1, "w": 1}
 
 
-def test_paths_tell_types_apart_and_say_nothing_of_what_is_no_json() -> None:
-    assert differing_paths("[1, null]", '[true, "null"]') == ["$[0]", "$[1]"]
-    assert differing_paths("{}", None) == []
-    assert differing_paths('{"a": "… (900 characters)', "{}") == []
-    assert len(differing_paths("[]", str(list(range(99))))) == 20
+def test_paths_distinguish_types_and_ignore_what_is_no_json() -> None:
+    assert find_differing_paths("[1, null]", '[true, "null"]') == ["$[0]", "$[1]"]
+    assert find_differing_paths("{}", None) == []
+    assert find_differing_paths('{"a": "… (900 characters)', "{}") == []
+    assert len(find_differing_paths("[]", str(list(range(99))))) == 20
 
 
 def test_of_several_rows_under_one_key_only_the_wrong_one_goes(pair: Pair) -> None:
@@ -94,7 +94,7 @@ def test_of_several_rows_under_one_key_only_the_wrong_one_goes(pair: Pair) -> No
     assert pair.compare().equal
 
 
-def test_rows_of_partitions_and_of_children_that_lie_alike_are_left_alone(pair: Pair) -> None:
+def test_rows_of_partitions_and_children_with_the_same_ctid_are_not_touched(pair: Pair) -> None:
     pair.both(
         "create table p (a int, b text) partition by list (a)",
         "create table one partition of p for values in (1)",
@@ -122,7 +122,7 @@ def test_rows_without_columns_come_and_go(pair: Pair) -> None:
     assert pair.compare().equal
 
 
-def test_json_is_told_by_its_paths_also_where_only_its_beginning_is_shown(pair: Pair) -> None:
+def test_json_paths_are_reported_also_for_values_that_are_cut(pair: Pair) -> None:
     pair.both(
         "create table t (id int primary key, v jsonb)",
         "insert into t select 1, jsonb_object_agg('k' || i, i) from generate_series(1, 500) i",
@@ -133,4 +133,4 @@ def test_json_is_told_by_its_paths_also_where_only_its_beginning_is_shown(pair: 
 
 
 def test_numbers_that_floats_cannot_tell_apart_have_a_path() -> None:
-    assert differing_paths('{"a": 0.1}', '{"a": 0.10000000000000000001}') == ["$.a"]
+    assert find_differing_paths('{"a": 0.1}', '{"a": 0.10000000000000000001}') == ["$.a"]

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from integrations.parity.marking import Part, marked, marked_quickly
+from integrations.parity.report.text_diff import TextPart, mark_differences, mark_outline
 
 
-def shown(parts: list[Part]) -> str:
+def shown(parts: list[TextPart]) -> str:
     return "".join(f"[{part.text}]" if part.differs else part.text for part in parts)
 
 
@@ -29,23 +29,23 @@ def shown(parts: list[Part]) -> str:
     ],
 )
 def test_only_what_differs_is_marked(before: str, after: str, marks: tuple[str, str]) -> None:
-    found = marked(before, after)
+    found = mark_differences(before, after)
     assert (shown(found.before), shown(found.after)) == marks
-    quick = marked_quickly(before, after)
+    quick = mark_outline(before, after)
     assert shown(quick.before).replace("[", "").replace("]", "") == before
     assert shown(quick.after).replace("[", "").replace("]", "") == after
-    assert quick.unseen == found.unseen == (before == after)
+    assert quick.has_no_mark == found.has_no_mark == (before == after)
 
 
-def test_json_is_laid_out_and_its_lines_are_compared_whatever_the_order_of_its_keys() -> None:
-    found = marked('{"b": [1, 2], "a": 1.10}', '{"a": 1.10, "b": [1, "2"]}')
+def test_json_is_formatted_and_compared_by_lines_whatever_the_order_of_its_keys() -> None:
+    found = mark_differences('{"b": [1, 2], "a": 1.10}', '{"a": 1.10, "b": [1, "2"]}')
     assert found.by_lines
     assert shown(found.before) == '{\n  "a": 1.10,\n  "b": [\n    1,\n    2\n  ]\n}'
     assert shown(found.after) == '{\n  "a": 1.10,\n  "b": [\n    1,\n    ["]2["]\n  ]\n}'
 
 
 def test_no_digit_of_a_number_in_json_is_lost() -> None:
-    found = marked('{"a": 1.10}', '{"a": 1.1}')
+    found = mark_differences('{"a": 1.10}', '{"a": 1.1}')
     assert (shown(found.before), shown(found.after)) == ('{\n  "a": 1.1[0]\n}', '{\n  "a": 1.1\n}')
 
 
@@ -59,14 +59,14 @@ def test_no_digit_of_a_number_in_json_is_lost() -> None:
     ],
 )
 def test_what_is_no_json_or_the_same_json_is_compared_as_text(before: str, after: str) -> None:
-    found = marked(before, after)
+    found = mark_differences(before, after)
     assert not found.by_lines
-    assert not found.unseen
+    assert not found.has_no_mark
 
 
-def test_long_texts_are_marked_in_no_time() -> None:
+def test_long_texts_are_marked_quickly() -> None:
     began = time.monotonic()
     for n in range(20):
         one = " ".join(f"word{i % (7 + n)}" for i in range(2_000))
-        marked(one, one.replace("word3", "werd3"))
+        mark_differences(one, one.replace("word3", "werd3"))
     assert time.monotonic() - began < 20

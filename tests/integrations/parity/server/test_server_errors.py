@@ -9,14 +9,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from integrations.errors import Problem
-from integrations.parity import baseline
 from integrations.parity.__main__ import COULD_NOT, main
-from integrations.parity.checks import SqlRule
-from integrations.parity.compare import Options, compare_live
-from integrations.parity.refusals import refusal
-from integrations.parity.snapshot import Server, Snapshot
-from integrations.parity.totals import Total
+from integrations.parity.beyond_rows.sql_rules import SqlRule
+from integrations.parity.beyond_rows.totals import GroupTotal
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.engine.fingerprint import take_fingerprint
+from integrations.parity.errors import ParityError
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.snapshot import PostgresServer, Snapshot
 from tests.integrations.parity.conftest import Pair
 
 SECRET = 'Ada "Byron", 77'
@@ -56,15 +57,15 @@ def secretive(pair: Pair) -> Pair:
     return pair
 
 
-def test_every_kind_of_message_keeps_its_sense_and_loses_the_value(secretive: Pair) -> None:
+def test_every_kind_of_message_keeps_its_meaning_and_loses_the_value(secretive: Pair) -> None:
     with Snapshot(secretive.source.server) as snapshot:
         for question, words in TOLD.items():
-            with pytest.raises(psycopg.Error) as met, snapshot.attempt():
-                snapshot.rows(sql.SQL(question))
-            assert refusal(met.value) == words, question
+            with pytest.raises(psycopg.Error) as met, snapshot.savepoint():
+                snapshot.fetch_rows(sql.SQL(question))
+            assert safe_message(met.value) == words, question
 
 
-def test_bytes_that_another_encoding_has_not_are_not_told(secretive: Pair) -> None:
+def test_bytes_without_a_counterpart_in_another_encoding_are_masked(secretive: Pair) -> None:
     with psycopg.connect(secretive.source.url, autocommit=True) as connection:
         for question in (
             "select convert_to('字', 'LATIN1')",
@@ -72,17 +73,17 @@ def test_bytes_that_another_encoding_has_not_are_not_told(secretive: Pair) -> No
         ):
             with pytest.raises(psycopg.Error) as met:
                 connection.execute(question)
-            assert "0x" not in refusal(met.value)
-            assert '"UTF8"' in refusal(met.value)
+            assert "0x" not in safe_message(met.value)
+            assert '"UTF8"' in safe_message(met.value)
 
 
 @pytest.mark.parametrize("quotes", ["»{}«", "« {} »", "„{}“", "“{}”", "'{}'"])
 def test_quotes_of_other_languages_and_of_the_client_are_quotes(quotes: str) -> None:
     error = psycopg.DataError(f"ungültige Eingabe: {quotes.format(SECRET)}\nZEILE 1: {SECRET}")
-    assert refusal(error) == "ungültige Eingabe: … (SQLSTATE unknown)"
+    assert safe_message(error) == "ungültige Eingabe: … (SQLSTATE unknown)"
 
 
-def test_nothing_that_is_told_of_a_comparison_holds_it(
+def test_nothing_that_a_comparison_reports_contains_the_value(
     secretive: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tables, totals, rules and entities, in every form in which a comparison is told."""
@@ -112,11 +113,11 @@ def test_nothing_that_is_told_of_a_comparison_holds_it(
     assert "sum of t.v by nothing: not the same; source: invalid input syntax for type numeric: …" in text.out
 
 
-def test_a_fingerprint_keeps_no_value_of_what_it_could_not_read(secretive: Pair) -> None:
+def test_a_fingerprint_keeps_no_value_of_a_table_that_it_could_not_read(secretive: Pair) -> None:
     secretive.source.run("alter table t add w int generated always as (v::int) virtual")
-    rule, total = SqlRule("numbers", "select v::int from t"), Total("t", "v", ())
+    rule, total = SqlRule("numbers", "select v::int from t"), GroupTotal("t", "v", ())
     with Snapshot(secretive.source.server) as snapshot:
-        kept = baseline.take(snapshot, totals=(total,), checks=(rule,))
+        kept = take_fingerprint(snapshot, totals=(total,), checks=(rule,))
     assert kept.tables[0].failed.endswith("invalid input syntax for type integer: … (SQLSTATE 22P02)")
     assert "Ada" not in str(kept.as_facts())
 
@@ -126,7 +127,7 @@ def test_a_comparison_that_fails_as_a_whole_says_why_in_the_same_words(secretive
                          "create role knows_little login password 'of-a-test'")  # fmt: skip
     try:
         url = psycopg.conninfo.make_conninfo(secretive.source.url, user="knows_little", password="of-a-test")
-        with pytest.raises(Problem, match="could not go on: permission denied for table pg_index"):
-            compare_live(Server.at(url), secretive.target.server, Options())
+        with pytest.raises(ParityError, match="could not go on: permission denied for table pg_index"):
+            compare_live(PostgresServer.from_url(url), secretive.target.server, ComparisonOptions())
     finally:
         secretive.source.run("drop role knows_little")

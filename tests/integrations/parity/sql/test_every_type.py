@@ -1,4 +1,4 @@
-"""No type of PostgreSQL is forgotten: the catalog says which there are, and of each a change is found."""
+"""A change is found in every type that the catalog of PostgreSQL lists."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_change_in_a_value_and_in_an_array_is_found_and_nothing_else(
     assert (shown, table.unsound, table.differing) == ([("1", ["v"]), ("2", ["a"])], [], 2)
 
 
-def test_every_value_is_told_so_that_it_can_be_written_back(
+def test_every_value_is_shown_so_that_it_can_be_written_back(
     sides: Pair, results: dict[str, TableResult]
 ) -> None:
     sides.target.run(*(statement for table in results.values() for statement in table.repair))

@@ -1,4 +1,4 @@
-"""Every kind of change that some fast hash cannot see is seen, and what means the same is the same."""
+"""Every kind of change that some fast hash misses is found, and values that mean the same are equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from cutover.embedded import Postgres
-from integrations.parity.compare import Options, compare_live
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import TableResult
 from tests.integrations.parity.conftest import Database
 
@@ -172,7 +173,7 @@ SAME = {
 
 
 def _tables(cases: dict[str, tuple[str | tuple[str, str], str, str]], prefix: str, side: int) -> str:
-    """A table a case: row 1 has the two values, row 2 is meant to be the same on both sides."""
+    """One table per case: row 1 has the two values, row 2 is the same on both sides."""
     statements = []
     for number, (kinds, *values) in enumerate(cases.values()):
         kind = kinds if isinstance(kinds, str) else kinds[side]
@@ -187,7 +188,7 @@ def results(postgres_server: Postgres) -> Iterator[dict[str, TableResult]]:
     sides = []
     with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
         for side, name in enumerate(("sound_source", "sound_target")):
-            admin.execute(f"create database {name} template template0")  # type: ignore[call-overload]
+            admin.execute(f"create database {name} template template0")
             sides.append(Database(postgres_server.url(name)))
             sides[side].run(TYPES, _tables(DIFFERENT, "differ", side), _tables(SAME, "same", side))
         sides[1].run("create type other as enum ('x')")  # so that the numbers of the enums differ
@@ -197,10 +198,10 @@ def results(postgres_server: Postgres) -> Iterator[dict[str, TableResult]]:
                 "create table enums (id int primary key, v mood)",
                 f"insert into enums values (1, 'a'), (2, '{last}')",
             )
-        result = compare_live(sides[0].server, sides[1].server, Options())
+        result = compare_live(sides[0].server, sides[1].server, ComparisonOptions())
         yield {table.table: table for table in result.tables}
         for name in ("sound_source", "sound_target"):
-            admin.execute(f"drop database {name} with (force)")  # type: ignore[call-overload]
+            admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.mark.parametrize("change", DIFFERENT)
@@ -212,7 +213,7 @@ def test_a_change_is_found_and_named(results: dict[str, TableResult], change: st
 
 
 @pytest.mark.parametrize("meaning", SAME)
-def test_what_means_the_same_is_the_same(results: dict[str, TableResult], meaning: str) -> None:
+def test_values_that_mean_the_same_are_equal(results: dict[str, TableResult], meaning: str) -> None:
     table = results[f"same_{list(SAME).index(meaning)}"]
     assert table.equal, (table.examples, table.unsound)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.clients.dual_run.fields import NoRows, compare
-from integrations.clients.dual_run.reads import read_reads
+from integrations.traffic.dual_run.field_comparison import MissingRows, compare_answers
+from integrations.traffic.dual_run.read_rules import parse_read_rules
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -19,17 +19,17 @@ JSON = st.recursive(
 
 
 def differences(old: Any, new: Any, **rules: Any) -> list[str]:
-    (read,) = read_reads([{"old": "/api/gifts", "new": "/gifts", **rules}])
-    return [one.as_text() for one in compare(read, old, new).differences]
+    (read,) = parse_read_rules([{"old": "/api/gifts", "new": "/gifts", **rules}])
+    return [one.describe() for one in compare_answers(read, old, new).differences]
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.mark.property
 @given(JSON)
 def test_an_answer_does_not_differ_from_itself(answer: Any) -> None:
     assert differences(answer, answer) == []
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.mark.property
 @given(JSON, JSON)
 def test_two_answers_differ_exactly_when_json_does(old: Any, new: Any) -> None:
     def exact(value: Any) -> Any:
@@ -76,6 +76,19 @@ def test_declared_names_and_forms_are_no_difference_and_undeclared_ones_are() ->
     assert differences(old, {**new, "amount": "a lot"}, fields=fields) == ['gifts.paid: 12.5 → "a lot"']
 
 
+def test_of_a_list_of_objects_the_named_fields_are_compared_by_their_new_names() -> None:
+    fields = {"plan": {"name": "segments", "as": "empty", "each": {"title": "name"}}}
+    old = {"plan": [{"title": "Song", "leader": "x"}, {"title": "Word"}]}
+    right = [{"id": "r1", "name": "Song"}, {"id": "r2", "name": "Word"}]
+    assert differences(old, {"segments": right}, fields=fields) == []
+    found = differences(old, {"segments": [right[0], {"id": "r3", "name": "Segment"}]}, fields=fields)
+    assert found == ['gifts.plan[1].title: "Word" → "Segment"']
+    assert differences(old, {"segments": right[:1]}, fields=fields) == ["gifts.plan[1]: ••• → (not there)"]
+    assert differences({"plan": None}, {"segments": []}, fields=fields) == []
+    with pytest.raises(ValueError, match="needs names under each"):
+        differences(old, old, fields={"plan": {"each": ["title"]}})
+
+
 def test_a_field_that_one_side_lacks_differs_unless_it_is_ignored() -> None:
     assert differences({"a": 1}, {"b": None}) == ["gifts.a: 1 → (not there)", "gifts.b: (not there) → null"]
     assert differences({"a": 1}, {"b": 2}, ignore=["a", "b"]) == []
@@ -106,7 +119,7 @@ def test_personal_values_are_masked_wherever_they_stand() -> None:
     ],
 )
 def test_an_answer_without_its_rows_is_not_compared(old: Any, new: Any, rules: Any) -> None:
-    with pytest.raises(NoRows):
+    with pytest.raises(MissingRows):
         differences(old, new, **rules)
 
 
@@ -123,6 +136,6 @@ def test_an_answer_without_its_rows_is_not_compared(old: Any, new: Any, rules: A
         ({"old": "/a", "new": "/a", "ordered": 1}, "ordered is true or false"),
     ],
 )
-def test_a_mistake_in_the_runbook_is_said_with_its_number(read: Any, said: str) -> None:
+def test_a_mistake_in_the_runbook_is_reported_with_its_number(read: Any, said: str) -> None:
     with pytest.raises(ValueError, match=f"read 2: .*{said}"):
-        read_reads([{"old": "/a", "new": "/b"}, read])
+        parse_read_rules([{"old": "/a", "new": "/b"}, read])

@@ -1,4 +1,4 @@
-"""What providers took is asked as each of them wants it, and held against what was booked."""
+"""Each provider's total is read as its API requires, and compared with what was booked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from integrations.clients.dual_run import taken
-from integrations.clients.http import Caller
+from integrations.clients.http import HttpClient
+from integrations.clients.payments import PaymentProvider
 from integrations.systems import Systems
+from integrations.traffic.dual_run import provider_totals
+from integrations.traffic.dual_run.booked_payments import BookedPayments
 
 SINCE = datetime.now(UTC) - timedelta(hours=1)
 LATER, BEFORE = int(SINCE.timestamp()) + 60, (SINCE - timedelta(minutes=5)).isoformat()
+BOOKED = BookedPayments("gifts", "method", paid=("completed", "success"))
 CHARGES = [
     {
         "id": f"ch_{n}",
@@ -88,13 +91,13 @@ def base() -> Iterator[str]:
         server.shutdown()
 
 
-def asked(base: str, provider: str, path: str, key: str = "right") -> taken.Taken:
+def asked(base: str, provider: str, path: str, key: str = "right") -> provider_totals.ProviderTotal:
     section = {"kind": "payments", "provider": provider, "url": base + path, "secret_key": key}
     systems = Systems({"one": section}, environ={})
-    return taken.taken(systems["one"], Caller.of(systems), SINCE)
+    return provider_totals.read_provider_total(systems["one"], HttpClient.of(systems), SINCE)
 
 
-def test_each_provider_is_asked_in_its_own_way_and_unit(base: str) -> None:
+def test_each_provider_is_read_in_its_own_way_and_unit(base: str) -> None:
     counted = {"USD": 1150, "JPY": 1000, "KWD": 1, "MGA": 1000, "ISK": 10}
     assert asked(base, "stripe", "/stripe").sums == {
         name: Decimal(amount) for name, amount in counted.items()
@@ -103,31 +106,31 @@ def test_each_provider_is_asked_in_its_own_way_and_unit(base: str) -> None:
     assert asked(base, "flutterwave", "/fw").sums == {"GHS": Decimal(25)}
 
 
-def test_what_cannot_be_known_is_said(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no total that can be asked cheaply" in asked(base, "fincra", "/").said
-    assert "401 “Invalid key”" in asked(base, "stripe", "/stripe", "wrong").said
-    monkeypatch.setattr(taken, "PAGES", 1)
-    assert "not summed" in asked(base, "stripe", "/stripe").said
+def test_a_total_that_is_not_known_has_a_reason(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no request for a total" in asked(base, "fincra", "/").reason
+    assert "401 “Invalid key”" in asked(base, "stripe", "/stripe", "wrong").reason
+    monkeypatch.setattr(PaymentProvider, "total_pages", 1)
+    assert "not summed" in asked(base, "stripe", "/stripe").reason
 
 
-def test_booked_and_taken_stand_side_by_side(base: str, new_database: Any) -> None:
+def test_booked_and_taken_totals_are_compared(base: str, new_database: Any) -> None:
     url = new_database()
     with psycopg.connect(url) as connection:
         connection.execute(
-            "CREATE TABLE donations (provider text, currency text, status text, amount numeric(10,2),"
+            "CREATE TABLE gifts (method text, currency text, status text, amount numeric(10,2),"
             " created_at timestamp)"
         )
         connection.cursor().executemany(
-            "INSERT INTO donations VALUES (%s, 'NGN', %s, %s, now() at time zone 'utc' + %s)",
+            "INSERT INTO gifts VALUES (%s, 'NGN', %s, %s, now() at time zone 'utc' + %s)",
             [
                 ("paystack", "completed", 2500, timedelta(0)),
                 ("paystack", "failed", 7, timedelta(0)),
                 ("paystack", "completed", 7, timedelta(days=-1)),
             ],
         )
-    known = taken.booked(url, "", "donations", SINCE)
+    known = provider_totals.read_booked_totals(url, "", BOOKED, SINCE)
     assert known == {"paystack": {"NGN": Decimal(2500)}}
     section = {"kind": "payments", "provider": "paystack", "url": f"{base}/paystack", "secret_key": "right"}
     systems = Systems({"paystack": section}, environ={})
-    found = taken.side_by_side(systems.values(), Caller.of(systems), SINCE, known)
+    found = provider_totals.compare_provider_totals(systems.values(), HttpClient.of(systems), SINCE, known)
     assert found["paystack"]["apart"] == {"NGN": "0.50"}

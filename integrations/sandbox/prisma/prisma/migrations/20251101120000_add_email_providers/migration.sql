@@ -1,8 +1,7 @@
--- CreateTable
-CREATE TABLE "email_providers" (
+CREATE TABLE "public"."email_providers" (
     "id" TEXT NOT NULL,
+    "type" TEXT NOT NULL,
     "name" TEXT NOT NULL,
-    "kind" TEXT NOT NULL,
     "credentials" JSONB NOT NULL DEFAULT '{}',
     "is_active" BOOLEAN NOT NULL DEFAULT false,
     "created_at" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -11,5 +10,4 @@ CREATE TABLE "email_providers" (
     CONSTRAINT "email_providers_pkey" PRIMARY KEY ("id")
 );
 
--- CreateIndex
-CREATE UNIQUE INDEX "email_providers_name_key" ON "email_providers"("name");
+CREATE INDEX "email_providers_is_active_idx" ON "public"."email_providers" ("is_active");

@@ -1,21 +1,20 @@
--- AlterTable
-ALTER TABLE "churches"
+-- The profile of a church: where it is, and what time it has.
+ALTER TABLE "public"."churches"
     ADD COLUMN "timezone" TEXT,
-    ADD COLUMN "country" TEXT DEFAULT 'NG',
+    ADD COLUMN "country" TEXT,
     ADD COLUMN "state" TEXT,
     ADD COLUMN "city" TEXT,
     ADD COLUMN "settings" JSONB DEFAULT '{}',
-    ADD COLUMN "updated_at" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP;
+    ADD COLUMN "updated_at" TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP;
 
--- Every church that exists gets a place on earth.
-UPDATE "churches"
-SET "timezone" = COALESCE("timezone", 'Africa/Lagos'),
-    "country" = COALESCE("country", 'NG'),
+-- Every church that is there gets a value in each of the columns that are required.
+UPDATE "public"."churches"
+SET "timezone" = COALESCE("timezone", 'UTC'),
     "settings" = COALESCE("settings", '{}'),
-    "updated_at" = CURRENT_TIMESTAMP;
+    "updated_at" = COALESCE("updated_at", CURRENT_TIMESTAMP);
 
--- From here on an insert without a timezone fails: it has no default.
-ALTER TABLE "churches"
+-- The time zone has no default here: until the alignment gives it one, an insert has to name it.
+ALTER TABLE "public"."churches"
     ALTER COLUMN "timezone" SET NOT NULL,
-    ALTER COLUMN "country" SET NOT NULL,
-    ALTER COLUMN "settings" SET NOT NULL;
+    ALTER COLUMN "settings" SET NOT NULL,
+    ALTER COLUMN "updated_at" SET NOT NULL;

@@ -1,0 +1,103 @@
+"""Which facts changed since a signature that is void by now, each with both values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from checklists.board.later_facts import FactChange
+from checklists.board.views import Fact, GateView, VoidedSignOff
+from checklists.models import Evidence
+from integrations.moving_facts import without_moving
+
+#: Members by which an entry of a list is named, where all of them have it and it differs.
+NAMES = ("identity", "name", "table", "key", "subject", "path", "id")
+LONGEST = 120
+
+
+@dataclass(frozen=True)
+class SignedThen:
+    """A void sign-off with the facts that changed since it was given."""
+
+    sign_off: Any
+    why: str
+    changes: list[FactChange]
+
+
+def compare_with_signed(gate: GateView) -> list[SignedThen]:
+    """The void sign-offs of a gate. Reads the evidence of then and of now with one query."""
+    pairs = [list(_changed_attempts(void, gate)) for void in gate.voided]
+    wanted = {UUID(attempt) for pair in pairs for _, then, now in pair for attempt in (then, now)}
+    rows = Evidence.objects.filter(attempt__in=wanted).values_list("attempt_id", "facts") if wanted else ()
+    facts = {str(attempt): found for attempt, found in rows}
+    return [
+        SignedThen(void.sign_off, void.why, [c for one in pair for c in _changes(one, facts)])
+        for void, pair in zip(gate.voided, pairs, strict=True)
+    ]
+
+
+def _changed_attempts(void: VoidedSignOff, gate: GateView) -> Iterator[tuple[Fact, str, str]]:
+    """Each fact with other content than was signed: its attempt of then and of now."""
+    then = {line["item"]: line for line in void.sign_off.evidence}
+    for fact in gate.facts:
+        line = then.get(fact.item.key, {})
+        if line.get("attempt") and fact.attempt and line.get("content", {}) != fact.content:
+            yield fact, line["attempt"], str(fact.attempt.pk)
+
+
+def _changes(one: tuple[Fact, str, str], facts: Mapping[str, Any]) -> list[FactChange]:
+    fact, then, now = one
+    if then not in facts or now not in facts:
+        return []
+    return [
+        FactChange(f"{fact.item.number} {change.subject}", change.then, change.now)
+        for change in compare_facts(facts[then], facts[now])
+    ]
+
+
+def compare_facts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[FactChange]:
+    """Every value that differs, by its place, without facts that move by themselves."""
+    before, after = (dict(_flatten(_signed_part(facts))) for facts in (then, now))
+    return [
+        FactChange(place, _shown(before.get(place)), _shown(after.get(place)))
+        for place in [*before, *(place for place in after if place not in before)]
+        if before.get(place) != after.get(place)
+    ]
+
+
+def _signed_part(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """As `executor.writers.evidence.signed_content`, in words: of a preflight its verdicts."""
+    content: dict[str, Any] = without_moving(facts)
+    if results := (content.get("preflight") or {}).get("results"):
+        content["preflight"] = {one.get("subject", ""): one.get("verdict") for one in results}
+    return content
+
+
+def _flatten(facts: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    members: Any = ()
+    if isinstance(facts, Mapping):
+        members = facts.items()
+    elif isinstance(facts, list):
+        members = _named(facts)
+    if not members:
+        yield place, facts
+    for name, value in members:
+        yield from _flatten(value, f"{place}.{name}".lstrip("."))
+
+
+def _named(entries: list[Any]) -> list[tuple[Any, Any]]:
+    for name in NAMES:
+        if all(isinstance(entry, Mapping) and name in entry for entry in entries):
+            names = [str(entry[name]) for entry in entries]
+            if len(set(names)) == len(names):
+                return list(zip(names, entries, strict=True))
+    return list(enumerate(entries, 1))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,0 +1,1 @@
+"""What an attempt reports, written to PostgreSQL under its fence."""

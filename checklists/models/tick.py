@@ -1,0 +1,117 @@
+"""What people handed in when they ticked manual items: a note, files, and on whose behalf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from checklists.models.change_request import ChangeRequest
+from checklists.models.definition_rules import written_now
+from checklists.models.item import Item
+from checklists.models.triggers import append_only
+from checklists.states import ChangeDecision
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class TickQuerySet(models.QuerySet["Tick"]):
+    """Queries over ticks."""
+
+    def with_details(self) -> TickQuerySet:
+        """With people, request and files, but without the contents of the files."""
+        people = ("by", "on_behalf_of", "request__decided_by", "request__requested_by")
+        files = TickFile.objects.defer("content")
+        return self.select_related(*people).prefetch_related(models.Prefetch("files", files))
+
+
+class Tick(models.Model):
+    """One tick of a manual item. Taking the tick back leaves this row; ticking again writes another one.
+
+    Where the item asks for a second person, a ``request`` belongs to it: before that is confirmed, the item
+    is not done.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="ticks")
+    by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    note = models.TextField(blank=True)
+    # who did the work: a member, or the name of somebody without an account; neither: ``by``
+    on_behalf_of = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of_name = models.CharField(max_length=150, blank=True)
+
+    objects = TickQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["item", "id"]
+        triggers = [*append_only(), written_now()]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(on_behalf_of=None) | Q(on_behalf_of_name=""), name="on_behalf_of_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} by {self.by_id}"
+
+    @property
+    def done_for(self) -> str:
+        """The name of the person on whose behalf it was ticked; empty for the person's own work."""
+        return self.on_behalf_of.get_username() if self.on_behalf_of else self.on_behalf_of_name
+
+    @property
+    def open_request(self) -> ChangeRequest | None:
+        """The request for a second person, while nobody has decided it."""
+        request = getattr(self, "request", None)  # the other side of a one-to-one field
+        return request if request is not None and request.is_open else None
+
+    @property
+    def second_person(self) -> User | None:
+        """Who confirmed it; None while nobody did."""
+        request = getattr(self, "request", None)
+        return request.decided_by if request and request.decision == ChangeDecision.CONFIRMED else None
+
+    @property
+    def confirmed_by(self) -> str:
+        """The user name of the second person; empty while there is none."""
+        return self.second_person.get_username() if self.second_person else ""
+
+    def as_facts(self) -> dict[str, Any]:
+        """What a gate shows and a signature is bound to; empty when nothing was handed in."""
+        facts = {
+            "note": self.note,
+            "on_behalf_of": self.done_for,
+            "confirmed_by": self.confirmed_by,
+            "files": [file.as_facts() for file in self.files.all()],
+        }
+        return {name: value for name, value in facts.items() if value}
+
+
+class TickFile(models.Model):
+    """A file that belongs to a tick. Its content is a row of the database (docs/adr/0022)."""
+
+    tick = models.ForeignKey(Tick, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=120)
+    media_type = models.CharField(max_length=60)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["tick", "id"]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The address of the download."""
+        return reverse("tick-file", args=[self.tick.item.cutover.slug, self.tick.item.key, self.pk])
+
+    def as_facts(self) -> dict[str, Any]:
+        """Name, size and SHA-256, as the record has them."""
+        return {"name": self.name, "bytes": self.size, "sha256": self.sha256}

@@ -1,0 +1,87 @@
+"""What a person sees when a request fails: whether it was carried out, and in words when the disk is full."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
+
+from checklists.audit_sentences import describe_entry
+from checklists.models import AuditEntry
+from checklists.models.audit import database_now
+from integrations.errors import explain_full_disk
+
+logger = logging.getLogger(__name__)
+
+
+class RequestMiddleware(MiddlewareMixin):
+    """Notes when a request began, and refuses addresses with a character that no text in the database has."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Raises BadRequest for a NUL character in the address."""
+        request.began = time.monotonic()  # type: ignore[attr-defined]  # our own attribute, read when a page fails
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address has a NUL character.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The answer to a request that failed: Django's ``handler500``."""
+    _discard_uploads(request)
+    problem = explain_full_disk(sys.exc_info()[1])
+    if problem:
+        return render(request, "507.html", {"problem": problem}, status=507)
+    done = _find_committed_again(request)
+    if not done:
+        return render(request, "500.html", status=500)
+    for entry in done:
+        messages.warning(
+            request,
+            f"You {describe_entry(entry)}. This was carried out and is recorded. Only the page that should "
+            "have said so failed; do not repeat it.",
+        )
+    return redirect(reverse("cutover", args=[done[0].cutover.slug]))
+
+
+def _discard_uploads(request: HttpRequest) -> None:
+    """Removes files that were being received; Django would leave them until its memory is collected."""
+    for handler in request.upload_handlers:
+        file = getattr(handler, "file", None)
+        if file is not None:
+            with suppress(OSError):
+                file.close()
+
+
+def _find_committed_again(request: HttpRequest) -> list[AuditEntry]:
+    """What `_find_committed` gives; nothing where the database does not answer.
+
+    It is asked twice: the connection that broke may be why the request failed, and the second one is new.
+    """
+    for _ in range(2):
+        try:
+            return _find_committed(request)
+        except Error:  # InterfaceError, for a connection that is closed, is no DatabaseError
+            logger.exception("It is not known whether the failed request was carried out")
+            if not connection.in_atomic_block:
+                connection.close()
+    return []
+
+
+def _find_committed(request: HttpRequest) -> list[AuditEntry]:
+    """What the record has of this person since the request began."""
+    person, began = getattr(request, "user", None), getattr(request, "began", None)
+    if request.method != "POST" or began is None or not isinstance(person, User):
+        return []
+    since = database_now() - timedelta(seconds=time.monotonic() - began)
+    entries = AuditEntry.objects.filter(actor=person.get_username(), at__gte=since)
+    return list(entries.select_related("cutover").order_by("at")[:5])

@@ -1,0 +1,1 @@
+"""Backups: archive, fingerprint, restore, retention, and what was created since."""

@@ -1,0 +1,1 @@
+"""The environment around the service: settings, accounts, monitoring."""

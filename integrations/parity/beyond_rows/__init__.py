@@ -1,0 +1,1 @@
+"""Checks beyond the rows: structure, sequences, totals, rules in SQL, spot checks."""

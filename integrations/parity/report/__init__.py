@@ -1,0 +1,1 @@
+"""Presents a result: JSON facts, terminal, HTML page, SQL for repairs."""

@@ -1,0 +1,1 @@
+"""Reads one PostgreSQL server: snapshot, catalog, identity, encodings, table sizes, errors."""

@@ -1,0 +1,1 @@
+"""The SQL of a comparison: row hashes, conditions on keys and buckets, queries."""

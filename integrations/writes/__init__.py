@@ -1,0 +1,1 @@
+"""Who may write to a database: the freeze and its proof."""

@@ -1,0 +1,87 @@
+"""The benchmarks of load measure what they say, and see lines that are missing or come twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from checklists import hub
+from checklists.states import AttemptStatus
+from tests.benchmarks import bench_backup
+from tests.benchmarks.bench_streams import Findings, measure_bare
+from tests.benchmarks.load.lines import line_text
+from tests.benchmarks.load.panel import make_viewers
+from tests.benchmarks.load.viewers import LogViewer, Viewers, Watch, percentile
+from tests.checklists.histories import ended, make_cutover
+from tests.checklists.test_stream import in_thread, run, write_lines
+
+LINES = 40
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert percentile([], 0.99) == 0
+    assert percentile([float(n) for n in range(100)], 0.5) == 50
+    assert percentile([1.0, 2.0, 3.0], 1.0) == 3
+
+
+def test_a_viewer_counts_lines_that_come_twice_and_lines_that_never_came() -> None:
+    page = LogViewer("", 0, "", "", Watch())
+    events = [f'id: 1--1~{n}\nevent: log\ndata: <li id="line-{n}">{line_text(n)}</li>' for n in (1, 2, 2, 5)]
+    page._take("\n\n".join(events).encode(), 1e9)
+    assert (page.watch.repeated, page.watch.gaps, page.last) == (1, 2, 5)
+    assert page.cursor == "1--1~5"
+    assert len(page.watch.delays) == 3
+
+
+def test_the_bare_server_sends_each_line_to_everybody() -> None:
+    found = Findings()
+    delays = asyncio.run(measure_bare(3, 50, 1.5, found))
+    assert len(delays) >= 3 * 10
+    assert all(0 <= delay < 60 for delay in delays)
+    assert len(found.rows) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_viewers_of_the_panel_miss_nothing_when_they_are_cut_off(port: int) -> None:
+    cutover = make_cutover("announced")
+    attempt = ended(cutover, "look", AttemptStatus.RUNNING)
+    cookies, watch = make_viewers(cutover, 3), Watch()
+    path = f"/cutovers/{cutover.slug}/stream/?log={attempt.pk}&after=0"
+    pages = Viewers([LogViewer("127.0.0.1", port, path, cookie, watch) for cookie in cookies])
+    text = line_text(0).replace("batch 0", "batch {}")
+
+    async def play() -> None:
+        pages.start()
+        await pages.until(lambda page: page.joined)
+        await in_thread(write_lines, attempt, 1, LINES // 2, text)
+        await pages.until(lambda page: page.last == LINES // 2)
+        await pages.stop()
+        pages.start()
+        await in_thread(write_lines, attempt, LINES // 2 + 1, LINES, text)
+        await pages.until(lambda page: page.last == LINES)
+        await pages.stop()
+        async with asyncio.timeout(30):
+            while any(one.viewers or one._tasks for one in list(hub._hubs.values())):
+                await asyncio.sleep(0.05)
+
+    connection.close()
+    run(play())
+    assert (watch.repeated, watch.gaps, watch.refused) == (0, 0, 0)
+    assert len(watch.delays) == 3 * LINES
+
+
+@pytest.fixture
+def filled(new_database: Callable[[], str]) -> str:
+    url = new_database()
+    bench_backup.fill(url, 2000)
+    return url
+
+
+def test_a_backup_of_the_benchmark_is_whole(filled: str, tmp_path: Path) -> None:
+    found = bench_backup.run(filled, tmp_path, 1)
+    assert [len(values) for values in found.values()] == [1, 1]
+    assert list(tmp_path.iterdir()) == []
