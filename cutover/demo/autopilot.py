@@ -47,7 +47,7 @@ class Autopilot:
         people: Sequence[DemoPerson],
         address: str,
         say: Callable[[str], None],
-        limit: float,
+        patience: float,
         outside: OutsideWork | None = None,
     ) -> None:
         self.cutover, self.say, self.outside = cutover, say, outside or NoOutsideWork()
@@ -55,7 +55,7 @@ class Autopilot:
         self.postponed: dict[str, list[str]] = {}  # by the item that checks it: manual work not done yet
         self.may_repair = False  # whether a red check may be answered by repairing the defect that it names
         self.reported: dict[str, tuple[Item, Defect]] = {}  # by the defect's key: the item that reported it
-        self.until = time.monotonic() + limit
+        self.patience = patience  # seconds that one run of an item may take
         sessions = [(person, PanelSession(address, person.username, person.password)) for person in people]
         self.lead, *others = [session for person, session in sessions if person.part == MemberPart.LEAD]
         self.approvers = [session for person, session in sessions if person.part == MemberPart.APPROVER]
@@ -137,8 +137,6 @@ class Autopilot:
         """
         began, played = time.monotonic(), 0
         while (view := self._next_item(at_last)) and view.item.key not in (until, at_last):
-            if time.monotonic() > self.until:
-                raise AutopilotFailed(f"Time is up before {view.item}.")
             self._settle(view)
             played += 1
         if not (until or at_last):
@@ -278,11 +276,12 @@ class Autopilot:
     def _run(self, view: ItemView) -> None:
         if view.state not in WAITING:
             self.lead.submit(self._url(view, "item"), self._url(view, "item-start"))
-        seen = 0
+        seen, give_up = 0, time.monotonic() + self.patience
         while (attempt := read_running_attempt(view)) is not None:
             seen = pass_on_lines(attempt, seen, self.outside.handle_log_line)
-            if time.monotonic() > self.until:
-                raise AutopilotFailed(f"Time is up while {view.item} runs ({attempt.progress_what}).")
+            if time.monotonic() > give_up:
+                what = f"{view.item} did not end within {self.patience:g} s"
+                raise AutopilotFailed(f"{what} ({attempt.progress_what}).")
             time.sleep(POLL)
 
     def _sign(self, view: ItemView) -> None:

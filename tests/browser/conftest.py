@@ -15,14 +15,14 @@ from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests import servers
+from tests.browser.contexts import new_context
 from tests.checklists.histories import person
 from tests.ports import free_port
 from tests.waiting import wait_for
 
-expect.set_options(timeout=30_000)  # the machine may be busy
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
 #: As root there is no sandbox; nothing is fetched from anywhere else than our own server.
@@ -54,7 +54,7 @@ def panel_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=90)
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ def signed_in(panel_url: str, browser: Browser) -> Iterator[Callable[..., Page]]
         axe: bool = False,
         may_complain: bool = False,
     ) -> Page:
-        context = browser.new_context(
+        context = new_context(
+            browser,
             base_url=panel_url,
             viewport={"width": width, "height": height},
             java_script_enabled=script,

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from cutover.data_folder import PROJECT
 from integrations.sandbox.outside_people import find_sandbox_people
 from integrations.sandbox.people import People
+from tests.browser.contexts import new_context
 from tests.ports import free_port
 from tests.waiting import wait_for
 
@@ -102,7 +103,7 @@ class Demo:
         """Lets the autopilot play what is left, up to an item; what it said."""
         options = ["--people", str(self.folder / "keys" / "people.json"), "--address", self.address]
         done = subprocess.run(
-            [sys.executable, "manage.py", "autopilot", SLUG, *options, "--limit", "900", "--until", until],
+            [sys.executable, "manage.py", "autopilot", SLUG, *options, "--patience", "600", "--until", until],
             env=self.environment,
             cwd=PROJECT,
             capture_output=True,
@@ -124,7 +125,7 @@ class Demo:
 
     def sign_in(self, browser: Browser, name: str) -> Page:
         """A person at a browser of their own, signed in by the form."""
-        page = browser.new_context(base_url=self.address).new_page()
+        page = new_context(browser, base_url=self.address).new_page()
         page.goto("/")
         page.get_by_label("Username or email").or_(page.locator("#id_login")).first.fill(name)
         page.locator("#id_password").fill(self.password_of(name))

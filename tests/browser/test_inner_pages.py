@@ -149,7 +149,7 @@ def test_typed_text_stays_while_the_page_updates_itself(signed_in) -> None:
     page.locator("#id_password").fill(PASSWORD)
     sign(cutover, "kofi", "data")
     # The seat is taken, so the form no longer offers it. A page that missed the event would wait for 30 s.
-    expect(page.locator("#seat-choice-data")).to_have_count(0, timeout=20_000)
+    expect(page.locator("#seat-choice-data")).to_have_count(0)
     assert page.locator("#id_reason").input_value() == "half a thou"
     assert page.locator("#id_password").input_value() == PASSWORD
     assert page.locator("#decision-GO").is_checked()
@@ -169,7 +169,7 @@ def test_evidence_that_changes_under_the_pen_is_not_signed(signed_in) -> None:
     services.add_note(
         item=item_of(cutover, "go"), by=person("ama"), text="compared again"
     )  # announces a change
-    expect(page.locator("#fact-look")).to_contain_text("attempt #2", timeout=20_000)
+    expect(page.locator("#fact-look")).to_contain_text("attempt #2")
     page.locator("#sign").click()
     expect(page.locator("#sign-problem")).to_contain_text("The evidence changed")
     assert page.locator("#id_reason").input_value() == "I read the first"
@@ -191,7 +191,7 @@ def test_typed_text_stays_after_a_wrong_password_while_the_page_updates_itself(s
     page.locator("#sign").click()
     expect(page.locator("#sign-problem")).to_contain_text("that is not right")
     sign(cutover, "kofi", "finance")
-    expect(page.locator("#seat-finance")).to_contain_text("Kofi", timeout=20_000)
+    expect(page.locator("#seat-finance")).to_contain_text("Kofi")
     assert page.locator("#id_reason").input_value() == "a long thought"
     assert page.locator("#decision-GO").is_checked()
     page.locator("#id_password").fill(PASSWORD)

@@ -9,6 +9,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.contexts import new_context
 from tests.checklists.histories import PASSWORD, make_cutover, person
 
 pytestmark = pytest.mark.browser
@@ -27,7 +28,7 @@ def phone_with_key(panel_url: str, browser: Browser) -> Iterator[Page]:
     """A browser with a passkey device. Passkeys need a name, not an IP address; the console stays clean."""
     complaints: list[str] = []
     address = panel_url.replace("127.0.0.1", "localhost")
-    context = browser.new_context(base_url=address, viewport={"width": 390, "height": 844})
+    context = new_context(browser, base_url=address, viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

@@ -49,7 +49,7 @@ def do(demo: Demo, page: Page, key: str, approvers: dict[str, Page]) -> None:
         link.click()
         page.locator("#ask-preview").click()
         expect(page.locator("#preview li").or_(page.locator("#preview .alert")).first).to_be_visible(
-            timeout=60_000
+            timeout=PATIENCE
         )
         page.locator("#start").click()
         answer_what_it_asks(page)
@@ -60,7 +60,7 @@ def do(demo: Demo, page: Page, key: str, approvers: dict[str, Page]) -> None:
     else:
         demo.do_outside(key)
         line.locator(".line-do button").click()
-        expect(line).to_have_class(re.compile("line-done"), timeout=30_000)
+        expect(line).to_have_class(re.compile("line-done"), timeout=PATIENCE)
 
 
 def hand_in(demo: Demo, page: Page, key: str, approvers: dict[str, Page]) -> None:
@@ -73,10 +73,10 @@ def hand_in(demo: Demo, page: Page, key: str, approvers: dict[str, Page]) -> Non
         page.locator("#tick-file").set_input_files({"name": name, "mimeType": "", "buffer": content})
     page.locator("#tick button").click()
     waits, done = page.locator("#waits-for-second-person"), page.locator("#live[data-state=DONE]")
-    expect(waits.or_(done).first).to_be_visible(timeout=30_000)
+    expect(waits.or_(done).first).to_be_visible(timeout=PATIENCE)
     if waits.count():
         confirm(demo, *next(iter(approvers.items())))
-        expect(done).to_be_visible(timeout=30_000)
+        expect(done).to_be_visible(timeout=PATIENCE)
 
 
 def confirm(demo: Demo, name: str, approver: Page) -> None:
@@ -109,7 +109,7 @@ def submit_all_forms(page: Page) -> None:
     for _ in range(5):
         if not button.count():
             return
-        with page.expect_navigation(timeout=60_000):
+        with page.expect_navigation(timeout=PATIENCE):
             button.first.click()
     raise AssertionError(f"{page.url} still asks for something")
 
@@ -177,7 +177,7 @@ def play_by_hand(demo: Demo, lead: Page, approvers: dict[str, Page], first: str,
         if key.startswith("gate-"):
             sign_as_all(demo, approvers, key)
             # the lead's page was not touched: it learns of the pass by its stream
-            expect(lead.locator(f"#item-{key}")).to_have_class(re.compile("line-done"), timeout=30_000)
+            expect(lead.locator(f"#item-{key}")).to_have_class(re.compile("line-done"), timeout=PATIENCE)
         else:
             do(demo, lead, key, approvers)
         key = ready_lines(lead)[0]
@@ -189,7 +189,7 @@ def sign_as_all(demo: Demo, approvers: dict[str, Page], key: str) -> None:
         page.goto(f"/cutovers/{SLUG}/gates/{key}/")
     for before, (name, page) in enumerate(approvers.items()):
         # a seat that somebody else took a moment ago is no longer offered: people see that first
-        expect(page.locator(".seats .state-done")).to_have_count(before, timeout=30_000)
+        expect(page.locator(".seats .state-done")).to_have_count(before, timeout=PATIENCE)
         sign(demo, page, name)
 
 

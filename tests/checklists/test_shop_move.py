@@ -67,7 +67,7 @@ def shop() -> Iterator[Shop]:
 def health(shop: Shop) -> dict[str, object]:
     """What the application says of itself; nothing while it does not answer."""
     try:
-        found: dict[str, object] = requests.get(f"{shop.web_url}/health", timeout=5).json()
+        found: dict[str, object] = requests.get(f"{shop.web_url}/health", timeout=60).json()
     except requests.ConnectionError:
         return {}
     return found
@@ -157,7 +157,7 @@ def night(shop: Shop, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -
 def order(shop: Shop) -> int:
     """The status with which the shop answers to an order."""
     form = {"customer": "2", "product": "3", "quantity": "1"}
-    return requests.post(f"{shop.web_url}/orders", data=form, timeout=5).status_code
+    return requests.post(f"{shop.web_url}/orders", data=form, timeout=60).status_code
 
 
 def test_the_shop_moves_to_its_end_and_back_again(night: Night, shop: Shop) -> None:

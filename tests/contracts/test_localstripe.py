@@ -40,12 +40,12 @@ def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{url}/v1"
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
         KEPT.unlink(missing_ok=True)
 
 
 def ask(url: str, **form: Any) -> dict[str, Any]:
-    answer = requests.post(url, data=form, auth=(KEY, ""), timeout=10)
+    answer = requests.post(url, data=form, auth=(KEY, ""), timeout=60)
     assert answer.ok, answer.text
     found: dict[str, Any] = answer.json()
     return found

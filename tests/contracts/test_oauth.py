@@ -84,16 +84,16 @@ def openid() -> Iterator[str]:
         yield url
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
 
 
 def test_a_third_party_openid_provider_is_understood(openid: str) -> None:
-    found = requests.get(f"{openid}/.well-known/openid-configuration", timeout=10).json()
+    found = requests.get(f"{openid}/.well-known/openid-configuration", timeout=60).json()
     wanted = {
         "redirect_uris": [f"{BASE}/google/callback"],
         "token_endpoint_auth_method": "client_secret_post",
     }
-    registered = requests.post(found["registration_endpoint"], json=wanted, timeout=10).json()
+    registered = requests.post(found["registration_endpoint"], json=wanted, timeout=60).json()
     settings = {
         "kind": "oauth",
         "provider": "google",

@@ -226,7 +226,7 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
     def work(place: int) -> None:
         try:
             connection.ensure_connection()
-            barrier.wait(10)
+            barrier.wait(90)
             results[place] = calls[place]()
         except Exception as error:
             results[place] = error

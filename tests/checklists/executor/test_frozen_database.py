@@ -102,14 +102,14 @@ def test_a_loss_is_known_soon_after_a_frozen_database_answers_and_pages_say_sinc
     with frozen_database():
         began, at = time.monotonic(), datetime.now(zoneinfo.ZoneInfo(cutover.timezone))
         os.kill(attempt.owner["pid"], signal.SIGKILL)
-        said = wait_for(lambda: page.find("away", after=began), timeout=30)
+        said = wait_for(lambda: page.find("away", after=began))
         since = datetime.strptime(json.loads(said)["since"], "%H:%M:%S").replace(
             year=at.year, month=at.month, day=at.day, tzinfo=at.tzinfo
         )
         assert abs((since - at).total_seconds()) < 3
         assert not page.find("alive", after=began + 1)  # nobody is told that the page is fresh
     answered = time.monotonic()
-    attempt = wait_for_status(attempt, "UNKNOWN", timeout=30)
+    attempt = wait_for_status(attempt, "UNKNOWN")
     assert time.monotonic() - answered <= KNOWN_AFTER
     assert not is_alive(attempt.owner["action"])
     wait_for(lambda: page.find("alive", after=answered))

@@ -29,7 +29,7 @@ def test_a_killed_guard_leaves_an_unknown_attempt_that_is_probed(running_panel: 
     attempt = running(queue("test.once", do="sleep", seconds=60))
     family = descendant_pids(attempt.owner["pid"])
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = wait_for_status(attempt, "UNKNOWN", timeout=30)
+    attempt = wait_for_status(attempt, "UNKNOWN")
     assert f"process {attempt.owner['pid']} on {attempt.owner['host']}" in attempt.unknown_reason
     assert "last heartbeat" in attempt.unknown_reason
     attempt = found(attempt)
@@ -47,7 +47,7 @@ def test_a_killed_guard_takes_its_programs_with_it(running_panel: Panel, queue: 
     wait_for(lambda: len(descendant_pids(attempt.owner["pid"])) == 2)
     program = descendant_pids(attempt.owner["pid"])[1]
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = found(wait_for_status(attempt, "UNKNOWN", timeout=30))
+    attempt = found(wait_for_status(attempt, "UNKNOWN"))
     assert attempt.finding["dead"]
     assert not Path(f"/proc/{program}").exists()
 
@@ -56,7 +56,7 @@ def test_a_frozen_guard_is_killed_before_the_probe_runs(running_panel: Panel, qu
     attempt = running(queue("test.once", do="sleep", seconds=60))
     os.kill(attempt.owner["action"]["pid"], signal.SIGSTOP)
     os.kill(attempt.owner["pid"], signal.SIGSTOP)
-    attempt = found(wait_for_status(attempt, "UNKNOWN", timeout=30))
+    attempt = found(wait_for_status(attempt, "UNKNOWN"))
     assert attempt.finding["dead"]
     assert not is_alive(attempt.owner)
     assert not is_alive(attempt.owner["action"])
@@ -68,7 +68,7 @@ def test_an_attempt_lost_before_its_effect_is_queued_and_run_again(
     attempt = queue("test.once", do="slow_before", seconds=1.5)
     attempt = wait_for_status(attempt, "CLAIMED")
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    again = wait_for_status(attempt, "QUEUED", timeout=30)
+    again = wait_for_status(attempt, "QUEUED")
     assert (again.owner, again.lease_expires_at) == ({}, None)
     ended = wait_for_status(attempt, "ERRORED", "SUCCEEDED")
     assert ended.fence > attempt.fence
@@ -83,7 +83,7 @@ def test_a_harmless_attempt_is_reconciled_without_a_person(
 ) -> None:
     attempt = running(queue(action, do="sleep", seconds=60, sees=sees))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = wait_for_status(attempt, "RECONCILED", timeout=30)
+    attempt = wait_for_status(attempt, "RECONCILED")
     assert (attempt.reconciliation, attempt.reconciled_by) == (sees, None)
     assert Evidence.objects.filter(attempt=attempt).exists() == (sees == "DONE")
 
@@ -95,7 +95,7 @@ def test_in_production_only_read_only_attempts_are_reconciled_without_a_person(
     with by_hand():  # afterwards: in production nothing begins under a text that nobody confirmed
         Cutover.objects.update(kind="PRODUCTION")
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    attempt = found(wait_for_status(attempt, "UNKNOWN", timeout=30))
+    attempt = found(wait_for_status(attempt, "UNKNOWN"))
     assert attempt.finding["seen"] == "DONE"
     assert attempt.status == "UNKNOWN"
 
@@ -103,7 +103,7 @@ def test_in_production_only_read_only_attempts_are_reconciled_without_a_person(
 def test_an_attempt_that_still_runs_is_probed_again(running_panel: Panel, queue: Queue) -> None:
     attempt = running(queue("test.pure", do="sleep", seconds=60, sees="STILL_RUNNING"))
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    first = found(wait_for_status(attempt, "UNKNOWN", timeout=30)).finding
+    first = found(wait_for_status(attempt, "UNKNOWN")).finding
     again = wait_for(lambda: (now := Attempt.objects.get(pk=attempt.pk).finding)["at"] != first["at"] and now)
     assert again["seen"] == "STILL_RUNNING"
     assert Attempt.objects.get(pk=attempt.pk).status == "UNKNOWN"
@@ -134,7 +134,7 @@ def test_an_action_is_killed_before_its_lease_ends_when_the_database_is_away(
         os.kill(pid, signal.SIGSTOP)
     try:
         wait_for(lambda: not is_alive(attempt.owner["action"]))
-        attempt = wait_for_status(attempt, "UNKNOWN", "RECONCILED", timeout=30)
+        attempt = wait_for_status(attempt, "UNKNOWN", "RECONCILED")
     finally:
         for pid in sessions:
             os.kill(pid, signal.SIGCONT)

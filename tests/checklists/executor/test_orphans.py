@@ -47,7 +47,7 @@ def test_a_program_that_escaped_ends_soon_after_its_guard(
     at = time.monotonic()
     assert witnesses[0].lived_after(at) <= SECONDS[mechanism]
     os.kill(frozen.owner["pid"], signal.SIGSTOP)
-    wait_for_status(frozen, "UNKNOWN", timeout=30)
+    wait_for_status(frozen, "UNKNOWN")
     at = time.monotonic()  # a frozen guard is not known to be lost before that
     assert witnesses[1].lived_after(at) <= SECONDS[mechanism]
     assert "are gone" in found(frozen).finding["dead"]

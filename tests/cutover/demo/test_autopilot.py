@@ -64,9 +64,11 @@ def stage(transactional_db: None, tmp_path: Path, settings):
     return on
 
 
-def autopilot(people: Path, server: LiveServer, limit: float = 60) -> str:
+def autopilot(people: Path, server: LiveServer, patience: float = 60) -> str:
     out = StringIO()
-    call_command("autopilot", "first-rehearsal", people=people, address=server.url, limit=limit, stdout=out)
+    call_command(
+        "autopilot", "first-rehearsal", people=people, address=server.url, patience=patience, stdout=out
+    )
     return out.getvalue()
 
 
@@ -109,7 +111,7 @@ def test_an_item_that_does_not_end_is_reported(stage, live_server: LiveServer, m
     monkeypatch.setattr("cutover.demo.autopilot.time", clock)
     monkeypatch.setattr("cutover.demo.autopilot.read_running_attempt", look)
     text = TEXT.replace("  - key: back\n", ACTION.strip("\n") + "\n  - key: back\n")
-    with pytest.raises(CommandError, match=r"Time is up while 1\.4 Look at it runs"):
+    with pytest.raises(CommandError, match=r"1\.4 Look at it did not end within 60 s"):
         autopilot(stage(text), live_server)
     assert waited
 

@@ -51,7 +51,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     wait_for(lambda: proxies.answers(url))
     yield url, file
     child.terminate()
-    child.wait(10)
+    child.wait(90)
 
 
 def ago(minutes: float) -> str:

@@ -95,7 +95,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, St
     yield made[0], made[1]
     for child in children:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     wait_for(lambda: proxies.answers(url))
     yield url, file
     child.terminate()
-    child.wait(10)
+    child.wait(90)
 
 
 @pytest.fixture

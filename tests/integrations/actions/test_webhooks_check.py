@@ -78,7 +78,7 @@ def api(world: dict[str, Any], **changed: str) -> Iterator[str]:
         yield url
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def stack(name: str, status: int = 200) -> Iterator[str]:
         yield url
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 def answers(url: str) -> bool:
@@ -72,7 +72,7 @@ def running(argv: list[str], url: str, env: dict[str, str] | None = None) -> Ite
         yield
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
 
 
 def installed(program: str, package: str) -> str:

@@ -67,7 +67,7 @@ def test_every_request_is_counted_at_the_member_that_got_it(door: tuple[str, dic
     began, before = datetime.now(UTC), proxy.read_requests()
     with requests.Session() as session:  # one connection for all of them
         for _ in range(7):
-            assert session.get(address, timeout=5).headers["x-stack"] == "old-app"
+            assert session.get(address, timeout=60).headers["x-stack"] == "old-app"
     wait_for(lambda: proxy.read_requests().old.total == before.old.total + 7)
     after = proxy.read_requests()
     assert after.new.total == before.new.total
@@ -143,7 +143,7 @@ def metrics(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield url, file
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 def ingress(metrics: str) -> Proxy:

@@ -57,7 +57,7 @@ def nginx(folder: Path, certificates: Mapping[str, Issued], old: str = "") -> It
         yield ports
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 @contextmanager

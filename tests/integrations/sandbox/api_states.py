@@ -125,5 +125,5 @@ class States:
 
 def sign_in(base: str) -> str:
     given = {"email": "canary@people.invalid", "password": PASSWORD}
-    token = requests.post(f"{base}/auth/login", json=given, timeout=10).json()["session"]["token"]
+    token = requests.post(f"{base}/auth/login", json=given, timeout=60).json()["session"]["token"]
     return str(token)

@@ -129,7 +129,7 @@ def running(process: SandboxProcess, environ: Mapping[str, str] | None = None) -
         assert child.poll() is None, f"{process.name} ended with {child.returncode}"
         yield base
         child.send_signal(signal.SIGTERM)
-        assert child.wait(5) == 0
+        assert child.wait(90) == 0
     finally:
         child.kill()
         child.wait()

@@ -93,4 +93,4 @@ def gifts(database: str) -> Iterator[Gifts]:
             yield Gifts(api, database, world, applied)
         finally:
             child.terminate()
-            child.wait(15)
+            child.wait(90)

@@ -64,4 +64,4 @@ def started(file: Path) -> Iterator[Running]:
         yield found
     finally:
         child.terminate()
-        assert child.wait(15) == 0
+        assert child.wait(90) == 0

@@ -43,7 +43,7 @@ def platform(folder: Path) -> Iterator[dict[str, str]]:
         }
     finally:
         daemon.terminate()
-        assert daemon.wait(15) == 0
+        assert daemon.wait(90) == 0
 
 
 __all__ = ["answering", "free_port", "platform"]

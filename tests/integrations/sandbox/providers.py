@@ -80,4 +80,4 @@ def providers(**more: str) -> Iterator[World]:
         yield World(url, keys)
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)

@@ -30,7 +30,7 @@ def valkey(folder: Path) -> Iterator[str]:
         yield url
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
 
 
 def answers(url: str) -> bool:
@@ -52,7 +52,7 @@ def worker(folder: Path, url: str, **env: str) -> Iterator[subprocess.Popen[byte
         yield child
     finally:
         child.terminate()
-        assert child.wait(15) in (0, -15)
+        assert child.wait(90) in (0, -15)
 
 
 def workers(url: str) -> int:

@@ -86,7 +86,7 @@ def signins(
             yield Signins(api, database, world, base, applied)
         finally:
             child.terminate()
-            child.wait(15)
+            child.wait(90)
 
 
 @contextmanager

@@ -191,7 +191,7 @@ def test_a_request_is_handed_on_whole_and_so_is_its_answer() -> None:
         answer = forwarded(url, Asked("PUT", "/a", b'{"b": 1}', {}, sent, "/a?b=1&b=2"))
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(90)
     said = json.loads(answer.body)
     assert (answer.status, answer.headers.get("Server"), answer.headers["X-Own"]) == (418, None, "yes")
     assert (said["method"], said["target"], said["body"]) == ("PUT", "/a?b=1&b=2", '{"b": 1}')

@@ -75,13 +75,13 @@ def send(person: WebsiteUser, recorded: dict[str, Any]) -> requests.Response:
     form = asked.get("form")
     url = person.base + asked["path"]
     if asked["method"] == "GET":
-        return person.session.get(url, timeout=5, allow_redirects=False)
+        return person.session.get(url, timeout=60, allow_redirects=False)
     if not isinstance(form, dict):
-        return person.session.post(url, data=b"{}", timeout=5, allow_redirects=False)
+        return person.session.post(url, data=b"{}", timeout=60, allow_redirects=False)
     if "csrf_token" in form:
-        page = FormPage(person.session.get(f"{person.base}/donate", timeout=5).text)
+        page = FormPage(person.session.get(f"{person.base}/donate", timeout=60).text)
         form = {**form, "csrf_token": page.fields["csrf_token"]}
-    return person.session.post(url, data=form, timeout=5, allow_redirects=False)
+    return person.session.post(url, data=form, timeout=60, allow_redirects=False)
 
 
 def check(recorded: dict[str, Any], answer: requests.Response) -> None:
@@ -122,7 +122,7 @@ MADE = [WHO, "by.admin@people.invalid", "Made.Up@People.invalid"]
 
 
 def test_the_calendar_has_every_event_with_the_recorded_fields(base: str, environment: Any) -> None:
-    rows = requests.get(f"{base}/api/events.json", timeout=5).json()
+    rows = requests.get(f"{base}/api/events.json", timeout=60).json()
     recorded = fact("old--events-json")["response"]["body"][0]
     assert {*rows[0]} == {*recorded}
     assert len(rows) == environment.execute("SELECT count(*) FROM events")[0][0]
@@ -147,7 +147,7 @@ def give(base: str, **values: str) -> requests.Response:
 
 def report(base: str, body: bytes, key: str = KEY) -> requests.Response:
     headers = {"x-fincra-signature": hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}
-    return requests.post(f"{base}/webhooks/fincra", data=body, headers=headers, timeout=5)
+    return requests.post(f"{base}/webhooks/fincra", data=body, headers=headers, timeout=60)
 
 
 def test_a_gift_is_pending_until_fincra_reports_it(environment: SandboxEnvironment) -> None:
@@ -161,7 +161,9 @@ def test_a_gift_is_pending_until_fincra_reports_it(environment: SandboxEnvironme
         body = json.dumps(
             {"transactionId": "t", "status": "successful", "reference": reference}, indent=1
         ).encode()
-        check(fact("old--webhook-fincra-unsigned"), requests.post(f"{base}/webhooks/fincra", body, timeout=5))
+        check(
+            fact("old--webhook-fincra-unsigned"), requests.post(f"{base}/webhooks/fincra", body, timeout=60)
+        )
         check(fact("old--webhook-fincra-wrong-secret"), report(base, body, "another"))
         unknown = body.replace(reference.encode(), b"x")
         check(fact("old--webhook-fincra-unknown-gift"), report(base, unknown))
@@ -239,30 +241,30 @@ def test_frozen_it_answers_by_route_as_recorded_and_writes_nothing(environment: 
 def test_its_pages_escape_what_people_wrote(base: str) -> None:
     prayer = {"name": "A", "email": "a@people.invalid", "request": "<script>alert(1)</script>"}
     WebsiteUser(base).fill_in("/prayers", {**prayer, "is_public": "on"})
-    text = requests.get(f"{base}/prayers", timeout=5).text
+    text = requests.get(f"{base}/prayers", timeout=60).text
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>" not in text
 
 
 def test_a_token_of_another_session_is_refused(base: str) -> None:
-    other = FormPage(requests.get(f"{base}/prayers", timeout=5).text).fields["csrf_token"]
+    other = FormPage(requests.get(f"{base}/prayers", timeout=60).text).fields["csrf_token"]
     person = WebsiteUser(base)
-    person.session.get(f"{base}/prayers", timeout=5)
-    answer = person.session.post(f"{base}/prayers/submit", data={"csrf_token": other}, timeout=5)
+    person.session.get(f"{base}/prayers", timeout=60)
+    answer = person.session.post(f"{base}/prayers/submit", data={"csrf_token": other}, timeout=60)
     assert answer.status_code == 400
 
 
 def test_it_starts_without_its_database_and_shows_empty_pages(environment: SandboxEnvironment) -> None:
     with old_app(environment, "no_such_database") as base:
-        answer = requests.get(f"{base}/events", timeout=5)
+        answer = requests.get(f"{base}/events", timeout=60)
         assert answer.status_code == 200
         assert 'class="alert"' in answer.text
-        assert requests.get(f"{base}/api/events.json", timeout=5).status_code == 500
+        assert requests.get(f"{base}/api/events.json", timeout=60).status_code == 500
 
 
 def test_what_is_not_there_is_not_there(base: str) -> None:
     for path in load_facts("old_app.json")["not_there"]["all 404"]:
-        assert requests.get(base + path, timeout=5).status_code == 404
+        assert requests.get(base + path, timeout=60).status_code == 404
 
 
 def test_what_people_save_after_a_rollback_is_found_by_the_check_of_the_runbook(

@@ -35,7 +35,7 @@ def repeat(base: str, name: str, request: dict[str, Any]) -> requests.Response:
         token = sign_in(base)
         request = json.loads(text.replace("{token}", token))
         if "after-logout" in name:
-            requests.post(f"{base}/auth/logout", json={"token": token}, timeout=10)
+            requests.post(f"{base}/auth/logout", json={"token": token}, timeout=60)
     body = request["body"]
     raw = body if isinstance(body, str) else None
     if name == "too-large":
@@ -46,7 +46,7 @@ def repeat(base: str, name: str, request: dict[str, Any]) -> requests.Response:
         headers=request.get("headers") or {},
         data=raw,
         json=body if raw is None else None,
-        timeout=10,
+        timeout=60,
         allow_redirects=False,
     )
 

@@ -35,7 +35,7 @@ def repaired(states: States, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 @pytest.mark.parametrize("state", ["database-stopped", "redis-stopped", "migration-unfinished"])
 def test_repaired_readiness_answers_503_and_names_the_part(repaired: Any, state: str) -> None:
-    answer = requests.get(f"{repaired('readiness-503', state=state)}/health/ready", timeout=10)
+    answer = requests.get(f"{repaired('readiness-503', state=state)}/health/ready", timeout=60)
     part = "queue" if state == "redis-stopped" else "database"
     assert answer.status_code == 503
     assert list(answer.json()["error"]) == [part]
@@ -44,17 +44,17 @@ def test_repaired_readiness_answers_503_and_names_the_part(repaired: Any, state:
 
 def test_repaired_routes_for_staff_ask_for_a_sign_in(repaired: Any) -> None:
     base = repaired("sign-in")
-    assert requests.get(f"{base}/donations", timeout=10).status_code == 401
+    assert requests.get(f"{base}/donations", timeout=60).status_code == 401
     forged = {"Authorization": "Bearer forged"}
-    assert requests.get(f"{base}/email/providers", headers=forged, timeout=10).status_code == 401
+    assert requests.get(f"{base}/email/providers", headers=forged, timeout=60).status_code == 401
     token = sign_in(base)
     signed = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{base}/donations", headers=signed, timeout=10).json()["total"] == 3
-    requests.post(f"{base}/auth/logout", json={"token": token}, timeout=10)
-    assert requests.get(f"{base}/donations", headers=signed, timeout=10).status_code == 401
+    assert requests.get(f"{base}/donations", headers=signed, timeout=60).json()["total"] == 3
+    requests.post(f"{base}/auth/logout", json={"token": token}, timeout=60)
+    assert requests.get(f"{base}/donations", headers=signed, timeout=60).status_code == 401
     asked = {"requesterName": "A", "message": "please"}
-    assert requests.post(f"{base}/prayer/requests", json=asked, timeout=10).status_code == 201
-    assert requests.get(f"{base}/events", timeout=10).status_code == 200
+    assert requests.post(f"{base}/prayer/requests", json=asked, timeout=60).status_code == 201
+    assert requests.get(f"{base}/events", timeout=60).status_code == 200
 
 
 def test_repaired_changes_ask_for_a_sign_in(repaired: Any) -> None:
@@ -66,19 +66,19 @@ def test_repaired_changes_ask_for_a_sign_in(repaired: Any) -> None:
         ("POST", "/tasks"),
     )
     for method, path in asked:
-        answer = requests.request(method, base + path, json={"status": "refunded"}, timeout=10)
+        answer = requests.request(method, base + path, json={"status": "refunded"}, timeout=60)
         assert answer.status_code == 401, path
     signed = {"Authorization": f"Bearer {sign_in(base)}"}
     send = {"json": {"status": "refunded"}, "headers": signed, "timeout": 10}
     assert requests.patch(f"{base}/donations/0/status", **send).status_code == 404
-    open_to_all = requests.patch(f"{base}/donations/0/status", json={"status": "completed"}, timeout=10)
+    open_to_all = requests.patch(f"{base}/donations/0/status", json={"status": "completed"}, timeout=60)
     assert open_to_all.status_code == 404
-    assert requests.get(f"{base}/donations", timeout=10).status_code == 200, "reads are another repair's"
+    assert requests.get(f"{base}/donations", timeout=60).status_code == 200, "reads are another repair's"
 
 
 def test_repaired_answers_hold_no_hash(repaired: Any) -> None:
     base = repaired("password-hash-in-answers")
-    session = requests.get(f"{base}/auth/session/{sign_in(base)}", timeout=10)
+    session = requests.get(f"{base}/auth/session/{sign_in(base)}", timeout=60)
     assert session.json()["email"] == "canary@people.invalid"
     assert "passwordHash" not in session.json()
     assert "argon2" not in session.text
@@ -90,19 +90,19 @@ def test_repaired_sign_in_finds_a_stored_address_with_capitals(repaired: Any, st
         "UPDATE users SET password_hash = %s WHERE id = 2", HASH, database=states.aligned
     )
     given = {"email": "u2@people.invalid", "password": PASSWORD}
-    assert requests.post(f"{base}/auth/login", json=given, timeout=10).status_code == 201
+    assert requests.post(f"{base}/auth/login", json=given, timeout=60).status_code == 201
 
 
 def test_repaired_forms_with_missing_fields_are_refused_with_400(repaired: Any) -> None:
     base = repaired("missing-fields")
     for path in ("/auth/login", "/auth/logout", "/prayer/requests"):
-        answer = requests.post(base + path, json={}, timeout=10)
+        answer = requests.post(base + path, json={}, timeout=60)
         assert (answer.status_code, answer.json()["error"]) == (400, "Bad Request")
 
 
 def test_repaired_events_have_the_plans_of_the_old_application(repaired: Any, states: States) -> None:
     def plan(base: str) -> list[tuple[str, str]]:
-        found = requests.get(f"{base}/events?pageSize=1", timeout=10).json()["data"][0]["segments"]
+        found = requests.get(f"{base}/events?pageSize=1", timeout=60).json()["data"][0]["segments"]
         return [(one["id"], one["name"]) for one in found]
 
     base = states.address("")

@@ -83,7 +83,7 @@ def test_a_gift_is_begun_as_recorded(backend: Gifts, provider: str) -> None:
 
 
 def pay(backend: Gifts, gift: Any) -> None:
-    requests.post(gift["metadata"]["authorizationUrl"], data={"pay": "yes"}, timeout=10).raise_for_status()
+    requests.post(gift["metadata"]["authorizationUrl"], data={"pay": "yes"}, timeout=60).raise_for_status()
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack", "flutterwave"])

@@ -39,21 +39,21 @@ def backend(module_database: str) -> Iterator[Signins]:
 def begin(backend: Signins, provider: str) -> dict[str, str]:
     target = f"{backend.api}/auth/providers/{provider}/authorize"
     redirect = {"redirectUri": f"{backend.base}/{provider}/callback"}
-    return dict(requests.get(target, params=redirect, timeout=10).json())
+    return dict(requests.get(target, params=redirect, timeout=60).json())
 
 
 def agree(backend: Signins, provider: str, person: str = "") -> dict[str, str]:
     """Code and state, as the browser brings them back."""
     form = {"agree": "yes", "person": person}
     url = begin(backend, provider)["authorizationUrl"]
-    answer = requests.post(url, data=form, timeout=10, allow_redirects=False)
+    answer = requests.post(url, data=form, timeout=60, allow_redirects=False)
     if answer.is_redirect:
         return dict(parse_qsl(answer.headers["location"].partition("?")[2]))
     return {name: FormPage(answer.text).fields[name] for name in ("code", "state")}
 
 
 def finish(backend: Signins, provider: str, **sent: Any) -> requests.Response:
-    return requests.post(f"{backend.base}/{provider}/callback", timeout=10, **sent)
+    return requests.post(f"{backend.base}/{provider}/callback", timeout=60, **sent)
 
 
 def shape(value: Any) -> Any:
@@ -122,7 +122,7 @@ def test_refusals_are_those_recorded(backend: Signins) -> None:
             " select id, 'facebook', 'facebook-member' from users where username = 'member'"
         )
     assert finish(backend, "facebook", json=agree(backend, "facebook", "member")).status_code == 201
-    missing = requests.get(f"{backend.base}/google/callback?code=x", timeout=10)
+    missing = requests.get(f"{backend.base}/google/callback?code=x", timeout=60)
     assert missing.status_code == facts("oauth-callback-get")["response"]["status"]
 
 
@@ -145,8 +145,8 @@ def test_a_browser_may_come_back_by_get_with_its_repair(backend: Signins) -> Non
     backend.repairs.write_text(json.dumps([*REACHABLE, "oauth-callback"]))
     try:
         target = f"{backend.base}/google/callback"
-        assert requests.get(target, timeout=10).status_code == 400
-        answer = requests.get(target, params=agree(backend, "google"), timeout=10)
+        assert requests.get(target, timeout=60).status_code == 400
+        answer = requests.get(target, params=agree(backend, "google"), timeout=60)
         assert answer.status_code == 200
         assert "You are signed in" in answer.text
     finally:

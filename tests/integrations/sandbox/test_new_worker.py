@@ -146,7 +146,7 @@ def test_what_sends_mail_fails_until_a_mail_service_is_entered(
 def test_sigterm_ends_the_worker_cleanly(running: subprocess.Popen[bytes], url: str, tmp_path: Path) -> None:
     wait_for(lambda: "initialised" in (tmp_path / "log").read_text())
     running.send_signal(signal.SIGTERM)
-    assert running.wait(15) == 0
+    assert running.wait(90) == 0
     assert workers(url) == 0
 
 
@@ -172,7 +172,7 @@ def test_the_worker_of_the_api_has_the_recorded_name_and_ends_with_its_api(
             assert [one["name"] for one in client.client_list() if one["name"].startswith("bull")] == [name]
         assert child.stdin is not None
         child.stdin.close()
-        assert child.wait(10) == 0
+        assert child.wait(90) == 0
 
 
 def test_an_api_without_its_queue_does_not_start() -> None:

@@ -51,7 +51,7 @@ def started(process: SandboxProcess, **env: str) -> Iterator[subprocess.Popen[by
         yield child
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
 
 
 def answers(url: str) -> bool:
@@ -187,7 +187,7 @@ def test_a_stopped_old_stack_is_archived_only_when_nobody_is_led_to_it(world: Wo
     outcome, _ = night.run("point-back")
     assert outcome.ok, outcome.summary
     world.old.terminate()
-    world.old.wait(15)
+    world.old.wait(90)
     stopped_at = "2026-01-01T00:00:00+00:00"
     night.evidence["stop-old-writers"] = {"looked_at": stopped_at}
     folder = tmp_path / "source"

@@ -141,7 +141,7 @@ def test_the_queue_answers_only_who_knows_its_password(environment: SandboxEnvir
         known.close()
         stranger.close()
         child.terminate()
-        assert child.wait(10) == 0
+        assert child.wait(90) == 0
 
 
 def pings(client: redis.Redis) -> bool:

@@ -42,7 +42,9 @@ class Command(BaseCommand):
             action="store_true",
             help="repair each defect that an item reports, and say no-go at the last gate",
         )
-        parser.add_argument("--limit", type=float, default=240.0, help="seconds (default: 240)")
+        parser.add_argument(
+            "--patience", type=float, default=240.0, help="seconds that one item may run (default: 240)"
+        )
 
     def handle(
         self,
@@ -50,7 +52,7 @@ class Command(BaseCommand):
         cutover: str,
         people: Path,
         address: str,
-        limit: float,
+        patience: float,
         back_at: str | None = None,
         until: str = "",
         recorded: bool = False,
@@ -63,7 +65,7 @@ class Command(BaseCommand):
         if not found.is_rehearsal:
             raise CommandError(f"{found} is not a rehearsal. Only people may carry out a production cutover.")
         outside = find_sandbox_people(os.environ)
-        pilot = Autopilot(found, load_people(people), address, self._say, limit, outside=outside)
+        pilot = Autopilot(found, load_people(people), address, self._say, patience, outside=outside)
         try:
             with outside.turn(wait=True) if outside else nullcontext():
                 _play(pilot, back_at, until, recorded=recorded)

@@ -35,7 +35,7 @@ def test_no_line_is_lost_that_a_killed_guard_had_read(
     kept = next(folder.glob(f"{attempt.pk}.*"))
     assert kept.stat().st_mode & 0o777 == 0o600
     os.kill(attempt.owner["pid"], signal.SIGKILL)
-    found(wait_for_status(attempt, "UNKNOWN", timeout=30))
+    found(wait_for_status(attempt, "UNKNOWN"))
     own = (world / "counted").read_text().splitlines()
     lines = list(attempt.lines.order_by("number").values_list("number", "text"))
     told = [text for _, text in lines if text.startswith("count")]

@@ -81,7 +81,7 @@ def cloudflare() -> Iterator[Settings]:
         yield {**settings, "zone_id": ZONE_ID, "token": token}
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def running(argv: list[str], there: Callable[[], bool], **more: str) -> Iterator
         yield
     finally:
         child.terminate()
-        child.wait(15)
+        child.wait(90)
 
 
 @contextmanager

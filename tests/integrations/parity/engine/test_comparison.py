@@ -335,7 +335,7 @@ def test_an_unreachable_or_invalid_address_is_reported_without_its_password(
 def test_both_sides_are_queried_at_the_same_time(pair: Pair) -> None:
     from integrations.parity.server.snapshot import Snapshot, run_both
 
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=90)
     with Snapshot(pair.source.server) as first, Snapshot(pair.target.server) as second:
         assert run_both(first, lambda: meeting.wait() >= 0, second, lambda: meeting.wait() >= 0) == (
             True,
