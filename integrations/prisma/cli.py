@@ -19,6 +19,7 @@ from integrations.prisma.cli_locks import explain_timeout, watch_cli
 from integrations.prisma.cli_target import find_cli_target, refuse_other_target
 from integrations.prisma.diff_script import read_script
 from integrations.prisma.errors import ESCAPES, explain_failure
+from integrations.prisma.installed_packages import parse_version, read_version_of_program
 from integrations.prisma.project_copy import list_copy_options
 from integrations.prisma.project_files import ProjectFiles
 from integrations.prisma.session_proof import hold_session_proof
@@ -26,7 +27,6 @@ from integrations.runbook_commands import RunbookCommand, format_command, read_c
 from integrations.sql_review.parser import SqlSyntaxError, parse_script
 from integrations.systems import System
 
-VERSION = re.compile(r"^prisma\s*:\s*(\d+)\.(\d+)\.(\d+\S*)", re.MULTILINE)
 SCHEMA_START = re.compile(r"^(generator|datasource)\s", re.MULTILINE)
 COMMAND_TIMEOUT = 25 * 60.0  # seconds; the deadline of the attempt is usually shorter
 POOLER_PORT = 6432
@@ -105,12 +105,16 @@ class Prisma:
         return _versions[asked]
 
     def _read_version(self) -> tuple[int, str]:
+        self.check_project()
+        program = programs.find_program(self.command[0], cwd=self.project)
+        if known := read_version_of_program(program):
+            return known  # starting it takes a second
         done = self._run_program(["--version"], capture=True)
-        found = VERSION.search(ESCAPES.sub("", done.stdout))
+        found = parse_version(ESCAPES.sub("", done.stdout))
         # The exit code means nothing here: with an adapter it is 1 although the version is printed.
         if found is None:
             raise self._explain(done, "--version")
-        return int(found[1]), ".".join(found.groups())
+        return found
 
     def run(self, *arguments: str, capture: bool = False) -> programs.CompletedProgram:
         """Runs one command. Raises the explained `Problem` when it fails."""

@@ -13,6 +13,7 @@ import yaml
 
 CLI, CLIENT = "prisma", "@prisma/client"
 VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?")
+PRINTED = re.compile(r"^prisma\s*:\s*(\d+)\.(\d+)\.(\d+\S*)", re.MULTILINE)  # by `prisma --version`
 COMPARATOR = re.compile(r"(>=|\^|<)(\S+)")
 LOCK_FILES = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
 
@@ -41,6 +42,19 @@ def find_installed(folder: Path, name: str) -> InstalledPackage | None:
             node = engines.get("node", "") if isinstance(engines, dict) else ""
             return InstalledPackage(name, str(found.get("version", "")), str(node))
     return None
+
+
+def parse_version(printed: str) -> tuple[int, str] | None:
+    """Major number and whole version from what `prisma --version` prints, e.g. ``(6, "6.19.3")``."""
+    found = PRINTED.search(printed)
+    return (int(found[1]), ".".join(found.groups())) if found else None
+
+
+def read_version_of_program(program: str) -> tuple[int, str] | None:
+    """The version of the CLI that this file is; None for a launcher (npx, pnpm, a shim): it chooses one."""
+    manifest = Path(program).resolve().parent.parent / "package.json"  # …/prisma/build/index.js
+    found = _read_json(manifest)
+    return parse_version(f"prisma : {found.get('version')}") if found.get("name") == CLI else None
 
 
 def find_lock_file(folder: Path) -> Path | None:

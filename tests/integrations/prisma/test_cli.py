@@ -11,6 +11,7 @@ import pytest
 
 from integrations.errors import Problem
 from integrations.prisma.cli import Prisma, is_empty_script, refuse_pooler
+from integrations.prisma.installed_packages import read_version_of_program
 from integrations.systems import Systems
 from tests.allowed import allow
 
@@ -139,3 +140,22 @@ def test_a_script_of_comments_is_empty() -> None:
     assert is_empty_script("/* several\n lines; */ -- and one")
     assert not is_empty_script("-- x\nSELECT 1;")
     assert not is_empty_script("this is not SQL")
+
+
+def test_the_version_is_read_beside_the_cli_and_a_launcher_is_asked(tmp_path: Path) -> None:
+    cli = tmp_path / "node_modules" / "prisma" / "build" / "index.js"
+    shim = tmp_path / "node_modules" / ".bin" / "prisma"
+    for file in (cli, shim):
+        file.parent.mkdir(parents=True)
+    cli.write_text("")
+    manifest = cli.parent.parent / "package.json"
+    manifest.write_text('{"name": "prisma", "version": "7.1.0-dev.2"}')
+    shim.symlink_to(cli)
+    assert read_version_of_program(str(shim)) == (7, "7.1.0-dev.2")
+    manifest.write_text('{"name": "npx", "version": "10.0.0"}')
+    assert read_version_of_program(str(shim)) is None
+    manifest.write_text('{"name": "prisma"}')
+    assert read_version_of_program(str(shim)) is None
+    shim.unlink()
+    shim.write_text("exec somewhere/prisma\n")
+    assert read_version_of_program(str(shim)) is None
