@@ -65,30 +65,20 @@ def sign_gate(
     ``accepted_irreversible``: those of the items behind the gate that nothing takes back; in production too.
     Raises `CommandRefused`.
     """
-    first = SignOff.objects.filter(nonce=nonce, person=by, gate=gate).first()
-    if first is not None:
+    same_form = SignOff.objects.filter(nonce=nonce, person=by, gate=gate)
+    if (first := same_form.first()) is not None:
         return first
-    given = _Signature(
-        seat,
-        Decision(decision),
-        reason.strip(),
-        digest,
-        nonce,
-        sorted(set(accepted_gaps)),
-        sorted(set(accepted_irreversible)),
-    )
+    gaps, irreversible = sorted(set(accepted_gaps)), sorted(set(accepted_irreversible))
+    given = _Signature(seat, Decision(decision), reason.strip(), digest, nonce, gaps, irreversible)
     try:
         return _sign(gate, by, given)
     except DatabaseError as error:
-        first = SignOff.objects.filter(nonce=nonce, person=by, gate=gate).first()
-        if first is not None:  # the same form, sent twice at the same time
+        if (first := same_form.first()) is not None:  # sent twice at the same time
             return first
-        code = getattr(error.__cause__, "sqlstate", "")
-        if code in REFUSALS:
-            raise CommandRefused(
-                REFUSALS[code], means="Nothing was signed.", next="Reload the gate."
-            ) from error
-        raise
+        refusal = REFUSALS.get(getattr(error.__cause__, "sqlstate", ""))
+        if refusal is None:
+            raise
+        raise CommandRefused(refusal, means="Nothing was signed.", next="Reload the gate.") from error
 
 
 @transaction.atomic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NotRequired, TypedDict
@@ -153,6 +153,17 @@ class BackupTake(actions.Action[BackupTakeParams, BackupTakeEvidence]):
         return actions.Finding(
             actions.ProbeStatus.DONE, f"{archive.path.name} is complete (SHA-256 {sha256}).", facts
         )
+
+
+def fetch_archive(
+    backup: actions.EarlierItem[BackupTakeEvidence], facts: BackupFacts, check: Callable[[], None]
+) -> Archive:
+    """The archive of an earlier backup on this host. ``check`` is called between parts that are fetched.
+
+    Raises `Problem` where this host cannot have it, naming the host that has.
+    """
+    path = backup.context.artefacts.fetch(facts["path"], host=backup.host, check=check)
+    return Archive(path)
 
 
 def _judge_contents(backup: BackupFacts, address: str) -> actions.Outcome:

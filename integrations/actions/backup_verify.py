@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from django import forms
 
 from integrations import actions, processes
-from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence
+from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence, fetch_archive
 from integrations.backups.archive import MANIFEST, Archive, Manifest
 from integrations.backups.kept_copies import mark_kept
 from integrations.backups.requirements import find_lacks
@@ -115,11 +115,7 @@ class BackupVerify(actions.Action[BackupVerifyParams, BackupVerifyEvidence]):
         """Restores and compares. A backup that is damaged or differs is a verdict, not an error."""
         facts = _read_backup_evidence(params)
         report.secret(postgres.connection_settings(params.scratch["url"]).get("password", ""))
-        archive = Archive(
-            params.context.artefacts.fetch(
-                facts["path"], host=params.backup.host, check=report.raise_if_cancelled
-            )
-        )
+        archive = fetch_archive(params.backup, facts, report.raise_if_cancelled)
         report.log(f"Checking the SHA-256 of every file in {archive.path.name}.")
         manifest, problems = archive.check(facts["sha256"])
         if problems:

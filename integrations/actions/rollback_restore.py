@@ -12,11 +12,10 @@ from typing import Any, TypedDict
 from django import forms
 
 from integrations import actions, processes
-from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence
+from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence, fetch_archive
 from integrations.actions.backup_verify import BackupVerifyEvidence, VerifiedBackup
 from integrations.actions.verified_backup import contradict_verification, read_verified_backup
 from integrations.backups import database_swap
-from integrations.backups.archive import Archive
 from integrations.backups.incoming_database import (
     create_incoming_database,
     refuse_small_disk,
@@ -232,11 +231,7 @@ def _restore_and_swap(
 ) -> actions.Outcome:
     facts = _read_verified_backup(params)
     assert params.backup is not None  # the form requires it without back_to
-    archive = Archive(
-        params.context.artefacts.fetch(
-            facts["path"], host=params.backup.host, check=report.raise_if_cancelled
-        )
-    )
+    archive = fetch_archive(params.backup, facts, report.raise_if_cancelled)
     manifest, damage = archive.check(facts["sha256"])
     if damage:
         report.evidence({"verified": contradict_verification(facts, damage)})
@@ -257,9 +252,8 @@ def _restore_and_swap(
             for problem in result.problems:
                 report.log(problem)
             report.evidence({"verified": contradict_verification(facts, result.problems)})
-            return actions.Outcome(
-                False, f"Not swapped, the restored copy is not right: {result.problems[0]}"
-            )
+            wrong = result.problems[0]
+            return actions.Outcome(False, f"Not swapped, the restored copy is not right: {wrong}")
         database_swap.copy_configuration(admin, names.live, names.incoming, report.log)
         # The last moment for a cancel: the swap changes the live database.
         report.raise_if_cancelled()

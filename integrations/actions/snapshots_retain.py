@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from django import forms
 
 from integrations import actions, atomic_files
-from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence
+from integrations.actions.backup_take import BackupFacts, BackupTakeEvidence, fetch_archive
 from integrations.actions.backup_verify import VerifiedBackup
 from integrations.actions.verified_backup import contradict_verification
 from integrations.backups import archive, retention
@@ -96,17 +96,13 @@ class SnapshotsRetain(actions.Action[SnapshotsRetainParams, SnapshotsRetainEvide
     ) -> actions.Outcome:
         """Copies, reads back and holds; a damaged backup is a verdict."""
         target, until = _target(params), params.until
-        sha256 = _backup_facts(params)["sha256"]
-        if failed := _backup_facts(params).get("failed_verification"):
+        facts = _backup_facts(params)
+        sha256 = facts["sha256"]
+        if failed := facts.get("failed_verification"):
             return actions.Outcome(False, f"Not kept, its latest verification failed. {failed}")
-        source = Archive(
-            params.context.artefacts.fetch(
-                _backup_facts(params)["path"], host=params.backup.host, check=report.raise_if_cancelled
-            )
-        )
+        source = fetch_archive(params.backup, facts, report.raise_if_cancelled)
         manifest, damage = source.check(sha256)
         if damage:
-            facts = _backup_facts(params)
             report.evidence({"verified": contradict_verification(facts, damage)})
             return actions.Outcome(False, f"Not kept, the backup is damaged: {damage[0]}")
         credentials = Credentials()
@@ -116,15 +112,7 @@ class SnapshotsRetain(actions.Action[SnapshotsRetainParams, SnapshotsRetainEvide
         report.progress(1, 2, "reading the copy back")
         if _packed_manifest_sha256(credentials.decrypt(target.read_bytes())) != sha256:
             raise Problem(f"{target} does not read back as it was written.", next="Check that disk.")
-        _write_protect(target)
-        for folder in (source.path, target):
-            note = retention.place_hold(
-                folder, sha256=sha256, until=until, why=REASON, cutover=params.context.cutover
-            )
-            if folder == source.path:
-                params.context.artefacts.publish(note)
-        for file in list_files(source.path):
-            _write_protect(file)
+        _hold_both(params, source, target, sha256, until)
         report.evidence(
             {
                 "retained": {
@@ -160,6 +148,20 @@ class SnapshotsRetain(actions.Action[SnapshotsRetainParams, SnapshotsRetainEvide
             )
         what = "the backup, but is not held yet" if same else "the copy of another backup"
         return actions.Finding(actions.ProbeStatus.PARTIAL, f"{target.name} is {what}.")
+
+
+def _hold_both(
+    params: SnapshotsRetainParams, source: Archive, target: Path, sha256: str, until: date
+) -> None:
+    """Write-protects backup and copy, and notes beside both until when they are held."""
+    for folder in (source.path, target):
+        note = retention.place_hold(
+            folder, sha256=sha256, until=until, why=REASON, cutover=params.context.cutover
+        )
+        if folder == source.path:
+            params.context.artefacts.publish(note)
+    for file in (target, *list_files(source.path)):
+        _write_protect(file)
 
 
 def _backup_facts(params: SnapshotsRetainParams) -> BackupFacts:

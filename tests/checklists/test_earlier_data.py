@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -262,10 +263,14 @@ def expected(route: str) -> tuple[int, int]:
 
 
 def wrongly_answered(session: requests.Session, port: int, who: int) -> dict[str, int]:
-    """Opens every address; what was not answered as it should be."""
+    """Opens every address; what was not answered as it should be.
+
+    The admin opens it with every row. A stakeholder, for whom the same pages leave something out, opens it
+    with each sixth: of every cutover some.
+    """
     wrong: dict[str, int] = {}
     for route in routes():
-        for row in rows_for(route):
+        for row in islice(rows_for(route), 0, None, (1, 6)[who]):
             address = filled(route, row)
             status = opened(session, f"http://127.0.0.1:{port}{address}")
             if status != expected(route)[who]:
@@ -281,7 +286,7 @@ def test_every_address_is_opened_or_left_out_for_a_reason(earlier: str) -> None:
     assert not [what for what in patterns if not any(re.fullmatch(what, route) for route in known)]
 
 
-@pytest.mark.timeout(900)  # some 700 pages, 40 s; a machine that is busy with something else needs longer
+@pytest.mark.timeout(900)  # some 700 pages, 60 s; a machine that is busy with something else needs longer
 @pytest.mark.parametrize(("who", "name"), [(0, "kwame"), (1, "ama")], ids=["admin", "stakeholder"])
 def test_every_page_opens(people: None, port: int, who: int, name: str) -> None:
     cookie = browser_of(name).cookies[django_settings.SESSION_COOKIE_NAME]
