@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from django.utils import timezone
 
 from checklists.board import Board, ItemView, PhaseView, waits_for_window
 from checklists.models import SignOff
 from checklists.pending_tasks import first_names, may_answer
-from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemState
+from checklists.states import CutoverStatus, Direction, ItemState
 
 CLOSED_HEADLINES = {
     CutoverStatus.COMPLETED: "Completed: everything is done.",
@@ -65,7 +62,11 @@ def _describe_next(board: Board) -> str:
         return f"{label} waits for signatures: {gate.given} of {gate.needed} are there."
     if board.next:
         return f"Nothing runs. Next is {item_label(board.next[0])}."
-    return _describe_standstill(board) or "Everything is done; the cutover can be closed."
+    if standstill := _describe_standstill(board):
+        return standstill
+    if board.cutover.direction == Direction.ROLLBACK:
+        return "Everything is rolled back: close the cutover as rolled back."
+    return "Everything is done; the cutover can be closed."
 
 
 def _describe_standstill(board: Board) -> str:
@@ -114,68 +115,3 @@ def current_phase(board: Board) -> PhaseView | None:
     """The first phase of the current direction in which a required item is not settled."""
     phases = [p for p in board.phases if p.phase.direction == board.cutover.direction]
     return next((p for p in phases if any(not v.settled and not v.item.optional for v in p.items)), None)
-
-
-# ── for stakeholders ─────────────────────────────────────────────────────────
-
-#: The checks of these items say whether the new service works.
-HEALTH_CHECK = "http.smoke"
-ENDED_CHECK = (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)
-
-
-@dataclass(frozen=True)
-class ServiceHealth:
-    """What is known of the service, in words for everybody; ``ok`` is None when nothing is known."""
-
-    words: str
-    ok: bool | None
-    at: datetime | None = None
-
-
-def service_health(board: Board) -> ServiceHealth:
-    """Does the new service work? Only what a check of this cutover observed."""
-    attempts = [v.attempt for v in board.items.values() if v.item.action == HEALTH_CHECK and v.attempt]
-    checks = [attempt for attempt in attempts if attempt.ended_at and attempt.status in ENDED_CHECK]
-    if not checks:
-        return ServiceHealth("Nobody has checked the new service in this cutover yet.", None)
-    latest = max(checks, key=lambda attempt: attempt.ended_at or board.now)
-    if latest.succeeded:
-        return ServiceHealth("When it was last checked, the new service answered.", True, latest.ended_at)
-    words = "When it was last checked, the new service did not answer as it should."
-    return ServiceHealth(words, False, latest.ended_at)
-
-
-def frozen_since(board: Board) -> datetime | None:
-    """Since when the old service is read-only; None while it accepts writes."""
-    frozen = max(_times_done(board, "freeze.on"), default=None)
-    lifted = max(_times_done(board, "freeze.off"), default=None)
-    return frozen if frozen and (lifted is None or lifted <= frozen) else None
-
-
-def _times_done(board: Board, action: str) -> list[datetime]:
-    views = [v for v in board.items.values() if v.item.action == action and v.state == ItemState.DONE]
-    return [v.settled_at for v in views if v.settled_at]
-
-
-PLAIN_CLOSED = {
-    CutoverStatus.COMPLETED: "It is done: everyone is on the new service.",
-    CutoverStatus.ROLLED_BACK: "We went back: everyone is on the old service, as before.",
-    CutoverStatus.ABANDONED: "This was stopped, and nothing more happens here.",
-}
-
-
-def plain_status(board: Board) -> str:
-    """Where the cutover stands, for people who have never seen the runbook."""
-    if not board.cutover.is_open:
-        return PLAIN_CLOSED[CutoverStatus(board.cutover.status)]
-    if board.cutover.direction == Direction.ROLLBACK:
-        return "We are going back to the old service."
-    if board.unknown or board.failed:
-        return "Something did not go as planned. The team is working on it."
-    phase = current_phase(board)
-    if phase is None:
-        return "Everything is done. The team is about to close the night."
-    where = f"We are in part {phase.phase.number}: {phase.phase.title}."
-    if board.running:
-        return f"{where} Work is under way."
-    return f"{where} People are deciding whether to go on." if board.open_gates else where

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from checklists.board import Board, ItemView, allowed_commands, answering_seats, seats_for, why_not_sign
 from checklists.models import Item, Member, SignOff
-from checklists.states import Direction, ItemKind, ItemState, MemberPart
+from checklists.states import ItemKind, ItemState, MemberPart
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,18 @@ def pending_tasks(board: Board) -> list[PendingTask]:
     """All tasks that wait for people now: urgent ones first, then in the runbook's order."""
     if not board.cutover.is_open:
         return []
-    views = [view for view in board.items.values() if not _only_may_be_done(view, board)]
+    views = [view for view in board.items.values() if not _is_of_other_direction(view, board)]
     tasks = [task for view in views for task in _tasks_of_item(view, board)]
     return sorted(tasks, key=lambda task: not task.urgent)
 
 
-def _only_may_be_done(view: ItemView, board: Board) -> bool:
-    """Of the rollback, while nobody has ordered one: people may do it now, and nobody waits for it."""
-    early = view.item.phase.direction == Direction.ROLLBACK != board.cutover.direction
-    return early and view.state != ItemState.UNKNOWN
+def _is_of_other_direction(view: ItemView, board: Board) -> bool:
+    """Nobody waits for what belongs to the other direction, even where people may do it now.
+
+    Before a rollback those are its items; once it is ordered, nobody decides about forward items any more.
+    Whether something happened has to be found out in any case.
+    """
+    return view.item.phase.direction != board.cutover.direction and view.state != ItemState.UNKNOWN
 
 
 def pending_tasks_of(person: User, board: Board) -> list[PendingTask]:

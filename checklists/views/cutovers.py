@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from checklists import headline, services
+from checklists import headline, plain_status, services
 from checklists.board import Board, PhaseView, PreflightCounts, WindowState, allowed_commands
 from checklists.forecast import Forecast, find_rollback_costs, make_forecast
 from checklists.forms.items import CloseForm, RollbackForm
@@ -87,7 +87,7 @@ def cutover(request: HttpRequest, slug: str) -> HttpResponse:
         runbook_unconfirmed=_is_unconfirmed(board),
         ask_for_confirmation=not any(one.kind == ChangeKind.RUNBOOK for one in waiting),
         window=WindowState.at(visit.cutover, board.now),
-        frozen_since=headline.frozen_since(board),
+        frozen_since=plain_status.frozen_since(board),
         recent=visit.cutover.record.order_by("-seq")[:RECENT_ENTRIES],
     )
 
@@ -125,13 +125,13 @@ def status(request: HttpRequest, slug: str) -> HttpResponse:
         "status.html",
         visit,
         board=board,
-        plain_status=headline.plain_status(board),
-        phases=headline.ordered_phases(board),
+        plain_status=plain_status.plain_status(board),
+        phases=plain_status.phase_progress(board, headline.ordered_phases(board)),
         current_phase=headline.current_phase(board),
         forecast=expected,
         on_time=_on_time(visit.cutover, expected),
-        service=headline.service_health(board),
-        frozen_since=headline.frozen_since(board),
+        service=plain_status.service_health(board),
+        frozen_since=plain_status.frozen_since(board),
     )
 
 
