@@ -7,7 +7,7 @@ from django.utils import timezone
 from checklists.board import Board, ItemView, PhaseView, waits_for_window
 from checklists.models import SignOff
 from checklists.pending_tasks import first_names, may_answer
-from checklists.states import CutoverStatus, Direction, ItemState
+from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemState
 
 CLOSED_HEADLINES = {
     CutoverStatus.COMPLETED: "Completed: everything is done.",
@@ -61,12 +61,20 @@ def _describe_next(board: Board) -> str:
         label = item_label(board.open_gates[0])
         return f"{label} waits for signatures: {gate.given} of {gate.needed} are there."
     if board.next:
-        return f"Nothing runs. Next is {item_label(board.next[0])}."
+        return f"Nothing runs. {_describe_first(board.next[0])}"
     if standstill := _describe_standstill(board):
         return standstill
     if board.cutover.direction == Direction.ROLLBACK:
         return "Everything is rolled back: close the cutover as rolled back."
     return "Everything is done; the cutover can be closed."
+
+
+def _describe_first(view: ItemView) -> str:
+    """The item to do next; where an attempt of it was stopped or lost, people are to know."""
+    if view.attempt is None:
+        return f"Next is {item_label(view)}."
+    how = "was stopped" if view.attempt.status == AttemptStatus.CANCELLED else "did not happen"
+    return f"{item_label(view)} {how}; it is ready to start again."
 
 
 def _describe_standstill(board: Board) -> str:

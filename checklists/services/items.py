@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -11,6 +13,8 @@ from checklists.services.permission import append_entry, authorize, lock_cutover
 from checklists.services.refusal import CommandRefused
 from checklists.services.ticks import HandedIn, check_handed_in, describe_tick, keep_tick, mark_done
 from checklists.states import ChangeKind, ItemState, Requirement
+
+SAME_NOTE = timedelta(minutes=1)
 
 
 def _require_reason(reason: str, verb: str) -> str:
@@ -115,14 +119,22 @@ def release_item(*, item: Item, by: User) -> Item:
 
 @transaction.atomic
 def add_note(*, item: Item, by: User, text: str) -> Note:
-    """Adds a note to an item; everybody in the cutover can read it."""
+    """Adds a note to an item; everybody in the cutover can read it.
+
+    The same words of the same person within `SAME_NOTE` are one note: a form that was sent twice.
+    """
     text = text.strip()
     if not text:
         raise CommandRefused("The note is empty.", next="Write something, or leave the page.")
     if "\x00" in text:
         raise CommandRefused("The note holds a NUL character.", next="Paste it as plain text.")
     board, view = authorize(item, "note", by=by)
-    note = Note.objects.create(item=view.item, by=by, text=text[:4000])
+    said = text[:4000]
+    Item.objects.select_for_update().get(pk=view.item.pk)  # of two at the same time, the second one waits
+    lately = view.item.notes.filter(by=by, text=said, at__gt=board.now - SAME_NOTE)
+    if (first := lately.first()) is not None:
+        return first
+    note = Note.objects.create(item=view.item, by=by, text=said)
     append_entry(board.cutover, "item.noted", by=by, item=item.key, title=item.title, text=note.text)
     return note
 

@@ -1,11 +1,15 @@
 """Ticking, skipping, claiming and noting."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 
 from checklists import services
-from checklists.models import AuditEntry
+from checklists.models import AuditEntry, Note
 from checklists.services import CommandRefused
 from checklists.states import ItemState
+from tests.by_hand import by_hand
 from tests.checklists.histories import item_of, make_cutover, person, view_of
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +84,24 @@ def test_an_approver_may_leave_a_note_and_a_stakeholder_may_not():
     with pytest.raises(CommandRefused):
         services.add_note(item=item_of(cutover, "announce"), by=person("yaw"), text="hello")
     assert item_of(cutover, "announce").notes.get().text == "ring the choir, too"
+
+
+def test_a_note_that_is_sent_twice_is_one_note_and_one_entry():
+    cutover = make_cutover()
+    for by, text in (
+        ("ama", "ring the choir"),
+        ("ama", " ring the choir "),
+        ("efua", "ring the choir"),
+        ("ama", "rang"),
+    ):
+        services.add_note(item=item_of(cutover, "announce"), by=person(by), text=text)
+    notes = item_of(cutover, "announce").notes.values_list("by__username", "text")
+    assert sorted(notes) == [("ama", "rang"), ("ama", "ring the choir"), ("efua", "ring the choir")]
+    assert cutover.record.filter(kind="item.noted").count() == 3
+    with by_hand():
+        Note.objects.update(at=F("at") - timedelta(minutes=2))
+    services.add_note(item=item_of(cutover, "announce"), by=person("ama"), text="ring the choir")
+    assert item_of(cutover, "announce").notes.filter(by=person("ama"), text="ring the choir").count() == 2
 
 
 @pytest.mark.parametrize("text", ["", "   ", "a\x00b"])

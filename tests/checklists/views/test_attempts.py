@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from checklists.board import Board
+from checklists.headline import headline
 from checklists.models import Attempt, Cutover
-from checklists.states import AttemptStatus, CutoverKind
+from checklists.states import AttemptStatus, CutoverKind, Reconciliation
+from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person
-from tests.checklists.views.pages import markup_of
+from tests.checklists.views.pages import markup_of, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +44,32 @@ def test_a_queued_attempt_is_stopped_at_once(browser_of) -> None:
     response = give(browser_of("ama"), cutover, attempt, "cancel")
     assert "Asked 1.2 Look at it to stop." in markup_of(response)
     assert fresh(attempt).status == AttemptStatus.CANCELLED
+
+
+def test_what_was_stopped_or_did_not_happen_is_said_before_ready(browser_of) -> None:
+    cutover = make_cutover("announced")
+    stopped = ended(
+        cutover, "look", AttemptStatus.CANCELLED, cancel_requested_by=person("efua"), summary="Stopped."
+    )
+    page = words_of(browser_of("ama").get(item_of(cutover, "look").get_absolute_url()))
+    assert "Stopped by Efua" in page
+    assert "It is ready to start again." in page
+    assert (
+        headline(Board.load(cutover))
+        == "Nothing runs. 1.2 Look at it was stopped; it is ready to start again."
+    )
+    with by_hand():
+        Attempt.objects.filter(pk=stopped.pk).update(
+            status=AttemptStatus.RECONCILED,
+            reconciliation=Reconciliation.NOT_DONE,
+            reconciled_at=stopped.ended_at,
+        )
+    page = words_of(browser_of("ama").get(item_of(cutover, "look").get_absolute_url()))
+    assert "It did not happen. The worker of attempt #1 was lost; the panel decided" in page
+    assert "Nothing stands in its way" not in page
+    assert headline(Board.load(cutover)).endswith(
+        "1.2 Look at it did not happen; it is ready to start again."
+    )
 
 
 def test_a_running_attempt_is_asked_to_stop_and_the_page_says_by_whom(browser_of) -> None:
