@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "cutover.accounts.second_factor.SecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "checklists.views.failures.RequestMiddleware",
+    "checklists.views.failures.hide_found_values",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "cutover.urls"

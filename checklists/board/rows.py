@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -30,7 +30,9 @@ from checklists.models import (
     Tick,
 )
 from checklists.models.audit import database_now
+from checklists.models.masked_rows import action_of, are_texts_shown, are_values_hidden
 from checklists.states import LIVE, AttemptStatus, Decision, Direction, Reconciliation
+from integrations.row_values import HIDDEN_WORDS
 
 T = TypeVar("T", Phase, Item, Member)
 
@@ -87,7 +89,7 @@ class BoardRows:
             attempts={a.item_id: a for a in _latest_attempts(pk, direction)},
             succeeded={a.item_id: a for a in _succeeded_attempts(pk, direction)},
             evidence=latest,
-            warnings={e.item_id: e.recorded_warnings for e in right if e.recorded_warnings},
+            warnings=_read_warnings(right),
             began=ticked | {key: at for key, at, _ in history if at},
             numbers={key: number for key, _, number in history},
             gate_evidence=asked,
@@ -107,6 +109,15 @@ class BoardRows:
     def keys(self) -> dict[int, str]:
         """The key of each present item, by its id."""
         return {item.pk: item.key for item in self.items}
+
+
+def _read_warnings(evidence: Sequence[Any]) -> dict[int, list[str]]:
+    """The warnings in evidence, by item id. An annotation, so that the rows do not mask it themselves."""
+    found = {one.item_id: one.recorded_warnings for one in evidence if one.recorded_warnings}
+    if are_values_hidden():
+        actions = {one.item_id: action_of(one.attempt_id) for one in evidence if one.item_id in found}
+        found |= {item: [HIDDEN_WORDS] for item, action in actions.items() if not are_texts_shown(action)}
+    return found
 
 
 def _of(cutover: Cutover, rows: list[T]) -> list[T]:

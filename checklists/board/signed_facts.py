@@ -30,8 +30,8 @@ def compare_with_signed(gate: GateView) -> list[SignedThen]:
     """The void sign-offs of a gate. Reads the evidence of then and of now with one query."""
     pairs = [list(_changed_attempts(void, gate)) for void in gate.voided]
     wanted = {UUID(attempt) for pair in pairs for _, then, now in pair for attempt in (then, now)}
-    rows = Evidence.objects.filter(attempt__in=wanted).values_list("attempt_id", "facts") if wanted else ()
-    facts = {str(attempt): found for attempt, found in rows}
+    rows = Evidence.objects.filter(attempt__in=wanted) if wanted else ()
+    facts = {str(one.attempt_id): one.facts for one in rows}
     return [
         SignedThen(void.sign_off, void.why, [c for one in pair for c in _changes(one, facts)])
         for void, pair in zip(gate.voided, pairs, strict=True)

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from checklists.models import Attempt, Evidence, ParityResult, TableProgress
 from checklists.models.audit import database_now
+from checklists.models.masked_rows import found_values
 from checklists.states import AttemptStatus
 
 ACTION = "parity.compare"
@@ -162,7 +163,8 @@ def get_comparison_summary(attempt: Attempt) -> ComparisonSummary:
 
     While it runs, tables are in the order in which they are read. Afterwards those that differ come first.
     """
-    evidence = Evidence.objects.filter(attempt=attempt).first()
+    with found_values(shown=True):  # `PersonalMask` masks them, column by column
+        evidence = Evidence.objects.filter(attempt=attempt).first()
     facts = (evidence.facts.get("parity") or {}) if evidence else {}
     progress = {one.table: one for one in TableProgress.objects.filter(attempt=attempt)}
     results = list(attempt.parity_results.defer("examples"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -25,6 +26,14 @@ from checklists.models.confirmation_triggers import (
 from checklists.models.cutover import Cutover
 from checklists.models.definition_rules import begins_queued, written_once
 from checklists.models.item import Item
+from checklists.models.masked_rows import (
+    MaskedRow,
+    are_texts_shown,
+    hide_facts,
+    hide_finding,
+    hide_words,
+    is_summary_shown,
+)
 from checklists.models.triggers import never_deleted
 from checklists.states import (
     EFFECT_BEGUN,
@@ -36,6 +45,7 @@ from checklists.states import (
     Direction,
     Reconciliation,
 )
+from integrations.row_values import HIDDEN_WORDS
 
 PERSON = settings.AUTH_USER_MODEL
 #: The columns that say what was requested, by whom and when.
@@ -69,7 +79,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(status__in=allowed).update(status=to, **changes)
 
 
-class Attempt(models.Model):
+class Attempt(MaskedRow):
     """The row that an executor claims and finishes. All times come from the database's clock.
 
     ``fence`` is the number that the executor carries in each write; 0 means that it was never claimed.
@@ -162,6 +172,20 @@ class Attempt(models.Model):
     def get_absolute_url(self) -> str:
         """The item's page, opened at this attempt."""
         return f"{reverse('item', args=[self.cutover.slug, self.item.key])}?attempt={self.number}"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """Its sentences, unless the action declares that they name no values; what a person wrote stays."""
+        hide_facts(read, "before")
+        if read.get("finding"):
+            read["finding"] = hide_finding(read["finding"], words=not are_texts_shown(self.action))
+        if are_texts_shown(self.action):
+            return
+        by_person = self.status == AttemptStatus.RECONCILED and self.reconciled_by_id
+        if not by_person and not is_summary_shown(self.action, self.status):
+            hide_words(read, "summary")
+        hide_words(read, "progress_what", "unknown_reason")
+        if read.get("problem"):
+            read["problem"] = {"what": HIDDEN_WORDS}
 
     @property
     def is_live(self) -> bool:

@@ -13,9 +13,18 @@ from django.db import connection, models
 
 from checklists.models.cutover import Cutover
 from checklists.models.definition_rules import follows_the_head, head_is_the_last_link
+from checklists.models.masked_rows import (
+    MaskedRow,
+    action_of,
+    are_texts_shown,
+    hide_finding,
+    hide_words,
+    is_summary_shown,
+)
 from checklists.models.triggers import append_only, never_deleted
 
 GENESIS = "0" * 64
+PANEL = "panel"  # the actor of what no person did
 
 
 def link_hash(
@@ -58,7 +67,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         AuditHead.objects.get_or_create(cutover=cutover)
         head = AuditHead.objects.select_for_update().get(cutover=cutover)
         at = database_now()
-        actor = by.get_username() if by is not None else "panel"
+        actor = by.get_username() if by is not None else PANEL
         digest = link_hash(head.hash, cutover.slug, head.seq + 1, at, actor, kind, payload)
         entry = AuditEntry(
             cutover=cutover,
@@ -76,7 +85,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         return entry
 
 
-class AuditEntry(models.Model):
+class AuditEntry(MaskedRow):
     """One link of the chain: who did what, when."""
 
     cutover = models.ForeignKey(Cutover, on_delete=models.PROTECT, related_name="record")
@@ -97,6 +106,20 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """What an action or its probe said; what people wrote, and what the panel itself says, stays."""
+        payload = read.get("payload")
+        if not isinstance(payload, dict) or not self.kind.startswith("attempt."):
+            return
+        action = action_of(payload.get("attempt"))
+        is_hidden = not are_texts_shown(action)
+        if isinstance(payload.get("finding"), dict):
+            payload["finding"] = hide_finding(payload["finding"], words=is_hidden)
+        if self.actor == PANEL and is_hidden:
+            hide_words(payload, "note")
+        if self.actor == PANEL and not is_summary_shown(action, str(payload.get("status"))):
+            hide_words(payload, "summary")
 
 
 def database_now() -> datetime:

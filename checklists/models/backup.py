@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from checklists.compiled_query import compiled_query
 from checklists.models.attempt import Attempt
 from checklists.models.cutover import Cutover
+from checklists.models.masked_rows import MaskedRow, hide_words
 from checklists.models.triggers import (
     append_only,
     latest_verification_decides,
     never_deleted,
     only_verifications_verify,
 )
+from integrations.row_values import mask_facts
 
 CLOCKS_AGREE = 2.0  # seconds; the answer takes its way, too
 
 
-class Backup(models.Model):
+class Backup(MaskedRow):
     """An archive on disk. It counts as verified while its latest verification says so.
 
     ``verified_by``, ``verified_at`` and ``restore_seconds`` are written by the database itself for each row
@@ -52,6 +56,11 @@ class Backup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sha256[:8]}, {self.bytes} bytes"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """The same as of the evidence that recorded it."""
+        if read.get("facts"):
+            read["facts"] = mask_facts(read["facts"], "backup", shown=True)
 
     @property
     def clock_note(self) -> str:
@@ -87,7 +96,7 @@ def _latest_verifications(cutover: int) -> BackupVerificationQuerySet:
     return latest.select_related("backup", "attempt__item")
 
 
-class BackupVerification(models.Model):
+class BackupVerification(MaskedRow):
     """One restore of a backup that was compared with it; ``equal`` is the verdict, ``reason`` why not."""
 
     backup = models.ForeignKey(Backup, on_delete=models.PROTECT, related_name="verifications")
@@ -105,6 +114,10 @@ class BackupVerification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.backup_id}: {'equal' if self.equal else 'failed'}"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """Why the restored copy differs."""
+        hide_words(read, "reason")
 
     @property
     def source(self) -> str:

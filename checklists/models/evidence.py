@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from checklists.models.attempt import Attempt
 from checklists.models.attempt_triggers import comes_with_the_verdict
 from checklists.models.item import Item
+from checklists.models.masked_rows import MaskedRow, hide_facts
 from checklists.models.triggers import append_only
 
 
-class Evidence(models.Model):
+class Evidence(MaskedRow):
     """All facts of one attempt that reached a verdict, with the digest to which sign-offs are bound.
 
     ``judges`` says that the action is a check: its answer may contradict what another item found before.
@@ -34,3 +37,7 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.item_id}: {self.digest[:8]}"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """The facts at places that are not declared to hold no values."""
+        hide_facts(read, "facts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -12,8 +13,10 @@ from django.db.models import Q
 
 from checklists.models.attempt import Attempt
 from checklists.models.cutover import Cutover
+from checklists.models.masked_rows import MaskedRow, hide_words
 from checklists.models.triggers import append_only, ended_run_is_final, never_deleted
 from checklists.states import LIVE_PREFLIGHTS, PreflightSource, PreflightStatus, PreflightVerdict
+from integrations.preflight import registered_checks
 
 
 class PreflightRunQuerySet(models.QuerySet["PreflightRun"]):
@@ -89,7 +92,7 @@ class PreflightRun(models.Model):
         return self.ended_at - self.started_at if self.ended_at and self.started_at else None
 
 
-class PreflightResult(models.Model):
+class PreflightResult(MaskedRow):
     """What one question of a run found. ``identity`` is the same for the same subject in every run."""
 
     run = models.ForeignKey(PreflightRun, on_delete=models.PROTECT, related_name="results")
@@ -111,3 +114,11 @@ class PreflightResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.subject}"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """Its sentences, unless the check declares that they name no values; the check's title stays."""
+        check = registered_checks().get(self.check_key)
+        if check is None or not check.texts_shown:
+            read["subject"] = self.title
+            hide_words(read, "seen")
+            read["change"] = ""

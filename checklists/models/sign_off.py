@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -17,14 +18,15 @@ from checklists.models.gate_triggers import (
     sign_off_rests_on_the_evidence,
 )
 from checklists.models.item import Item
+from checklists.models.masked_rows import MaskedRow, action_of, hide_words, is_summary_shown
 from checklists.models.triggers import append_only, never_deleted, only_use_is_written
-from checklists.states import Decision
+from checklists.states import AttemptStatus, Decision
 
 #: Version 1 bound a sign-off to the numbers of attempts, version 2 binds it to the content of the evidence.
 DIGEST_VERSION = 2
 
 
-class SignOff(models.Model):
+class SignOff(MaskedRow):
     """One person's go or no-go in one seat of a gate, bound to the digest of what the screen showed.
 
     Never edited: a person who changes their mind signs again, and the latest decision counts.
@@ -59,6 +61,13 @@ class SignOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person}: {self.get_decision_display()} ({self.seat})"
+
+    def hide_found_values(self, read: dict[str, Any]) -> None:
+        """The sentences of actions in the lines of evidence that were on the screen."""
+        for line in read.get("evidence") or ():
+            verdict = AttemptStatus.SUCCEEDED if line.get("ok") else AttemptStatus.FAILED
+            if line.get("attempt") and not is_summary_shown(action_of(line["attempt"]), verdict):
+                hide_words(line, "summary")
 
 
 class GatePass(models.Model):

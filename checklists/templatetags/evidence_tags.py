@@ -85,7 +85,8 @@ def layout_facts(facts: Any, prefix: str = "fact") -> list[FactLayout]:
         whole = facts["parity"]
         facts = {**facts, "parity": {name: whole[name] for name in COMPARISON_FACTS if name in whole}}
     if isinstance(facts.get("preflight"), Mapping):
-        facts = {**facts, "preflight": _preflight_summary(facts["preflight"].get("results", []))}
+        results = facts["preflight"].get("results", [])
+        facts = {**facts, "preflight": _preflight_summary(results if isinstance(results, list) else [])}
     return _entries(facts, prefix, 1)
 
 

@@ -18,7 +18,9 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from checklists.board import Board
 from checklists.models import Cutover, Item, Member
+from checklists.models.masked_rows import found_values, show_found_values
 from checklists.revision import Revision, read_revisions
 from checklists.services import CommandRefused
 from checklists.states import MemberPart
@@ -53,6 +55,11 @@ class Visit:
     def may_give_commands(self) -> bool:
         """May this person do anything here at all? `checklists.board.may` says what exactly."""
         return self.member is not None and not self.is_stakeholder
+
+    @property
+    def sees_found_values(self) -> bool:
+        """May this person read values that actions found? Those who work here may, and an admin."""
+        return self.may_give_commands or self.person.is_superuser
 
     @property
     def sees_logs(self) -> bool:
@@ -95,6 +102,7 @@ def get_person(request: HttpRequest) -> User:
 def get_visit(request: HttpRequest, slug: str) -> Visit:
     """The cutover and the person's part in it.
 
+    From here on, rows are read as this person may see them (`checklists.models.masked_rows`).
     Raises Http404 when the person may not see the cutover, so that its existence is not disclosed.
     """
     person = get_person(request)
@@ -104,7 +112,16 @@ def get_visit(request: HttpRequest, slug: str) -> Visit:
         raise Http404("There is no such cutover, or you have no part in it.")
     member = Member.objects.filter(cutover=cutover, person=person).first()
     revision = read_revisions([cutover.pk]).get(cutover.pk, Revision())
-    return Visit(cutover, person, member, revision, cutover.has_comparisons, cutover.has_backups)
+    visit = Visit(cutover, person, member, revision, cutover.has_comparisons, cutover.has_backups)
+    show_found_values(visit.sees_found_values)
+    return visit
+
+
+def load_board(cutover: Cutover, person: User) -> Board:
+    """The board of one of several cutovers on a page, as this person may see it."""
+    works = Member.objects.filter(cutover=cutover, person=person).exclude(part=MemberPart.STAKEHOLDER)
+    with found_values(shown=person.is_superuser or works.exists()):
+        return Board.load(cutover)
 
 
 def get_visit_for_command(request: HttpRequest, slug: str) -> Visit:

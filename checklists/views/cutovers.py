@@ -23,6 +23,7 @@ from checklists.views.access import (
     get_person,
     get_visit,
     get_visit_for_command,
+    load_board,
     render_page,
     require_sign_in,
     show_refusal,
@@ -37,7 +38,9 @@ def cutovers(request: HttpRequest) -> HttpResponse:
     """The cutovers that the person may see; the open ones with headline and progress."""
     person = get_person(request)
     seen = Cutover.objects.visible_to(person).order_by("-created_at")
-    boards = [Board.load(cutover) for cutover in seen.filter(closed_at=None).select_related("runbook")]
+    boards = [
+        load_board(cutover, person) for cutover in seen.filter(closed_at=None).select_related("runbook")
+    ]
     return render_page(
         request,
         "cutover_list.html",

@@ -7,22 +7,46 @@ import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
 from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.decorators import sync_and_async_middleware
 from django.utils.deprecation import MiddlewareMixin
 
 from checklists.audit_sentences import describe_entry
 from checklists.models import AuditEntry
 from checklists.models.audit import database_now
+from checklists.models.masked_rows import found_values
 from integrations.errors import explain_full_disk
 
 logger = logging.getLogger(__name__)
+
+
+@sync_and_async_middleware
+def hide_found_values(get_response: Any) -> Any:
+    """While a request is answered, rows are read without values until the view shows them (`get_visit`)."""
+    if not iscoroutinefunction(get_response):
+
+        def answer(request: HttpRequest) -> HttpResponseBase:
+            with found_values(shown=False):
+                response: HttpResponseBase = get_response(request)
+            return response
+
+        return answer
+
+    async def answer_async(request: HttpRequest) -> HttpResponseBase:
+        with found_values(shown=False):
+            response: HttpResponseBase = await get_response(request)
+        return response
+
+    return answer_async
 
 
 class RequestMiddleware(MiddlewareMixin):

@@ -119,7 +119,7 @@ def _facts_with_evidence(view: ItemView) -> list[tuple[Fact, dict[str, Any]]]:
     """Each fact with the evidence of its attempt, read with one query for all."""
     assert view.gate is not None
     ids = [fact.evidence.pk for fact in view.gate.facts if fact.evidence]
-    evidence = dict(Evidence.objects.filter(pk__in=ids).values_list("pk", "facts"))
+    evidence = {one.pk: one.facts for one in Evidence.objects.filter(pk__in=ids)}
     return [
         (fact, evidence.get(fact.evidence.pk, {}) if fact.evidence else fact.handed_in)
         for fact in view.gate.facts

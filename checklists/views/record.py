@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -60,6 +61,11 @@ def _filtered(links: QuerySet[AuditEntry], actor: str, kind: str) -> QuerySet[Au
 def record_export(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole chain as a file that verifies without the panel (docs/reference/record.md)."""
     visit = get_visit(request, slug)
+    if not visit.sees_found_values:
+        raise PermissionDenied(
+            "The file has what actions found in the data, and it verifies only whole. "
+            "Somebody who works on this cutover can export it."
+        )
     response = HttpResponse(export(visit.cutover), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{visit.cutover.slug}-record.json"'
     response["Cache-Control"] = "no-store, private"

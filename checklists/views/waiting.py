@@ -13,7 +13,7 @@ from checklists import services
 from checklists.board import Board, allowed_commands
 from checklists.models import Cutover
 from checklists.pending_tasks import PendingTask, pending_tasks_of
-from checklists.views.access import get_person, render_page, require_sign_in
+from checklists.views.access import get_person, load_board, render_page, require_sign_in
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def waiting(request: HttpRequest) -> HttpResponse:
     """Urgent tasks first, then production before rehearsals."""
     person = get_person(request)
     mine = Cutover.objects.filter(members__person=person, closed_at=None).select_related("runbook")
-    boards = [Board.load(cutover) for cutover in mine.order_by("kind", "-created_at")]
+    boards = [load_board(cutover, person) for cutover in mine.order_by("kind", "-created_at")]
     rows = [_task_row(task, board, person) for board in boards for task in pending_tasks_of(person, board)]
     rows.sort(key=lambda row: not row.task.urgent)
     changes = [

@@ -72,6 +72,7 @@ class BackupTake(actions.Action[BackupTakeParams, BackupTakeEvidence]):
     restored."""
 
     key, title = "backup.take", "Take a backup of the database"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(hours=2)
 

@@ -81,6 +81,10 @@ class Action(ABC, Generic[P, E]):
     is_check: ClassVar[bool] = False
     #: only reads, and may also run before the direction of its part of the runbook is ordered
     any_direction: ClassVar[bool] = False
+    #: its sentences (outcome, problem, progress, finding) name no value of a row, nor of a person's account:
+    #: people who only watch may read them. Its facts have places in `integrations.row_values`.
+    texts_shown: ClassVar[bool] = False
+    verdict_shown: ClassVar[bool] = False  # of its sentences only the summary of a verdict may be read so
     #: whether ``context.history`` is filled: the record of the cutover so far, from `checklists.history`
     reads_history: ClassVar[bool] = False
     #: Parameters that are commands of the runbook; those whose values are no secret; and addresses or their

@@ -67,6 +67,7 @@ class CopiesDrop(actions.Action[CopiesDropParams, CopiesDropEvidence]):
     """Drops only databases that the attempts of this cutover made, and none that somebody uses."""
 
     key, title = "copies.drop", "Drop the restored copies"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     reads_history = True
 

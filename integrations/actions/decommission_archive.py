@@ -69,6 +69,7 @@ class DecommissionArchive(actions.Action[DecommissionArchiveParams, Decommission
     """Archives only when nobody uses the old stack: no request in the agreed time, and none in a watch."""
 
     key, title = "decommission.archive", "Archive the old stack"
+    texts_shown = True
     public_params = frozenset({"services"})
     effect = actions.Effect.AT_MOST_ONCE
     deadline = timedelta(hours=3)

@@ -55,6 +55,7 @@ class DeployApply(actions.Action[DeployApplyParams, DeployApplyEvidence]):
     """Deploys digests only: a tag can be moved after its image was checked, a digest cannot."""
 
     key, title = "deploy.apply", "Deploy images by digest"
+    texts_shown = True
     public_params = frozenset({"images"})
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=20)

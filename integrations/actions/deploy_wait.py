@@ -45,6 +45,7 @@ class DeployWait(actions.ReadOnlyAction[DeployWaitParams, DeployWaitEvidence]):
     """Checks digests, replicas, and restarts that show a crash loop. Changes nothing."""
 
     key, title = "deploy.wait", "Check that exactly the deployed images are ready"
+    texts_shown = True
     deadline = timedelta(minutes=20)
 
     class Params(actions.ActionForm):

@@ -43,6 +43,7 @@ class DnsLowerTtl(actions.Action[DnsLowerTtlParams, DnsLowerTtlEvidence]):
     wait that long."""
 
     key, title = "dns.lower_ttl", "Lower the TTL of a DNS record"
+    texts_shown = True
     public_params = frozenset({"name"})
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=15)

@@ -70,6 +70,7 @@ class DnsSwitch(actions.Action[DnsSwitchParams, DnsSwitchEvidence]):
     its long TTL."""
 
     key, title = "dns.switch", "Point a DNS name at the new stack"
+    texts_shown = True
     public_params = frozenset({"name", "to"})
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=45)

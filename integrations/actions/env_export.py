@@ -51,6 +51,7 @@ class EnvExport(actions.Action[EnvExportParams, EnvExportEvidence]):
     """Encrypts the exact bytes of the file with the newest key and reads the result back."""
 
     key, title = "env.export", "Export the environment file, encrypted"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=2)
 

@@ -47,6 +47,7 @@ class FreezeOff(actions.Action[FreezeOffParams, FreezeOffEvidence]):
     """Undoes ``freeze.on`` with the state that it recorded."""
 
     key, title = "freeze.off", "Lift the freeze of the old application's writes"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
 
     class Params(actions.ActionForm):

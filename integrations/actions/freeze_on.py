@@ -58,6 +58,7 @@ class FreezeOn(actions.Action[FreezeOnParams, FreezeOnEvidence]):
     """Makes one role read-only in one database. `integrations.writes.freeze` says why by this means."""
 
     key, title = "freeze.on", "Freeze the writes of the old application"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     risky = True
 

@@ -48,6 +48,7 @@ class ImageCheck(actions.ReadOnlyAction[ImageCheckParams, ImageCheckEvidence]):
     """A start command that cannot be analysed is red as well: it is not known to be harmless."""
 
     key, title = "image.check", "Check that no image migrates the database when it starts"
+    texts_shown = True
     public_params = frozenset({"images", "trusted", "ignore"})
     deadline = timedelta(minutes=5)
 

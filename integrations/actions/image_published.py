@@ -36,6 +36,7 @@ class ImagePublished(actions.ReadOnlyAction[ImagePublishedParams, ImagePublished
     """Reads each manifest by its digest and hashes it here: what the registry says of it is not believed."""
 
     key, title = "image.published", "Check that the registry has the images by their digests"
+    texts_shown = True
     public_params = frozenset({"images", "repositories", "tag"})
     deadline = timedelta(minutes=2)
 

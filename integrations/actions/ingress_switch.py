@@ -47,6 +47,7 @@ class IngressSwitch(actions.Action[IngressSwitchParams, IngressSwitchEvidence]):
     """Records the complete routes from before; the undo writes exactly these."""
 
     key, title = "ingress.switch", "Point the ingress at the new service"
+    texts_shown = True
     address_params = frozenset({"path"})
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=15)

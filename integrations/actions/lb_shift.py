@@ -58,6 +58,7 @@ class LbShift(actions.Action[LbShiftParams, LbShiftEvidence]):
     more: only ``to`` counts."""
 
     key, title = "lb.shift", "Shift the load balancer to the new stack"
+    texts_shown = True
     public_params = frozenset({"people"})
     address_params = frozenset({"path"})
     effect = actions.Effect.IDEMPOTENT

@@ -63,6 +63,7 @@ class MonitoringCheck(actions.ReadOnlyAction[MonitoringCheckParams, MonitoringCh
     """Reads the files of a folder and, where the runbook names one, the targets of a running Prometheus."""
 
     key, title = "monitoring.check", "Check that dashboards and alerts watch the new stack"
+    texts_shown = True
     public_params = frozenset({"old", "new", "watched", "metrics"})
     address_params = frozenset({"exporter_path"})
     deadline = timedelta(minutes=5)

@@ -67,6 +67,7 @@ class OwnershipList(actions.ReadOnlyAction[OwnershipListParams, OwnershipListEvi
     """A provider without an API for its addresses is red unless the runbook hands it to a person."""
 
     key, title = "ownership.list", "Check that no provider still calls an old host"
+    texts_shown = True
     public_params = frozenset({"old_hosts", "by_hand", "item", "providers", "events"})
     address_params = frozenset({"path"})
     deadline = timedelta(minutes=5)

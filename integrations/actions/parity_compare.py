@@ -85,6 +85,7 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
     """Row counts and contents of all tables, and also sequences, totals and schema."""
 
     key, title = "parity.compare", "Compare every row of every table"
+    verdict_shown = True
     public_params = frozenset(
         {"declared", "totals", "schemas", "views", "checks", "spots", "personal", "harmless"}
     )

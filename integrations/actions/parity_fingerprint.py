@@ -72,6 +72,7 @@ class ParityFingerprint(actions.ReadOnlyAction[ParityFingerprintParams, ParityFi
     """
 
     key, title = "parity.fingerprint", "Take a fingerprint of every row for a later comparison"
+    verdict_shown = True
     public_params = frozenset({"declared", "totals", "schemas", "checks", "personal"})
     is_check = False  # it counts, and judges nothing
     deadline = timedelta(hours=1)

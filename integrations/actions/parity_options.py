@@ -92,7 +92,8 @@ def engine_options(params: ComparisonParams, **more: Any) -> ComparisonOptions:
     given = {name: value for name in OPTIONS_WITH_DEFAULTS if (value := getattr(params, name)) is not None}
     if params.structure:
         given["structure"] = params.structure
-    return ComparisonOptions(**more, **given, views=params.views, checks=params.checks, spots=params.spots)
+    given |= {name: getattr(params, name) for name in ("views", "checks", "spots", "harmless")}
+    return ComparisonOptions(**more, **given)
 
 
 def option_lines(params: ComparisonParams, personal: Sequence[str]) -> Iterator[str]:

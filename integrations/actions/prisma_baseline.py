@@ -63,6 +63,7 @@ class PrismaBaseline(actions.Action[PrismaBaselineParams, PrismaBaselineEvidence
     """Idempotent: Prisma refuses a second row of the same name (P3008), and the probe finds the first."""
 
     key, title = "prisma.baseline", "Mark the first migration as applied"
+    verdict_shown = True
     public_params = frozenset({"migration", "may_lack"})
     effect = actions.Effect.IDEMPOTENT
     risky = True

@@ -50,6 +50,7 @@ class PrismaDeploy(actions.Action[PrismaDeployParams, PrismaDeployEvidence]):
     """At most once: a probe shows what a killed deployment left, and a person decides."""
 
     key, title = "prisma.deploy", "Deploy the pending migrations"
+    verdict_shown = True
     effect = actions.Effect.AT_MOST_ONCE
     risky = True
 

@@ -48,6 +48,7 @@ class PrismaDrift(actions.ReadOnlyAction[PrismaDriftParams, PrismaDriftEvidence]
     """``migrate status`` can be green while the tables are wrong; this compares the tables themselves."""
 
     key, title = "prisma.drift", "Check that the database matches the datamodel"
+    verdict_shown = True
 
     class Params(actions.ActionForm):
         """``prisma``: the project and its database."""

@@ -37,6 +37,7 @@ class PrismaGenerate(actions.Action[PrismaGenerateParams, PrismaGenerateEvidence
     """Writes only into the project's generated client; it does not connect to the database."""
 
     key, title = "prisma.generate", "Generate the Prisma client"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
 
     class Params(actions.ActionForm):

@@ -48,6 +48,7 @@ class PrismaPresent(actions.ReadOnlyAction[PrismaPresentParams, PrismaPresentEvi
     """Records the SHA-256 of each file, because a name alone proves little about what will be deployed."""
 
     key, title = "prisma.present", "Check that the migrations are in the project"
+    texts_shown = True
     public_params = frozenset({"migrations", "seeds"})
 
     class Params(actions.ActionForm):

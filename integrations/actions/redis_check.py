@@ -85,6 +85,7 @@ class RedisCheck(actions.ReadOnlyAction[RedisCheckParams, RedisCheckEvidence]):
     """
 
     key, title = "redis.check", "Check Redis for the queues"
+    texts_shown = True
     public_params = frozenset({"queue", "version"})
     deadline = timedelta(minutes=2)
 

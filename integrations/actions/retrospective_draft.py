@@ -48,6 +48,7 @@ class RetrospectiveDraft(actions.Action[actions.ActionParams, RetrospectiveDraft
     """States only what the record has; the conclusions are for people to draw."""
 
     key, title = "retrospective.draft", "Draft the retrospective from the record"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(minutes=2)
     reads_history = True

@@ -43,6 +43,7 @@ class RowsPresent(actions.ReadOnlyAction[RowsPresentParams, RowsPresentEvidence]
     """A baseline does not insert the rows that its migration would have inserted: they must exist already."""
 
     key, title = "rows.present", "Check that tables hold the rows that the new stack needs"
+    verdict_shown = True
     public_params = frozenset({"tables"})
 
     class Params(actions.ActionForm):

@@ -79,6 +79,7 @@ class SecretsLedger(actions.ReadOnlyAction[SecretsLedgerParams, SecretsLedgerEvi
     """Shows no value: a fingerprint under the panel's own key tells an unchanged value from another one."""
 
     key, title = "secrets.ledger", "Check the new environment's settings against the old"
+    texts_shown = True
     public_params = frozenset(
         {"also", "same", "names", "old_names", "rules", "rotate", "unset", "optional", "without_effect"}
     )

@@ -53,6 +53,7 @@ class SecretsRevoked(actions.ReadOnlyAction[SecretsRevokedParams, SecretsRevoked
     """
 
     key, title = "secrets.revoked", "Check that the old keys and logins are refused"
+    texts_shown = True
     public_params = frozenset({"providers", "database", "replaced"})
     deadline = timedelta(minutes=5)
 

@@ -52,6 +52,7 @@ class ServiceStart(ServiceAction[ServiceStartParams, ServiceStartEvidence]):
     """The inverse of ``service.stop``: the platform runs the services as before."""
 
     key, title = "service.start", "Start services and wait until they are ready"
+    texts_shown = True
     public_params = frozenset({"services"})
     deadline = timedelta(minutes=10)
 

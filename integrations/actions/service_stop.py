@@ -60,6 +60,7 @@ class ServiceStop(ServiceAction[ServiceStopParams, ServiceStopEvidence]):
     """Tells the platform to stop the services and waits until they are gone."""
 
     key, title = "service.stop", "Stop services and check that nothing of them still runs"
+    texts_shown = True
     public_params = frozenset({"services"})
     deadline = timedelta(minutes=10)
 

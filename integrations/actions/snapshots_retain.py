@@ -66,6 +66,7 @@ class SnapshotsRetain(actions.Action[SnapshotsRetainParams, SnapshotsRetainEvide
     """The panel deletes no held backup before its day (`retention.refuse_if_held`)."""
 
     key, title = "snapshots.retain", "Keep an encrypted copy of the backup in a second place"
+    texts_shown = True
     effect = actions.Effect.IDEMPOTENT
     deadline = timedelta(hours=1)
 

@@ -67,6 +67,7 @@ class StackProvision(actions.Action[StackProvisionParams, StackProvisionEvidence
     """That the engine accepted the command is not enough: all three parts must answer the panel itself."""
 
     key, title = "stack.provision", "Set up the staging stack and wait until it answers"
+    texts_shown = True
     public_params = frozenset({"images", "service"})
     address_params = frozenset({"path"})
     effect = actions.Effect.IDEMPOTENT

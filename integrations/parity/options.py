@@ -26,7 +26,8 @@ class ComparisonOptions:
     per second and side. ``snapshot_age``: seconds. ``largest``: pages of the largest table.
 
     ``keep``: differing rows per table that are reported. ``personal``: patterns ``table.column`` of columns
-    whose values are personal.
+    whose values are personal, ``harmless``: of those that everybody may see. A pattern that matches nothing
+    is red.
     """
 
     rules: tuple[DeclaredRule, ...] = ()
@@ -44,4 +45,5 @@ class ComparisonOptions:
     checks: tuple[SqlRule, ...] = ()
     spots: tuple[SpotCheck, ...] = ()
     personal: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
     structure: str = "told"

@@ -112,25 +112,34 @@ CheckFunction = Callable[[CheckScope], Iterator[CheckResult]]
 
 @dataclass(frozen=True)
 class Check:
-    """One registered check. ``seconds`` is its share of time; after that the rest of it is not known."""
+    """One registered check. ``seconds`` is its share of time; after that the rest of it is not known.
+
+    ``texts_shown``: its results name no value of a row, and people who only watch may read them.
+    """
 
     key: str
     title: str
     function: CheckFunction
     seconds: float
+    texts_shown: bool
 
 
 _CHECKS: dict[str, Check] = {}
 
 
-def preflight_check(key: str, title: str, *, seconds: float = 15) -> Callable[[CheckFunction], CheckFunction]:
-    """Registers a check. ``key`` is ``topic.thing``; ``title`` says what is right when it is green."""
+def preflight_check(
+    key: str, title: str, *, seconds: float = 15, texts_shown: bool = False
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Registers a check. ``key`` is ``topic.thing``; ``title`` says what is right when it is green.
+
+    Of a check without ``texts_shown``, people who only watch see the title and the verdict.
+    """
 
     def register(function: CheckFunction) -> CheckFunction:
         known = _CHECKS.get(key)
         if known is not None and known.function is not function:
             raise ValueError(f"two checks are called {key}")
-        _CHECKS[key] = Check(key, title, function, seconds)
+        _CHECKS[key] = Check(key, title, function, seconds, texts_shown)
         return function
 
     return register

@@ -146,8 +146,9 @@ class Comparison:
     ) -> list[str]:
         """Rules and personal columns that name nothing of either side."""
         before = read_shape(source.values(), self.before.structure if self.before else None)
+        options = self.options
         return find_unmatched_rules(
-            before, read_shape(target.values()), self.options.rules, self.options.personal
+            before, read_shape(target.values()), options.rules, options.personal, options.harmless
         )
 
     def _check_database(

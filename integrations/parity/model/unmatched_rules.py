@@ -48,8 +48,8 @@ def _is_required(definition: str) -> bool | None:
 
 @dataclass(frozen=True)
 class UnmatchedRule:
-    """An entry that matches nothing: its list (``declared`` or ``personal``), its position from 1 on, and the
-    sentence about it."""
+    """An entry that matches nothing: its list (``declared``, ``personal`` or ``harmless``), its position from
+    1 on, and the sentence about it."""
 
     list: str
     number: int
@@ -61,13 +61,14 @@ def find_unmatched_rules(
     after: SchemaShape | None,
     rules: Sequence[DeclaredRule],
     personal: Sequence[str] = (),
+    harmless: Sequence[str] = (),
 ) -> list[str]:
     """What matches nothing, with its position in its list and the reason, in words.
 
     ``after`` is None where the other side is not known yet: then only what the first side alone can tell is
-    found, and personal columns are not judged, because the other side may have them.
+    found, and personal and harmless columns are not judged, because the other side may have them.
     """
-    return [each.sentence for each in iterate_unmatched_rules(before, after, rules, personal)]
+    return [each.sentence for each in iterate_unmatched_rules(before, after, rules, personal, harmless)]
 
 
 def iterate_unmatched_rules(
@@ -75,6 +76,7 @@ def iterate_unmatched_rules(
     after: SchemaShape | None,
     rules: Sequence[DeclaredRule],
     personal: Sequence[str] = (),
+    harmless: Sequence[str] = (),
 ) -> Iterator[UnmatchedRule]:
     """As `find_unmatched_rules`, each with its position."""
     check = _RuleCheck(before, after)
@@ -85,10 +87,11 @@ def iterate_unmatched_rules(
     if after is None:
         return
     columns = {f"{table}.{name}" for side in (before, after) for table in side for name in side[table]}
-    for number, pattern in enumerate(personal, 1):
-        if not any(fnmatchcase(column, pattern) for column in columns):
-            sentence = f"personal column {number} ({pattern}): no table has such a column"
-            yield UnmatchedRule("personal", number, sentence)
+    for kind, patterns in (("personal", personal), ("harmless", harmless)):
+        for number, pattern in enumerate(patterns, 1):
+            if not any(fnmatchcase(column, pattern) for column in columns):
+                sentence = f"{kind} column {number} ({pattern}): no table has such a column"
+                yield UnmatchedRule(kind, number, sentence)
 
 
 def _place(rule: DeclaredRule) -> str:

@@ -30,7 +30,9 @@ FILLED = {"{services}": [], "{images}": [], "{image}": ["image"]}
 VIRTUAL = ("tmpfs", "devtmpfs", "overlay", "udev", "none", "shm", "efivarfs")
 
 
-@preflight_check("commands.allowed", "Every program that the runbook names is allowed and installed")
+@preflight_check(
+    "commands.allowed", "Every program that the runbook names is allowed and installed", texts_shown=True
+)
 def check_commands(scope: CheckScope) -> Iterator[CheckResult]:
     """Nothing is started: the words are compared with the installation's list of programs."""
     for system in scope.systems.values():
@@ -90,7 +92,10 @@ def _named_command(scope: CheckScope, item: PlannedItem, name: str) -> tuple[Nam
 
 
 @preflight_check(
-    "hosts.reachable", "Hosts let the worker in over ssh, and have room on their disks", seconds=40
+    "hosts.reachable",
+    "Hosts let the worker in over ssh, and have room on their disks",
+    seconds=40,
+    texts_shown=True,
 )
 def check_hosts(scope: CheckScope) -> Iterator[CheckResult]:
     """Runs “true” on each host; then “df -Pk”, where the list of allowed programs has df for that host."""

@@ -37,7 +37,7 @@ SESSION = "select pg_backend_pid(), current_database()"
 ASKED = "free bytes against those that the items need at most"
 
 
-@preflight_check("disk.panel", "The panel's disk has room for the backups")
+@preflight_check("disk.panel", "The panel's disk has room for the backups", texts_shown=True)
 def check_panel_disk(scope: CheckScope) -> Iterator[CheckResult]:
     """The sizes of the tables to back up, for each backup that was not taken yet, and the free bytes here."""
     needed: list[int] = []
@@ -61,7 +61,10 @@ def check_panel_disk(scope: CheckScope) -> Iterator[CheckResult]:
 
 
 @preflight_check(
-    "postgres.disk", "Each database server has room for copies and altered tables", seconds=WITH_SCRIPTS
+    "postgres.disk",
+    "Each database server has room for copies and altered tables",
+    seconds=WITH_SCRIPTS,
+    texts_shown=True,
 )
 def check_server_disks(scope: CheckScope) -> Iterator[CheckResult]:
     """Sizes from the servers; the free bytes where the server runs on the worker's host."""

@@ -19,7 +19,7 @@ OTHER_FAMILY = {"A": "AAAA", "AAAA": "A"}
 FAMILY = {"A": "IPv4", "AAAA": "IPv6"}
 
 
-@preflight_check("dns.records", "The names have the records that items expect", seconds=30)
+@preflight_check("dns.records", "The names have the records that items expect", seconds=30, texts_shown=True)
 def check_records(scope: CheckScope) -> Iterator[CheckResult]:
     """A, AAAA and CNAME of each name at one authoritative server, and wildcards above it."""
     for item, problem in find_broken_items(scope):
@@ -165,7 +165,7 @@ def _other_family(
             )
 
 
-@preflight_check("dns.caa", "Certificates may be issued for the names", seconds=30)
+@preflight_check("dns.caa", "Certificates may be issued for the names", seconds=30, texts_shown=True)
 def check_caa(scope: CheckScope) -> Iterator[CheckResult]:
     """The CAA records of each name that is switched and has https; the closest ones count (RFC 8659)."""
     secure = {urlsplit(url).hostname for url in _urls(scope) if url.startswith("https://")}

@@ -15,7 +15,7 @@ from integrations.preflight.result import CheckResult
 NAME_SERVERS = "Name the zone's own servers under servers: of the system, and repair or remove the others."
 
 
-@preflight_check("dns.login", "The DNS services accept their logins", seconds=30)
+@preflight_check("dns.login", "The DNS services accept their logins", seconds=30, texts_shown=True)
 def check_logins(scope: CheckScope) -> Iterator[CheckResult]:
     """One read with the login of each service whose records items change."""
     questions = []
@@ -31,7 +31,7 @@ def _try_login(question: Question, name: PlannedName) -> list[CheckResult]:
     return [question.green(check_login(name.zone, name.full, name.kinds[0]))]
 
 
-@preflight_check("dns.servers", "Every authoritative server answers the same", seconds=30)
+@preflight_check("dns.servers", "Every authoritative server answers the same", seconds=30, texts_shown=True)
 def check_servers(scope: CheckScope) -> Iterator[CheckResult]:
     """For each name: the serial number of its zone, and the records, at every authoritative server."""
     questions = []

@@ -20,7 +20,9 @@ from integrations.traffic.traffic_probe import common_path, find_stack
 LARGEST = 5_000_000  # bytes of a page
 
 
-@preflight_check("dns.targets", "Names will lead to addresses where the new stack answers", seconds=40)
+@preflight_check(
+    "dns.targets", "Names will lead to addresses where the new stack answers", seconds=40, texts_shown=True
+)
 def check_targets(scope: CheckScope) -> Iterator[CheckResult]:
     """One GET to each new address, for the public name that will lead there."""
     questions = []

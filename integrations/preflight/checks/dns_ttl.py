@@ -15,7 +15,7 @@ from integrations.preflight.result import CheckResult
 SHORT = 60  # seconds; `dns.switch` does without a lowering up to that TTL
 
 
-@preflight_check("dns.ttl", "Old answers have run out when the window begins", seconds=30)
+@preflight_check("dns.ttl", "Old answers have run out when the window begins", seconds=30, texts_shown=True)
 def check_ttl(scope: CheckScope) -> Iterator[CheckResult]:
     """The TTL of each record that is switched, at every authoritative server; the largest one counts."""
     questions = []

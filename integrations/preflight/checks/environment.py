@@ -19,7 +19,7 @@ from integrations.system_kinds import system_kinds
 from integrations.systems import System, Systems
 
 
-@preflight_check("environment.variables", "Every variable that the runbook names is set")
+@preflight_check("environment.variables", "Every variable that the runbook names is set", texts_shown=True)
 def check_variables(scope: CheckScope) -> Iterator[CheckResult]:
     """Nothing is asked: the settings of each system and the parameters of each item are filled in."""
     for system in scope.systems.values():
@@ -33,7 +33,7 @@ def check_variables(scope: CheckScope) -> Iterator[CheckResult]:
             yield question.explain(missing)
 
 
-@preflight_check("environment.secrets", "Secrets are long enough to be masked")
+@preflight_check("environment.secrets", "Secrets are long enough to be masked", texts_shown=True)
 def check_secrets(scope: CheckScope) -> Iterator[CheckResult]:
     """Nothing is asked: production refuses a short secret when an item starts, and this says so before."""
     names = tuple(sorted(scope.systems))
@@ -103,7 +103,9 @@ def _is_placeholder(system: System, name: str, value: str) -> bool:
     return bool(PLACEHOLDER.fullmatch(value.strip()))
 
 
-@preflight_check("environment.files", "Environment files can be read, and have what items expect")
+@preflight_check(
+    "environment.files", "Environment files can be read, and have what items expect", texts_shown=True
+)
 def check_environment_files(scope: CheckScope) -> Iterator[CheckResult]:
     """Each file is read as text; names and rules are those of the items that compare settings."""
     for system in scope.systems_of("env_file"):

@@ -19,7 +19,9 @@ from integrations.systems import System
 NEEDED = 1.4  # times a backup that its encrypted copy takes at most: base64 adds a third
 
 
-@preflight_check("files.folders", "Folders are there, readable, and have room for what items keep there")
+@preflight_check(
+    "files.folders", "Folders are there, readable, and have room for what items keep there", texts_shown=True
+)
 def check_folders(scope: CheckScope) -> Iterator[CheckResult]:
     """The folder itself; the files in it only where an item reads rules of monitoring there."""
     for system in scope.systems_of("folder"):

@@ -23,7 +23,9 @@ from integrations.traffic.traffic_probe import marker_path
 RESOLUTION = timedelta(seconds=1)
 
 
-@preflight_check("clock.http", "The clocks of HTTP systems agree with the panel's database", seconds=60)
+@preflight_check(
+    "clock.http", "The clocks of HTTP systems agree with the panel's database", seconds=60, texts_shown=True
+)
 def check_http_clocks(scope: CheckScope) -> Iterator[CheckResult]:
     """One GET to each system that has to be up; the uncertainty is that of the answer's duration."""
     client = ReadOnlyClient(scope.systems.hosts())

@@ -38,7 +38,7 @@ class PlannedRequest:
     is_route: bool = True  # False: the path may name something that people make before the item runs
 
 
-@preflight_check("http.paths", "The paths that items will ask exist", seconds=60)
+@preflight_check("http.paths", "The paths that items will ask exist", seconds=60, texts_shown=True)
 def check_paths(scope: CheckScope) -> Iterator[CheckResult]:
     """GET and HEAD only, at systems that have to be up, at most 12 paths each, one after the other."""
     client = ReadOnlyClient(scope.systems.hosts())

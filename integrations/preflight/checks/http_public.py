@@ -19,7 +19,10 @@ LARGEST = 5_000_000  # bytes of a page
 
 
 @preflight_check(
-    "http.public", "Public addresses are answered by the stack that serves people now", seconds=40
+    "http.public",
+    "Public addresses are answered by the stack that serves people now",
+    seconds=40,
+    texts_shown=True,
 )
 def check_public_addresses(scope: CheckScope) -> Iterator[CheckResult]:
     """One GET to each public address whose traffic an item shifts, at a path where both stacks are known."""

@@ -21,7 +21,7 @@ BEHIND_A_PROXY = (502, 503, 504)  # a load balancer's own answers for a stack th
 NOTHING_TO_DO = "Nothing to do now; check again when it has been started."
 
 
-@preflight_check("http.systems", "HTTP systems answer, each by its marker", seconds=60)
+@preflight_check("http.systems", "HTTP systems answer, each by its marker", seconds=60, texts_shown=True)
 def check_http_systems(scope: CheckScope) -> Iterator[CheckResult]:
     """One GET to each system, at the path of its marker or at “/”; redirects are not followed."""
     client = ReadOnlyClient(scope.systems.hosts())

@@ -37,7 +37,7 @@ def _all_images(scope: CheckScope) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-@preflight_check("images.names", "Images are named by one digest")
+@preflight_check("images.names", "Images are named by one digest", texts_shown=True)
 def check_image_names(scope: CheckScope) -> Iterator[CheckResult]:
     """Nothing is asked: the images of all items are compared with each other."""
     for name, images in _all_images(scope).items():
@@ -53,7 +53,7 @@ def check_image_names(scope: CheckScope) -> Iterator[CheckResult]:
             yield question.green(next(iter(images)))
 
 
-@preflight_check("images.published", "The registry has the images", seconds=40)
+@preflight_check("images.published", "The registry has the images", seconds=40, texts_shown=True)
 def check_published_images(scope: CheckScope) -> Iterator[CheckResult]:
     """The manifest of each digest is read and hashed; the tag, where an item names one, is looked up."""
     client = ReadOnlyClient(scope.systems.hosts())
@@ -101,7 +101,9 @@ def _look_up(
         yield question.red(said, "Push the image that is going to be deployed, then check again.")
 
 
-@preflight_check("images.start", "No image migrates the database when it starts", seconds=60)
+@preflight_check(
+    "images.start", "No image migrates the database when it starts", seconds=60, texts_shown=True
+)
 def check_start_commands(scope: CheckScope) -> Iterator[CheckResult]:
     """The start command of each container, as the platform's files and the images tell it."""
     questions, done = [], set()
@@ -142,7 +144,9 @@ def _review(
         yield question.green("; ".join(facts["said"] for facts in found))
 
 
-@preflight_check("images.running", "What was deployed runs the images that items name", seconds=45)
+@preflight_check(
+    "images.running", "What was deployed runs the images that items name", seconds=45, texts_shown=True
+)
 def check_running_images(scope: CheckScope) -> Iterator[CheckResult]:
     """Only after a deployment has succeeded: before it, other images are right."""
     questions = []

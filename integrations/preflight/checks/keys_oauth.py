@@ -19,7 +19,12 @@ SECRETS = ("client_id", "client_secret", "private_key", "key_id", "team_id")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@preflight_check("keys.oauth", "Sign-in clients are configured, and accepted where a read tells", seconds=40)
+@preflight_check(
+    "keys.oauth",
+    "Sign-in clients are configured, and accepted where a read tells",
+    seconds=40,
+    texts_shown=True,
+)
 def check_sign_in_clients(scope: CheckScope) -> Iterator[CheckResult]:
     """The settings of each client; then the provider itself, where it answers that to a GET."""
     client = ReadOnlyClient(scope.systems.hosts())

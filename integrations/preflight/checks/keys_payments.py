@@ -19,7 +19,9 @@ KEY, WEBHOOK = "secret_key", "webhook_secret"
 WEBHOOK_ACTIONS = ("webhooks.check", "webhooks.booking")
 
 
-@preflight_check("keys.payments", "Payment keys are right, and the providers accept them", seconds=40)
+@preflight_check(
+    "keys.payments", "Payment keys are right, and the providers accept them", seconds=40, texts_shown=True
+)
 def check_payment_keys(scope: CheckScope) -> Iterator[CheckResult]:
     """By its form first, so that a live key is not sent in a rehearsal; then one read at the provider."""
     client = ReadOnlyClient(scope.systems.hosts())

@@ -20,7 +20,10 @@ TABLES = "select count(*) from sqlite_master where type = 'table'"
 
 
 @preflight_check(
-    "mysql.reachable", "Every MySQL or MariaDB database answers and accepts its login", seconds=60
+    "mysql.reachable",
+    "Every MySQL or MariaDB database answers and accepts its login",
+    seconds=60,
+    texts_shown=True,
 )
 def check_mysql(scope: CheckScope) -> Iterator[CheckResult]:
     """One query in a read-only transaction."""
@@ -46,7 +49,7 @@ def _ask_mysql(scope: CheckScope, system: System, question: Question) -> list[Ch
     return [question.green(seen), judge_clock(clock, difference)]
 
 
-@preflight_check("sqlite.readable", "Every SQLite file can be read")
+@preflight_check("sqlite.readable", "Every SQLite file can be read", texts_shown=True)
 def check_sqlite(scope: CheckScope) -> Iterator[CheckResult]:
     """One query of the file's catalog."""
     yield from ask_all(scope, _sqlite_questions(scope))

@@ -18,7 +18,9 @@ QUESTION = Question(
 )
 
 
-@preflight_check("panel.artefacts", "The storage of artefacts works, where the panel has one", seconds=60)
+@preflight_check(
+    "panel.artefacts", "The storage of artefacts works, where the panel has one", seconds=60, texts_shown=True
+)
 def check_artefacts(scope: CheckScope) -> Iterator[CheckResult]:
     """A file of 32 random bytes in the bucket of `CUTOVER_ARTEFACTS`; nothing where there is none."""
     store = scope.artefacts

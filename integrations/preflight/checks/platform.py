@@ -21,7 +21,12 @@ MOST_RIGHTS, RIGHTS_TIMEOUT = 20, 8.0  # questions to one platform, and seconds 
 CREATES = ("deploy.apply", "stack.provision")
 
 
-@preflight_check("platform.services", "Platforms answer and have the services that items name", seconds=45)
+@preflight_check(
+    "platform.services",
+    "Platforms answer and have the services that items name",
+    seconds=45,
+    texts_shown=True,
+)
 def check_services(scope: CheckScope) -> Iterator[CheckResult]:
     """The platform's status command, once for each platform."""
     questions = []
@@ -96,7 +101,12 @@ def _judge_service(
     )
 
 
-@preflight_check("platform.rights", "The platform lets the panel deploy and scale its services", seconds=45)
+@preflight_check(
+    "platform.rights",
+    "The platform lets the panel deploy and scale its services",
+    seconds=45,
+    texts_shown=True,
+)
 def check_rights(scope: CheckScope) -> Iterator[CheckResult]:
     """The platform's own answer, for each service that an item deploys, starts or stops, where it has one."""
     questions = []

@@ -55,7 +55,10 @@ class _Source:
 
 
 @preflight_check(
-    "postgres.extensions", "Servers offer the extensions that they have to create", seconds=WITH_SCRIPTS
+    "postgres.extensions",
+    "Servers offer the extensions that they have to create",
+    seconds=WITH_SCRIPTS,
+    texts_shown=True,
 )
 def check_extensions(scope: CheckScope) -> Iterator[CheckResult]:
     """Extensions of the databases that are backed up, and CREATE EXTENSION in pending scripts."""
@@ -132,7 +135,7 @@ def _check_offered(
             yield question.green(f"The server offers {name}{f' {version}' if version else ''}.")
 
 
-@preflight_check("postgres.scratch", "Copies are made on another server than production's")
+@preflight_check("postgres.scratch", "Copies are made on another server than production's", texts_shown=True)
 def check_scratch_server(scope: CheckScope) -> Iterator[CheckResult]:
     """When each server started: one that started at the same microsecond is the same one."""
     production: dict[tuple[str, int], str] = {}
@@ -162,7 +165,7 @@ def _server_of(connection: Connection) -> tuple[str, int]:
     return row[0], row[1]
 
 
-@preflight_check("postgres.locale", "Encoding, collation and their versions are right")
+@preflight_check("postgres.locale", "Encoding, collation and their versions are right", texts_shown=True)
 def check_locale(scope: CheckScope) -> Iterator[CheckResult]:
     """Encoding and collation of each database, and whether servers for copies know them."""
     yield from ask_databases(scope, "encoding and collation", _check_own, *OF_PRODUCTION)

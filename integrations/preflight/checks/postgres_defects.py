@@ -41,7 +41,9 @@ select quote_ident(t.tgname), format('%I.%I', n.nspname, c.relname), t.tgisinter
 )
 
 
-@preflight_check("postgres.defects", "Indexes are valid, constraints validated, triggers enabled")
+@preflight_check(
+    "postgres.defects", "Indexes are valid, constraints validated, triggers enabled", texts_shown=True
+)
 def check_defects(scope: CheckScope) -> Iterator[CheckResult]:
     """Three queries of the catalog."""
     yield from ask_databases(scope, "indexes, constraints and triggers", _check, *OF_PRODUCTION)

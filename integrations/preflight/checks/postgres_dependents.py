@@ -40,6 +40,7 @@ REMEDIES = {
     "postgres.dependents",
     "Nothing stands in the way of the columns that scripts change",
     seconds=WITH_SCRIPTS,
+    texts_shown=True,
 )
 def check_dependents(scope: CheckScope) -> Iterator[CheckResult]:
     """pg_depend of every column whose type a pending script changes, or that it drops."""

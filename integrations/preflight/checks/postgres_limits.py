@@ -56,7 +56,7 @@ select coalesce(quote_ident(r.rolname), ''), coalesce(quote_ident(d.datname), ''
 NEW_SESSION = "select reset_val from pg_settings where name = 'default_transaction_read_only'"
 
 
-@preflight_check("postgres.connections", "Every server has connections left")
+@preflight_check("postgres.connections", "Every server has connections left", texts_shown=True)
 def check_connections(scope: CheckScope) -> Iterator[CheckResult]:
     """Limits of the server, the database and the role against the sessions that there are."""
     yield from ask_databases(scope, "connections", _check_slots)
@@ -95,7 +95,7 @@ def _check_role(connection: Connection, login: PlannedLogin) -> Iterator[CheckRe
         yield question.green(seen)
 
 
-@preflight_check("postgres.timeouts", "No time limit of a role ends a migration")
+@preflight_check("postgres.timeouts", "No time limit of a role ends a migration", texts_shown=True)
 def check_timeouts(scope: CheckScope) -> Iterator[CheckResult]:
     """The limits that a new session has: by the server, the database or the role."""
     yield from ask_logins(scope, "time limits", _check_timeouts, DatabaseUse.MIGRATE)
@@ -113,7 +113,7 @@ def _check_timeouts(connection: Connection, login: PlannedLogin) -> Iterator[Che
         yield login_question(login, "time limits", "the time limits of a new session").green("There is none.")
 
 
-@preflight_check("postgres.read_only", "No role or database was left read-only")
+@preflight_check("postgres.read_only", "No role or database was left read-only", texts_shown=True)
 def check_read_only(scope: CheckScope) -> Iterator[CheckResult]:
     """default_transaction_read_only of the server, the databases and the roles."""
 

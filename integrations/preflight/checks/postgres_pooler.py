@@ -17,7 +17,9 @@ ASKED = "whether the server itself answers the login, and whether two clients me
 DIRECT = "Give this system the direct address of the PostgreSQL server."
 
 
-@preflight_check("postgres.pooler", "Databases are reached directly, not through a pooler", seconds=60)
+@preflight_check(
+    "postgres.pooler", "Databases are reached directly, not through a pooler", seconds=60, texts_shown=True
+)
 def check_poolers(scope: CheckScope) -> Iterator[CheckResult]:
     """One connection for each login, and a second one where the first was not answered by the server."""
     yield from ask_all(scope, _questions(scope))

@@ -31,7 +31,9 @@ select current_setting('synchronous_standby_names'), count(*) filter (where sync
 """
 
 
-@preflight_check("postgres.primary", "Databases that are written, backed up or compared are primaries")
+@preflight_check(
+    "postgres.primary", "Databases that are written, backed up or compared are primaries", texts_shown=True
+)
 def check_primary(scope: CheckScope) -> Iterator[CheckResult]:
     """A few functions of the server."""
     for login in planned_logins(scope):

@@ -25,7 +25,12 @@ from integrations.preflight.result import CheckResult
 ASKED = "whether it answers and accepts this login"
 
 
-@preflight_check("postgres.reachable", "Every PostgreSQL database answers and accepts its login", seconds=60)
+@preflight_check(
+    "postgres.reachable",
+    "Every PostgreSQL database answers and accepts its login",
+    seconds=60,
+    texts_shown=True,
+)
 def check_reachable(scope: CheckScope) -> Iterator[CheckResult]:
     """One connection for each login and host."""
     for system, problem in unreadable_systems(scope):

@@ -16,7 +16,9 @@ MOST = 20  # tables that are named one by one; further ones are one result
 READS_ALL = (DatabaseUse.COMPARE, DatabaseUse.BACK_UP)
 
 
-@preflight_check("postgres.rights_to_read", "Logins that compare or back up may read everything")
+@preflight_check(
+    "postgres.rights_to_read", "Logins that compare or back up may read everything", texts_shown=True
+)
 def check_rights_to_read(scope: CheckScope) -> Iterator[CheckResult]:
     """Rights on every table, sequence, schema and large object, from the catalog."""
     yield from ask_logins(scope, "rights to read", _check_reading, *READS_ALL)

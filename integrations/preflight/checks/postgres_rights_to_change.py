@@ -41,7 +41,10 @@ select not exists (
 
 
 @preflight_check(
-    "postgres.rights_to_migrate", "The login that migrates may alter what it has to", seconds=WITH_SCRIPTS
+    "postgres.rights_to_migrate",
+    "The login that migrates may alter what it has to",
+    seconds=WITH_SCRIPTS,
+    texts_shown=True,
 )
 def check_rights_to_migrate(scope: CheckScope) -> Iterator[CheckResult]:
     """Owners of tables and the right to create, from the catalog; the tables from the pending scripts."""
@@ -98,7 +101,11 @@ def _is_among(schema: str, name: str, tables: set[TableName]) -> bool:
     return bool({TableName(schema, name), TableName("", name)} & tables)
 
 
-@preflight_check("postgres.rights_to_freeze", "The administrating login may freeze the application's role")
+@preflight_check(
+    "postgres.rights_to_freeze",
+    "The administrating login may freeze the application's role",
+    texts_shown=True,
+)
 def check_rights_to_freeze(scope: CheckScope) -> Iterator[CheckResult]:
     """Whether both logins lead to one database, and the rights over the role that becomes read-only."""
     items = scope.items_of(*FREEZES)
@@ -153,7 +160,9 @@ def _find_lacking(connection: Connection, mine: RoleRights, over: RightsOverRole
     return lacking
 
 
-@preflight_check("postgres.rights_to_restore", "Logins that create or swap databases may do so")
+@preflight_check(
+    "postgres.rights_to_restore", "Logins that create or swap databases may do so", texts_shown=True
+)
 def check_rights_to_restore(scope: CheckScope) -> Iterator[CheckResult]:
     """CREATEDB, and the owner of the live database."""
 
@@ -176,7 +185,10 @@ def check_rights_to_restore(scope: CheckScope) -> Iterator[CheckResult]:
 
 
 @preflight_check(
-    "postgres.rights_of_new_stack", "The new application's login may use every table", seconds=WITH_SCRIPTS
+    "postgres.rights_of_new_stack",
+    "The new application's login may use every table",
+    seconds=WITH_SCRIPTS,
+    texts_shown=True,
 )
 def check_rights_of_new_stack(scope: CheckScope) -> Iterator[CheckResult]:
     """Its rights on what is there and stays, and its default privileges on what the migration creates."""

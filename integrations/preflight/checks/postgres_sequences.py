@@ -50,7 +50,7 @@ class _TransactionReader:
             yield
 
 
-@preflight_check("postgres.sequences", "Every sequence is ahead of its column", seconds=30)
+@preflight_check("postgres.sequences", "Every sequence is ahead of its column", seconds=30, texts_shown=True)
 def check_sequences(scope: CheckScope) -> Iterator[CheckResult]:
     """The highest value of each indexed column that has a sequence; no table is read from end to end."""
     yield from ask_databases(scope, "sequences", _check, *OF_PRODUCTION)

@@ -55,7 +55,9 @@ select coalesce(n.nspname || '.' || c.relname, ''), a.pid from pg_stat_activity 
 DANGER = 1_500_000_000  # of about 2.1 billion: the server stops taking writes near the end
 
 
-@preflight_check("postgres.event_triggers", "No event trigger acts on the migration unnoticed")
+@preflight_check(
+    "postgres.event_triggers", "No event trigger acts on the migration unnoticed", texts_shown=True
+)
 def check_event_triggers(scope: CheckScope) -> Iterator[CheckResult]:
     """pg_event_trigger, without those of extensions."""
     yield from ask_databases(scope, "event triggers", _check_event_triggers, *OF_PRODUCTION)
@@ -72,7 +74,9 @@ def _check_event_triggers(connection: Connection, database: PlannedDatabase) -> 
         yield database.question("event triggers", "whether any acts on DDL").green("There is none.")
 
 
-@preflight_check("postgres.replication", "No replication stops the cutover, and the cutover stops none")
+@preflight_check(
+    "postgres.replication", "No replication stops the cutover, and the cutover stops none", texts_shown=True
+)
 def check_replication(scope: CheckScope) -> Iterator[CheckResult]:
     """Slots, subscriptions and publications."""
     yield from ask_databases(scope, "replication", _check_replication, *OF_PRODUCTION)
@@ -131,7 +135,7 @@ def _check_publications(connection: Connection, database: PlannedDatabase) -> It
         )
 
 
-@preflight_check("postgres.wraparound", "No vacuum that prevents wraparound is due or runs")
+@preflight_check("postgres.wraparound", "No vacuum that prevents wraparound is due or runs", texts_shown=True)
 def check_wraparound(scope: CheckScope) -> Iterator[CheckResult]:
     """The age of the oldest transaction number, and what autovacuum does now."""
     yield from ask_databases(scope, "transaction numbers", _check_wraparound, *OF_PRODUCTION)

@@ -42,7 +42,9 @@ select format('ALTER %s', case when s.setrole = 0 then format('DATABASE %I', d.d
 """
 
 
-@preflight_check("postgres.clock", "The clocks of the databases agree with that of the panel's database")
+@preflight_check(
+    "postgres.clock", "The clocks of the databases agree with that of the panel's database", texts_shown=True
+)
 def check_clocks(scope: CheckScope) -> Iterator[CheckResult]:
     """Three times `clock_timestamp()` on each server; the uncertainty is the time of the shortest answer."""
 
@@ -64,7 +66,7 @@ def _measure(connection: Connection, scope: CheckScope) -> ClockDifference:
     return min(samples, key=lambda sample: sample.most - sample.least)
 
 
-@preflight_check("postgres.time_zones", "Every login of a database sees times in UTC")
+@preflight_check("postgres.time_zones", "Every login of a database sees times in UTC", texts_shown=True)
 def check_time_zones(scope: CheckScope) -> Iterator[CheckResult]:
     """The setting TimeZone that a new session of each login has, and where it is from."""
 

@@ -24,7 +24,9 @@ from integrations.preflight.result import CheckResult
 OLDEST = OLDEST_VERSION // 10000
 
 
-@preflight_check("postgres.versions", "The versions of servers and tools suit each other", seconds=30)
+@preflight_check(
+    "postgres.versions", "The versions of servers and tools suit each other", seconds=30, texts_shown=True
+)
 def check_versions(scope: CheckScope) -> Iterator[CheckResult]:
     """The version of each server; pg_dump and pg_restore are started with --version."""
     majors: dict[str, int] = {}

@@ -24,7 +24,7 @@ NODE_SECONDS = 10
 PROVIDERS = ("postgresql", "postgres")
 
 
-@preflight_check("prisma.project", "The Prisma project is complete, as its lock file says")
+@preflight_check("prisma.project", "The Prisma project is complete, as its lock file says", texts_shown=True)
 def check_projects(scope: CheckScope) -> Iterator[CheckResult]:
     """Reads the files of every project of the runbook, and asks Node.js for its version."""
     for system in scope.systems_of("prisma"):

@@ -18,7 +18,12 @@ ROUTES = "ingress.switch"
 SHIFTS = ("lb.shift", ROUTES)
 
 
-@preflight_check("proxies.pools", "Load balancers have the pools and members that items shift", seconds=40)
+@preflight_check(
+    "proxies.pools",
+    "Load balancers have the pools and members that items shift",
+    seconds=40,
+    texts_shown=True,
+)
 def check_pools(scope: CheckScope) -> Iterator[CheckResult]:
     """The weights of each pool now, and whether the requests that it passes can be counted."""
     client = ReadOnlyClient(scope.systems.hosts())

@@ -30,7 +30,9 @@ from integrations.preflight.result import CheckResult
 from integrations.systems import System
 
 
-@preflight_check("redis.servers", "Every Redis answers and keeps the jobs of a queue", seconds=60)
+@preflight_check(
+    "redis.servers", "Every Redis answers and keeps the jobs of a queue", seconds=60, texts_shown=True
+)
 def check_redis(scope: CheckScope) -> Iterator[CheckResult]:
     """PING, INFO, CONFIG GET and TIME, as `redis.check` asks them; nothing is written."""
     yield from ask_all(scope, _questions(scope))

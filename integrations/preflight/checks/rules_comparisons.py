@@ -1,4 +1,4 @@
-"""Declared differences and personal columns of comparisons match something, before or after the migration."""
+"""Declared differences, personal and harmless columns match something, before or after the migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from integrations.preflight.item_tables import judge_each, read_item_tables
 from integrations.preflight.result import CheckResult, Verdict
 from integrations.preflight.reviewed_changes import Tables
 
-#: Actions with the parameters ``declared`` and ``personal``.
+#: Actions with the parameters ``declared``, ``personal`` or ``harmless``.
 COMPARING = ("parity.fingerprint", "parity.compare", "rollback.assess")
 
 
@@ -25,8 +25,11 @@ def check_comparison_rules(scope: CheckScope) -> Iterator[CheckResult]:
 
 def _judge_item(scope: CheckScope, item: PlannedItem) -> Iterator[CheckResult]:
     declared = scope.systems.fill_variables(item.params.get("declared") or [])
-    personal = scope.systems.fill_variables(item.params.get("personal") or [])
-    tables = read_item_tables(scope, item) if declared or personal else None
+    personal, harmless = (
+        [str(each) for each in scope.systems.fill_variables(item.params.get(name) or [])]
+        for name in ("personal", "harmless")
+    )
+    tables = read_item_tables(scope, item) if declared or personal or harmless else None
     if tables is None:
         return
     try:
@@ -35,13 +38,16 @@ def _judge_item(scope: CheckScope, item: PlannedItem) -> Iterator[CheckResult]:
         return  # the item's own form says so
     # A comparison with a restored backup has one schema on both sides; only a migration makes another.
     before, after = _shape(tables.before), _shape(tables.after)
-    wrong = list(iterate_unmatched_rules(before, after, rules, [str(each) for each in personal]))
+    wrong = list(iterate_unmatched_rules(before, after, rules, personal, harmless))
     for each in wrong:
         place, (name, _, why) = f"{each.list}[{each.number - 1}]", each.sentence.partition(": ")
         yield make_result(item, place, name, why, "", tables)
     if not wrong:
         asked = f"Do all rules of “{item.key}” match something?"
-        seen = f"Yes: {len(rules)} declared differences, {len(personal)} personal columns."
+        seen = (
+            f"Yes: {len(rules)} declared differences, {len(personal)} personal and "
+            f"{len(harmless)} harmless columns."
+        )
         systems, items = (tables.system.name,), (item.key,)
         yield CheckResult(f"{item.key}: rules", Verdict.GREEN, asked, seen, "", systems, items)
 

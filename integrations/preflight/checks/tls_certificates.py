@@ -40,7 +40,9 @@ REMEDIES = (
 )
 
 
-@preflight_check("tls.certificates", "Certificates are trusted and outlive the window", seconds=60)
+@preflight_check(
+    "tls.certificates", "Certificates are trusted and outlive the window", seconds=60, texts_shown=True
+)
 def check_certificates(scope: CheckScope) -> Iterator[CheckResult]:
     """One or two handshakes with each server; nothing is sent over the connection."""
     questions = []

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 NAMES = ("door", "roof", "fence")
 
 
-def page(browser_of, cutover: Cutover, name: str = "yaw") -> str:
+def page(browser_of, cutover: Cutover, name: str = "ama") -> str:
     answer = browser_of(name).get(reverse("problems", args=[cutover.slug]))
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", answer.content.decode())

@@ -99,7 +99,10 @@ def test_no_text_in_the_record_becomes_markup(browser_of, cutover) -> None:
 
 
 def test_the_export_verifies_by_itself(browser_of, cutover) -> None:
-    response = browser_of("yaw").get(reverse("record-export", args=[cutover.slug]))
+    there = reverse("record-export", args=[cutover.slug])
+    assert browser_of("yaw").get(there).status_code == 403, "it has values, and it verifies only whole"
+    assert there not in browser_of("yaw").get(address(cutover)).content.decode()
+    response = browser_of("efua").get(there)
     assert response["Content-Disposition"] == f'attachment; filename="{cutover.slug}-record.json"'
     assert verify_export(json.loads(response.content)).ok
 

@@ -19,6 +19,7 @@ BY_OTHER_CHECKS = {
         for action in ("parity.fingerprint", "parity.compare")
         for name in ("declared", "personal", "checks")
     ),
+    ("parity.compare", "harmless"),
     ("rollback.assess", "declared"),
     ("prisma.align_rehearse", "defaults"),
     ("prisma.align_rehearse", "may_lose"),
@@ -33,7 +34,6 @@ NO_NAMES = {
         "schemas",
     ): "names of schemas; a wrong one makes an empty comparison, which is red",
     ("parity.compare", "schemas"): "as above",
-    ("parity.compare", "harmless"): "patterns of columns; one that matches nothing only leaves values hidden",
     ("login.canary", "register"): "what is sent to the API",
     ("sql.check", "rows"): "values that a query has to give",
     ("dualrun.watch", "reads"): "paths and fields of answers",

@@ -75,9 +75,10 @@ def test_a_rule_that_names_nothing_is_reported_with_the_reason(rule: dict[str, A
 def test_the_position_is_the_one_in_the_list_and_personal_columns_are_judged_by_both_sides() -> None:
     rules = parse_rules([{"kind": "new_rows", "table": "users"}, {"kind": "new_rows", "table": "user"}])
     personal = ("*.email", "users.role", "users.phone", "new.i*")
-    assert find_unmatched_rules(BEFORE, AFTER, rules, personal) == [
+    assert find_unmatched_rules(BEFORE, AFTER, rules, personal, ("users.role", "users.rank")) == [
         "declared difference 2 (new_rows user): no such table or column is there",
         "personal column 3 (users.phone): no table has such a column",
+        "harmless column 2 (users.rank): no table has such a column",
     ]
 
 
@@ -90,7 +91,7 @@ def test_one_side_alone_tells_only_what_it_can() -> None:
             {"kind": "null_is_filled", "table": "users", "column": "nmae"},
         ]
     )
-    assert find_unmatched_rules(BEFORE, None, rules, ("never.there",)) == [
+    assert find_unmatched_rules(BEFORE, None, rules, ("never.there",), ("nor.here",)) == [
         "declared difference 4 (null_is_filled users.nmae): no column of that name is in this database"
     ]
 
@@ -110,3 +111,5 @@ def test_a_comparison_with_such_a_rule_is_not_equal_and_names_it(pair: Pair) -> 
     ]
     assert "1 rule matches nothing (declared difference 1 (rounded t.w)" in result.summary
     assert pair.compare([]).digest != result.digest
+    assert pair.compare([], harmless=("t.v",)).equal
+    assert "harmless column 1 (t.x): no table" in pair.compare([], harmless=("t.x",)).summary
