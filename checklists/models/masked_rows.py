@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 
 from checklists.states import AttemptStatus
@@ -108,11 +109,10 @@ _actions: ContextVar[Mapping[str, str] | None] = ContextVar("actions_of_attempts
 
 
 def _read_actions(attempt: UUID | str | None) -> dict[str, str]:
-    from checklists.models.attempt import Attempt  # which is a `MaskedRow`
-
     try:
         known = UUID(str(attempt))
     except ValueError:  # in an entry that somebody tampered with
         return {}
-    beside = Attempt.objects.filter(cutover__attempts=known)
+    attempts = apps.get_model("checklists", "Attempt")._default_manager  # which is itself a `MaskedRow`
+    beside = attempts.filter(cutover__attempts=known)
     return {str(pk): action for pk, action in beside.values_list("pk", "action")}

@@ -121,7 +121,7 @@ class Check:
     title: str
     function: CheckFunction
     seconds: float
-    texts_shown: bool
+    texts_shown: bool = False
 
 
 _CHECKS: dict[str, Check] = {}

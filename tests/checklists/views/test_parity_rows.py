@@ -232,7 +232,6 @@ def test_no_value_is_on_the_page_of_the_item_or_in_the_record(browser_of, cutove
     for name, more in (
         ("item", ["look"]),
         ("record", []),
-        ("record-export", []),
         ("runbook", []),
         ("status", []),
     ):
