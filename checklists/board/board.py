@@ -10,7 +10,7 @@ from checklists.board.later_facts import LaterFact
 from checklists.board.production import production_blockers
 from checklists.board.rollback_plan import RollbackPlan
 from checklists.board.rows import BoardRows
-from checklists.board.views import Blocker, GateView, ItemView, PhaseView
+from checklists.board.views import Blocker, GateView, ItemView, PhaseView, find_reopened
 from checklists.models import Attempt, Cutover, Evidence, GatePass, Item, Member, Phase, SignOff
 from checklists.states import AttemptStatus, Direction, ItemKind, ItemState, Reconciliation
 from integrations.actions import registry
@@ -49,6 +49,7 @@ class Board:
             board._complete(view)
         of_phase: dict[int, list[ItemView]] = {}
         for view in views.values():
+            view.reopened = find_reopened(view, views)
             of_phase.setdefault(view.item.phase_id, []).append(view)
         phases = [PhaseView(phase, board._sorted(phase, of_phase.get(phase.pk, []))) for phase in rows.phases]
         board.phases = [phase for phase in phases if phase.items]  # an amendment may have emptied one
@@ -111,7 +112,7 @@ class Board:
         for key in view.item.needs:
             need = self.items.get(key)
             if need is not None and not need.settled and not self._will_not_be_done(need, view):
-                reasons.append(Blocker(_what_is_missing(need), need.item))
+                reasons.append(Blocker(need.what_is_missing, need.item))
         if view.item.phase.direction == Direction.ROLLBACK == self.cutover.direction:
             reasons += self._blockers_of_rollback(view)
         return reasons
@@ -133,7 +134,7 @@ class Board:
         later = [v for v in self.rollback_plan.must_follow(view) if not v.settled and not v.item.optional]
         reason = "takes back what was done later, so it comes first."
         return [
-            *(Blocker(_what_is_missing(v), v.item) for v in live),
+            *(Blocker(v.what_is_missing, v.item) for v in live),
             *(Blocker(f"{v.item.number} {v.item.title} {reason}", v.item) for v in later),
         ]
 
@@ -276,25 +277,3 @@ def _state_of_gate(view: ItemView) -> ItemState:
     if view.gate.no_go:
         return ItemState.NO_GO
     return ItemState.BLOCKED if view.gate.blockers else ItemState.READY
-
-
-def _what_is_missing(need: ItemView) -> str:
-    name = f"{need.item.number} {need.item.title}"
-    if need.request:
-        return f"{name} is ticked, and waits for a second person who confirms it."
-    match need.state:
-        case ItemState.RUNNING | ItemState.QUEUED:
-            return f"{name} is still under way."
-        case ItemState.FAILED:
-            return f"{name} ended badly: {need.attempt.summary if need.attempt else ''}".rstrip(": ")
-        case ItemState.CONTRADICTED:
-            return f"{name} no longer holds. {need.later}"
-        case ItemState.UNKNOWN:
-            return f"We do not know whether {name} happened. Probe it first."
-        case ItemState.UNDONE:
-            return f"{name} was taken back."
-        case ItemState.NO_GO:
-            return f"{name}: somebody said no-go."
-    if need.gate:
-        return f"{name} has {need.gate.given} of {need.gate.needed} signatures."
-    return f"{name} is not done yet."

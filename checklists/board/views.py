@@ -202,6 +202,7 @@ class ItemView:
     tick: Tick | None = None  # of a done manual item: what was handed in
     request: ChangeRequest | None = None  # the tick that waits for a second person
     later: LaterFact | None = None  # what was observed of its subject after its evidence
+    reopened: list[Item] = field(default_factory=list)  # what it needs and is not done any more
     attempts: int = 0  # how many there were, also under definitions that were amended since
 
     @property
@@ -218,6 +219,29 @@ class ItemView:
     def actual(self) -> timedelta | None:
         """How long its latest attempt took."""
         return self.attempt.took if self.attempt else None
+
+    @property
+    def what_is_missing(self) -> str:
+        """Why an item that needs this one cannot begin yet, as a sentence."""
+        name = f"{self.item.number} {self.item.title}"
+        if self.request:
+            return f"{name} is ticked, and waits for a second person who confirms it."
+        match self.state:
+            case ItemState.RUNNING | ItemState.QUEUED:
+                return f"{name} is still under way."
+            case ItemState.FAILED:
+                return f"{name} ended badly: {self.attempt.summary if self.attempt else ''}".rstrip(": ")
+            case ItemState.CONTRADICTED:
+                return f"{name} no longer holds. {self.later}"
+            case ItemState.UNKNOWN:
+                return f"We do not know whether {name} happened. Probe it first."
+            case ItemState.UNDONE:
+                return f"{name} was taken back."
+            case ItemState.NO_GO:
+                return f"{name}: somebody said no-go."
+        if self.gate:
+            return f"{name} has {self.gate.given} of {self.gate.needed} signatures."
+        return f"{name} is not done yet."
 
 
 @dataclass(frozen=True)
@@ -239,3 +263,14 @@ class PhaseView:
 
 
 ItemViews = Mapping[str, ItemView]
+
+
+def find_reopened(view: ItemView, items: ItemViews) -> list[Item]:
+    """What a done item needs and is to be done again, such as a tick that was taken back since.
+
+    Not what was taken back by the item that undoes it, as a freeze is lifted in the end.
+    """
+    if view.state != ItemState.DONE:
+        return []
+    needs = [items[key] for key in view.item.needs if key in items]
+    return [need.item for need in needs if need.state in (ItemState.READY, ItemState.BLOCKED)]

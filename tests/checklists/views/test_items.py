@@ -14,9 +14,9 @@ from django.urls import reverse
 from checklists import services
 from checklists.models import Attempt, Cutover, ItemPreview, LogLine
 from checklists.models.audit import database_now
-from checklists.states import AttemptStatus, CutoverKind
+from checklists.states import AttemptStatus, CutoverKind, ItemState
 from integrations.actions import Preview
-from tests.checklists.histories import PASSWORD, end, ended, item_of, make_cutover, person, previewed
+from tests.checklists.histories import PASSWORD, end, ended, item_of, make_cutover, person, previewed, view_of
 from tests.checklists.sample_actions import SampleLook
 from tests.checklists.views.pages import Page, markup_of, words_of
 
@@ -478,3 +478,23 @@ def test_a_stakeholder_sees_no_log_on_the_page_in_the_file_or_in_the_stream(brow
     assert yaw.get(log_file).status_code == 403
     assert "a line that a program printed" in markup_of(browser_of("efua").get(address(cutover)))
     assert browser_of("efua").get(log_file).status_code == 200
+
+
+def test_taking_a_tick_back_marks_what_depends_on_it(browser_of) -> None:
+    cutover = make_cutover("looked")
+    services.untick_item(item=item_of(cutover, "announce"), by=person("ama"), reason="Not everybody got it.")
+    view = view_of(cutover, "look")
+    assert (view.state, [need.key for need in view.reopened]) == (ItemState.DONE, ["announce"])
+    runbook = browser_of("ama").get(reverse("runbook", args=[cutover.slug]))
+    for page in (runbook, browser_of("ama").get(view.item.get_absolute_url())):
+        assert 'data-reopened="announce"' in markup_of(page)
+        assert "which is open again" in words_of(page)
+    services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
+    assert view_of(cutover, "look").reopened == []
+
+
+def test_what_its_own_undo_took_back_reopens_nothing() -> None:
+    cutover = make_cutover("celebrated")
+    ended(cutover, "restore")  # it undoes “Change it”, which “Celebrate” needs
+    assert view_of(cutover, "change-it").state == ItemState.UNDONE
+    assert view_of(cutover, "celebrate").reopened == []
