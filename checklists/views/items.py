@@ -43,6 +43,7 @@ from checklists.views.logs import log_context
 from integrations.actions import registry
 
 ATTEMPTS_ON_PAGE = 8  # older ones fold out
+READY_ON_PAGE = 3
 
 
 @require_sign_in
@@ -66,6 +67,15 @@ def render_item_page(request: HttpRequest, visit: Visit, found: Item, **forms: A
     return render_page(request, "item.html", visit, status=status, **context | forms)
 
 
+def _ready_context(board: Board, view: ItemView) -> dict[str, Any]:
+    """Once the item is settled, what people can do now: first what waited for it."""
+    if not view.settled or not board.cutover.is_open:
+        return {}
+    ready = [each for each in board.ready if each.item.pk != view.item.pk and not each.item.optional]
+    ready.sort(key=lambda each: view.item.key not in each.item.needs)  # stable: else in the runbook's order
+    return {"ready_next": ready[:READY_ON_PAGE], "more_ready": len(ready[READY_ON_PAGE:])}
+
+
 def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemView) -> dict[str, Any]:
     attempts = _list_attempts(view.item)
     selected = _selected_attempt(request, attempts)
@@ -82,6 +92,7 @@ def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
         "needs": [board.items[key] for key in view.item.needs if key in board.items],
         "other_blockers": _blockers_beside_needs(view),
         "undo": board.items.get(view.item.undo),
+        **_ready_context(board, view),
         **_window_context(visit, board, view),
         "signed_gates": board.signed_gates_on(view),
         "holder": find_resource_holder(attempts[0] if attempts else None),

@@ -498,3 +498,12 @@ def test_what_its_own_undo_took_back_reopens_nothing() -> None:
     ended(cutover, "restore")  # it undoes “Change it”, which “Celebrate” needs
     assert view_of(cutover, "change-it").state == ItemState.UNDONE
     assert view_of(cutover, "celebrate").reopened == []
+
+
+def test_a_settled_item_says_what_is_ready_now(browser_of) -> None:
+    cutover = make_cutover("announced")
+    page = Page(browser_of("ama").get(address(cutover, "announce")))
+    assert "Ready now: 1.2 Look at it" in page["ready-next"].words
+    assert "ready-next" not in Page(browser_of("ama").get(address(cutover, "look")))
+    celebrated = make_cutover("celebrated")
+    assert "ready-next" not in Page(browser_of("ama").get(address(celebrated, "celebrate")))
