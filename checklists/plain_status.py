@@ -52,7 +52,7 @@ def _ended_checks(board: Board, direction: Direction) -> list[ServiceHealth]:
 STEPS_BACK: tuple[tuple[str, str, bool | None], ...] = (
     ("freeze.off", "The old service accepts changes again.", True),
     ("service.start", "The old service runs again. Nobody can change anything in it yet.", None),
-    ("rollback.restore", "The data of before are back. The old service does not run yet.", False),
+    ("rollback.restore", "The data from before are back. The old service does not run yet.", False),
     ("service.stop", "The new service is stopped, and the old one is not back yet.", False),
 )
 
