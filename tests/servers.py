@@ -1,8 +1,9 @@
 """Chooses the addresses of the suite's servers before Django reads its settings (`-p tests.servers`).
 
-Importing this starts nothing: the session fixtures of ``tests/conftest.py`` start the servers when a test
-first needs them. The addresses override the environment: the suite never uses a database that it did not
-create.
+Importing this makes a folder and starts its keeper (`tests.keeper`), which ends whatever was started and
+removes the folder, also when this process is killed. It starts no server: the session fixtures of
+``tests/conftest.py`` do when a test first needs them. The addresses override the environment: the suite never
+uses a database that it did not create.
 
 `./panel test servers` (`python -m tests.servers`) keeps one PostgreSQL running, with the tables of the panel.
 Runs of single tests then use it and start in a second. Runs in several processes never do.
@@ -26,6 +27,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from cutover.embedded import Postgres, Valkey
+from tests import keeper
 from tests.allowed import BASE
 from tests.ports import free_port
 
@@ -37,6 +39,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 #: Short, and reachable by `nobody`, as whom PostgreSQL runs: pytest's own folders are closed to others.
 FOLDER = Path(tempfile.mkdtemp(prefix="cutover-test-", dir="/var/tmp"))
 FOLDER.chmod(0o755)
+KEEPER = keeper.Keeper(FOLDER)
+keeper.mark(os.environ, FOLDER)
+# What programs put into the folder for temporary files is removed with ours, also when they are killed.
+# The files of failed tests stay where pytest has them.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+TEMPORARY = FOLDER / "tmp"
+TEMPORARY.mkdir()
+TEMPORARY.chmod(0o1777)
+os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
 WARM_FOLDER = Path(f"/var/tmp/cutover-test-warm-{os.geteuid()}")
 WARM_ADDRESS = WARM_FOLDER / "address.json"  # 0600: port and password
 
@@ -59,6 +70,13 @@ def _new_postgres(folder: Path) -> Postgres:
 WARM = _warm_postgres()
 POSTGRES = WARM or _new_postgres(FOLDER / "pg")
 VALKEY = Valkey(FOLDER / "valkey")
+
+
+def new_folder(name: str) -> Path:
+    """A folder that everybody can read; its path is short enough for sockets. It goes with the run."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=FOLDER))
+    folder.chmod(0o755)
+    return folder
 
 
 #: The panel works as this role, which `migrate` makes. The owner is the superuser of the server.
@@ -113,12 +131,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
-def _remove(owner: int) -> None:
-    if os.getpid() == owner:  # not in what a test forked
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
-
-atexit.register(_remove, os.getpid())  # the servers in it were stopped by their fixtures
+@atexit.register
+def _finish() -> None:
+    """The servers were stopped by their fixtures. What is left is a mistake of a test, so say it."""
+    for line in KEEPER.finish():
+        print(f"left running by a test, and ended: {line}", file=sys.stderr)
 
 
 def pytest_configure(config: pytest.Config) -> None:

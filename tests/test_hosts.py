@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import subprocess
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +57,7 @@ def asks(network: Network, here: Host, there: Host) -> str:
 
 def play() -> dict[str, Any]:
     """Two hosts talk, one is cut off, and both end."""
-    told = Path(f"/var/tmp/cutover-hosts-{os.getpid()}")
+    told = Path(tempfile.mkdtemp()) / "told"
     with Network() as network:
         here, there = network.add("here"), network.add("there")
         process = there.start(["sh", "-c", f"echo $(hostname) $$ > {told}; exec sleep 60"], os.environ, told)

@@ -19,8 +19,10 @@ from playwright.sync_api import Browser, Page, expect
 from cutover.data_folder import PROJECT
 from integrations.sandbox.outside_people import find_sandbox_people
 from integrations.sandbox.people import People
+from tests.belongings import Belongings
 from tests.browser.contexts import new_context
 from tests.ports import free_port
+from tests.servers import FOLDER
 from tests.waiting import wait_for
 
 ROWS = 5_000
@@ -31,7 +33,7 @@ SLUG = "first-rehearsal"
 class Demo:
     """A running demo in a folder of its own."""
 
-    folder: Path = field(default_factory=lambda: Path(f"/var/tmp/cutover-demo-{secrets.token_hex(3)}"))
+    folder: Path = field(default_factory=lambda: FOLDER / f"demo-{secrets.token_hex(3)}")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
 
@@ -66,20 +68,15 @@ class Demo:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(90)
+        try:
+            return self.process.wait(90)
+        except subprocess.TimeoutExpired:
+            Belongings([str(self.folder)]).end(grace=0)
+            raise
 
     def leftovers(self) -> list[str]:
         """Command lines of processes that still work in its folder."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                environment = (entry / "environ").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if int(entry.name) != os.getpid() and str(self.folder) in line + environment:
-                found.append(line)
-        return found
+        return Belongings([str(self.folder)]).lines()
 
     def clean(self) -> None:
         """Removes its folder."""

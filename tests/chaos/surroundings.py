@@ -20,8 +20,8 @@ from cryptography.fernet import Fernet
 from cutover.embedded import Postgres, Valkey
 from integrations.clients import pgtools
 from integrations.programs import build_environment
-from tests.chaos.keeper import Keeper
 from tests.chaos.proxy import Proxy
+from tests.keeper import Keeper
 
 PROJECT = Path(__file__).parents[2]
 ROLE = "cutover"

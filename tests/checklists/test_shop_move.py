@@ -6,12 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import requests
@@ -33,6 +31,7 @@ from integrations.sandbox.shop.people import ShopPeople
 from integrations.sandbox.shop.world import Shop
 from tests.checklists.histories import item_of
 from tests.integrations.recorder import Recorder
+from tests.servers import new_folder
 from tests.waiting import wait_for
 
 RUNBOOK = PROJECT / "checklists" / "runbooks" / "shop-move.yaml"
@@ -42,8 +41,7 @@ BAD = "select no_such_function();\n"
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
     """Two servers and the application; the servers' folders are open to `nobody`."""
-    folder = Path(tempfile.mkdtemp(prefix="cutover-shop-", dir="/var/tmp"))
-    folder.chmod(0o711)
+    folder = new_folder("shop")
     shop = Shop(folder / "shop", orders=300)
     programs: list[subprocess.Popen[bytes]] = []
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from integrations.sandbox.mariadb_server import MariaDbServer
 from tests.ports import free_port
+from tests.servers import new_folder
 
 
 @contextmanager
@@ -19,8 +18,7 @@ def running_mariadb(options: Sequence[str] = (), name: str = "mariadb") -> Itera
 
     Raises `Problem`, and so fails the test, where MariaDB is not installed and cannot be unpacked.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"cutover-{name}-", dir="/var/tmp"))
-    folder.chmod(0o711)
+    folder = new_folder(name)
     server = MariaDbServer(folder / name, port=free_port(), password=secrets.token_hex(8), options=options)
     try:
         yield server.start()

@@ -6,16 +6,15 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
 from integrations.clients import postgres
 from tests.ports import free_port
+from tests.servers import new_folder
 from tests.waiting import wait_for
 
 PROGRAM = "/usr/sbin/pgbouncer"
@@ -39,7 +38,7 @@ def pgbouncer(url: str, *, mode: str, **options: object) -> Iterator[str]:
     ``mode``: session, transaction or statement. ``options`` are further ones of its configuration.
     """
     settings, parts, port = postgres.connection_settings(url), urlsplit(url), free_port()
-    folder = Path(tempfile.mkdtemp(prefix="bouncer-", dir="/var/tmp"))
+    folder = new_folder("bouncer")
     text = CONFIGURATION.format(
         host=settings["host"], port=settings["port"], listen=port, folder=folder, mode=mode
     )

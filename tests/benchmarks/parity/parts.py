@@ -166,7 +166,7 @@ def rechecks(bench: Bench, run: Run) -> Iterator[Table]:
     make_pair(bench, {"donations": rows}, edits=False)
     source, target = (PostgresServer.from_url(bench.url(database)) for database in (SOURCE, TARGET))
     compare(bench)  # as everywhere here, nothing is measured on pages that nobody read yet
-    with TemporaryDirectory(dir="/var/tmp") as folder:
+    with TemporaryDirectory() as folder:
         kept = Path(folder) / "pass.json"
         (full,) = timed(1, lambda: compare_and_keep_pass(source, target, kept, ComparisonOptions()))
         bench.run(TARGET, f"update donations set amount = 0.01 where id % {rows // 100} = 1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from psycopg import sql
 
 from cutover.embedded import Postgres
 from tests.ports import free_port
+from tests.servers import new_folder
 
 SETTINGS = {
     "shared_buffers": "2GB", "max_wal_size": "16GB", "maintenance_work_mem": "512MB", "autovacuum": "off",
@@ -79,8 +79,7 @@ class Bench:
 @contextmanager
 def bench(programs: Path | None) -> Iterator[Bench]:
     """A server of its own in a folder that is removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("bench")
     postgres = Postgres(
         folder / "pg", port=free_port(), password=secrets.token_hex(8), fsync=False, settings=SETTINGS,
         programs=programs,

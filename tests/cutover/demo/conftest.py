@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import servers
-from tests.cutover.demo.running_demo import processes_of
+from tests.belongings import Belongings
 
 
 @pytest.fixture
@@ -19,8 +18,6 @@ def folder() -> Iterator[Path]:
     """A short path that `nobody` can reach. A process that still runs in it fails the test and is killed."""
     path = servers.FOLDER / f"demo-{os.urandom(3).hex()}"
     yield path
-    left = processes_of(path)
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
+    left = Belongings([str(path)]).end(grace=0)
     shutil.rmtree(path, ignore_errors=True)
     assert not left, "the demo left processes behind"

@@ -1,4 +1,4 @@
-"""A demo that a test starts as people do: its output, its address, and the processes that it leaves."""
+"""A demo that a test starts as people do: its output and its address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from cutover.data_folder import PROJECT
+from tests.belongings import Belongings
 
 ROWS = "5000"  # in the old database
 
@@ -34,11 +35,12 @@ class RunningDemo:
         raise AssertionError(f"the demo ended without «{words}»:\n{self.output}")
 
     def wait_for_end(self, seconds: float = 150) -> int:
-        """Waits for its end; returns its exit code. One that does not end is killed, and fails the test."""
+        """Waits for its end; returns its exit code. One that does not end fails the test, and is killed with
+        its servers: they would go on working beside the tests that follow."""
         try:
             self.output += self.process.communicate(timeout=seconds)[0]
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            Belongings([str(self.folder)]).end(grace=0)
             self.output += self.process.communicate()[0]
             raise AssertionError(f"the demo did not end:\n{self.output}")
         return self.process.returncode
@@ -53,19 +55,3 @@ class RunningDemo:
         found = re.search(rf" {username} +(\S+)", self.output)
         assert found, self.output
         return found[1]
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Processes that carry the demo's data folder in environment or command line."""
-    mark, found = str(folder).encode(), []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if mark in text and state not in "ZX":
-            found.append(int(entry.name))
-    return found

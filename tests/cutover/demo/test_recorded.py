@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from integrations.sandbox.repairs import load_repairs
-from tests.cutover.demo.running_demo import ROWS, RunningDemo, processes_of
+from tests.belongings import processes_of
+from tests.cutover.demo.running_demo import ROWS, RunningDemo
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.prisma, pytest.mark.timeout(3000)]

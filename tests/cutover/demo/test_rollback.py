@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cutover.demo.running_demo import ROWS, RunningDemo, processes_of
+from tests.belongings import processes_of
+from tests.cutover.demo.running_demo import ROWS, RunningDemo
 from tests.cutover.demo.short_runbook import write_short_runbook
 from tests.ports import free_port
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cutover.demo.running_demo import ROWS, RunningDemo, processes_of
+from tests.belongings import processes_of
+from tests.cutover.demo.running_demo import ROWS, RunningDemo
 from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(600)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from integrations.clients import postgres
 from integrations.errors import Problem
 from tests.integrations.conftest import AppDatabase
 from tests.integrations.recorder import Recorder
+from tests.servers import new_folder
 
 Make = Callable[..., Context]
 TAKE, ACTION = registry()["backup.take"], registry()["backup.verify"]
@@ -48,9 +49,9 @@ def _no_scratch_database_stays(app_database: AppDatabase) -> Iterator[None]:
 @pytest.fixture
 def readable_folder() -> Iterator[Path]:
     """A folder that the server's own user may read."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    folder = new_folder("readable")
+    yield folder
+    shutil.rmtree(folder)
 
 
 def problem_of(params: Any) -> Problem:

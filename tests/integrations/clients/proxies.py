@@ -17,6 +17,7 @@ from integrations.errors import Unreachable
 from integrations.sandbox.front_door import HANDLER, LOG
 from tests.allowed import allow
 from tests.ports import free_port
+from tests.servers import FOLDER, new_folder
 from tests.waiting import wait_for
 
 STACK = """
@@ -102,10 +103,7 @@ def caddy(folder: Path, stacks: Stacks) -> Iterator[tuple[str, dict[str, str]]]:
 
 @contextmanager
 def haproxy(folder: Path, stacks: Stacks, name: str = "haproxy") -> Iterator[tuple[str, dict[str, str]]]:
-    port, path = (
-        free_port(),
-        Path("/tmp") / f"cutover-{name}-{os.getpid()}.sock",
-    )  # sockets need a short path
+    port, path = free_port(), new_folder(name) / "socket"  # which needs a short path
     file = folder / "haproxy.cfg"
     ways = {"header:x-pilot": "hdr(x-pilot)", "cookie:pilot": "req.cook(pilot)", "addresses": "src"}
     acls = {way: folder / f"{name}-{number}.acl" for number, way in enumerate(ways)}
@@ -169,7 +167,9 @@ def nginx(folder: Path, stacks: Stacks) -> Iterator[tuple[str, dict[str, str]]]:
         "log": str(folder / "access.log"),
     }
     url = f"http://127.0.0.1:{port}"
-    with running([program, "-c", str(file), "-e", str(folder / "error.log")], url):
+    # nginx writes its title over its environment: this way the title tells the keeper whose it is.
+    prefix = ["-p", str(FOLDER)]
+    with running([program, *prefix, "-c", str(file), "-e", str(folder / "error.log")], url):
         yield url, settings
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.ports import free_port
+from tests.servers import FOLDER
 from tests.waiting import wait_for
 
 SSHD = Path("/usr/sbin/sshd")
@@ -66,12 +67,14 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
         f"IdentityFile {folder}/user_key\nIdentitiesOnly yes\nIdentityAgent none\n"
     )
     (folder / "sshd_config").write_text(
-        f"Port {server.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n"
+        f"Port {server.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
     )
     log = folder / "log"
-    argv = [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")]
+    # sshd writes its title over its environment: this way the title tells the keeper whose it is.
+    mark = ["-o", f"PidFile={FOLDER}/sshd-{server.port}.pid"]
+    argv = [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config"), *mark]
     with log.open("wb") as said:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=said, stdout=said)
     try:

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from cutover.embedded import Postgres, postgres_programs
 from integrations.clients.lost_clients import LIMIT
 from tests.hosts import Network
 from tests.ports import free_port
+from tests.servers import new_folder
 from tests.waiting import wait_for
 
 #: What an action does: a statement of its own, and a program with the environment that pg_dump gets.
@@ -45,8 +45,7 @@ class ServerHost:
 
 @pytest.fixture(scope="module")
 def remote() -> Iterator[ServerHost]:
-    folder = Path(tempfile.mkdtemp(prefix="cutover-lost-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("lost")
     server = Postgres(
         folder / "pg",
         port=free_port(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -19,6 +19,7 @@ from integrations.sandbox.mariadb_server import MariaDbServer
 from tests.integrations.certificates import issue
 from tests.integrations.mariadb import running_mariadb
 from tests.ports import free_port
+from tests.servers import new_folder
 
 READER = "p@ss/wörd"
 
@@ -26,16 +27,15 @@ READER = "p@ss/wörd"
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Path]:
     """The file of the authority that signed the server's certificate, beside another one's."""
-    with tempfile.TemporaryDirectory(prefix="cutover-tls-", dir="/var/tmp") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the server reads its key as `nobody`
-        ours = issue("Authority", authority=True)
-        (folder / "ca.pem").write_bytes(ours.pem())
-        (folder / "other.pem").write_bytes(issue("Another", authority=True).pem())
-        server = issue("db.example", ours, names=("db.example",))
-        (folder / "server.pem").write_bytes(server.pem())
-        (folder / "server.key").write_bytes(server.key_pem())
-        yield folder / "ca.pem"
+    folder = new_folder("tls")  # the server reads its key as `nobody`
+    ours = issue("Authority", authority=True)
+    (folder / "ca.pem").write_bytes(ours.pem())
+    (folder / "other.pem").write_bytes(issue("Another", authority=True).pem())
+    server = issue("db.example", ours, names=("db.example",))
+    (folder / "server.pem").write_bytes(server.pem())
+    (folder / "server.key").write_bytes(server.key_pem())
+    yield folder / "ca.pem"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import psycopg
 
 from cutover.embedded import Postgres, postgres_programs
 from tests.ports import free_port
+from tests.servers import new_folder
 from tests.waiting import wait_for
 
 PASSWORD = "of-a-test"  # the same on all: it comes along with the files
@@ -79,8 +79,7 @@ class Family:
 @contextmanager
 def family(programs: Path | None = None) -> Iterator[Family]:
     """A primary that runs; it and all copies are stopped and removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="family-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("family")
     made = Family(folder, programs)
     try:
         made.primary.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.integrations.conftest import as_role
 from tests.integrations.poolers import pgbouncer
 from tests.integrations.preflight.scopes import planned, run_check, scope_of
 from tests.ports import free_port
+from tests.servers import new_folder
 from tests.waiting import wait_for
 
 RED, AMBER, GREEN, UNKNOWN = Verdict.RED, Verdict.AMBER, Verdict.GREEN, Verdict.UNKNOWN
@@ -34,8 +34,7 @@ insert into donations (member_id) select i from generate_series(1, 20) i;
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """A server that takes prepared transactions and logical slots."""
-    folder = Path(tempfile.mkdtemp(prefix="catalog-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("catalog")
     made = Postgres(folder / "pg", port=free_port(), password="of-a-test", fsync=False, settings=SETTINGS)
     try:
         yield made.start()
@@ -80,8 +79,7 @@ OTHER_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 @pytest.fixture(scope="module")
 def older_server() -> Iterator[Postgres]:
     """Debian's PostgreSQL."""
-    folder = Path(tempfile.mkdtemp(prefix="older-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("older")
     made = Postgres(
         folder / "pg",
         port=free_port(),

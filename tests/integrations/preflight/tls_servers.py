@@ -49,9 +49,9 @@ def nginx(folder: Path, certificates: Mapping[str, Issued], old: str = "") -> It
         + "\n}\n"
     )
     program = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = subprocess.Popen(
-        [program, "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL
-    )
+    # nginx writes its title over its environment: this way the title tells the keeper whose it is.
+    words = ["-c", str(folder / "nginx.conf"), "-p", str(servers.FOLDER)]
+    child = subprocess.Popen([program, *words], stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: all(map(listens, ports.values())))
         yield ports

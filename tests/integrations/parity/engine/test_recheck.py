@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from integrations.parity.server.snapshot import PostgresServer
 from integrations.parity.sql.queries import SideQueries
 from tests.integrations.parity.conftest import Database, Pair, only
 from tests.ports import free_port
+from tests.servers import new_folder
 
 TABLES = (
     "create table t (id int primary key, v text, n numeric)",
@@ -262,8 +262,7 @@ def test_another_history_voids_the_pass(file: Path, change: dict[str, Any], word
 
 
 def test_a_restarted_server_voids_the_pass(pair: Pair, tmp_path: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="again-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("again")
     postgres = Postgres(folder / "pg", port=free_port(), password="of-a-test", fsync=False)
     try:
         server = PostgresServer.from_url(postgres.start().url("postgres"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,6 +15,7 @@ from integrations.parity.options import ComparisonOptions
 from integrations.parity.server.snapshot import PostgresServer
 from tests.integrations.parity.conftest import Pair, only, when
 from tests.ports import free_port
+from tests.servers import new_folder
 
 KILL = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -60,8 +59,7 @@ def test_repeated_connection_losses_leave_a_partial_result(four: Pair) -> None:
 @pytest.fixture
 def mortal() -> Iterator[tuple[Postgres, str]]:
     """A server of its own and its address; the test stops it."""
-    folder = Path(tempfile.mkdtemp(prefix="mortal-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = new_folder("mortal")
     postgres = Postgres(folder / "pg", port=free_port(), password="of-a-test", fsync=False)
     try:
         yield postgres, postgres.start().url("postgres")
