@@ -54,7 +54,8 @@ class Told:
 
     @classmethod
     def read(cls, file: Path) -> Told:
-        told = json.loads(wait_for(lambda: file.exists() and file.read_text(), timeout=240))
+        wait_for(file.exists, timeout=240)
+        told = json.loads(file.read_text())
         started = [psutil.Process(pid) for pid in told["pids"]]
         return cls(Path(told["folder"]), psutil.Process(told["run"]), psutil.Process(told["keeper"]), started)
 
