@@ -105,7 +105,7 @@ def test_nothing_outlives_a_run_of_the_suite_that_is_killed(tmp_path: Path) -> N
         assert told.run.pid == run.pid
         os.killpg(run.pid, signal.SIGINT)  # what Ctrl-C sends does not reach the keeper …
         told.keeper.terminate()  # … and this does not end it
-        run.kill()
+        os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         wait_for(gone(told), message=told.left)
 

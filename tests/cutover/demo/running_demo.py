@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cutover.data_folder import PROJECT
@@ -17,9 +18,9 @@ ROWS = "5000"  # in the old database
 class RunningDemo:
     """A demo in its own process, and its output so far."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, program: Sequence[str] = ("-m", "cutover.demo")) -> None:
         self.folder, self.output = folder, ""
-        argv = [sys.executable, "-m", "cutover.demo", *options]
+        argv = [sys.executable, *program, *options]
         env = {**os.environ, "CUTOVER_DATA": str(folder)}
         self.process = subprocess.Popen(
             argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
