@@ -67,17 +67,15 @@ def test_what_has_our_environment_is_found_without_parent_and_session(
     assert environment[MARK].split(":")[-2:] == [str(servers.FOLDER), str(tmp_path)]
     words = ["sh", "-c", "setsid sleep 600 >&2 & echo $!"]
     started.append(int(subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True).stdout))
-    wait_for(lambda: processes_of(tmp_path) == started)
+    wait_for(lambda: processes_of(tmp_path) == started, timeout=10)
     assert started[0] in processes_of(servers.FOLDER), "it belongs to the run around it too"
 
 
 def test_what_names_our_folder_is_found_without_an_environment(tmp_path: Path, started: list[int]) -> None:
-    with parent("sh", "-c", "sleep 600; true", str(tmp_path / "x"), how="session") as pid:
+    words = [sys.executable, "-S", "-c", "import time; time.sleep(600)", str(tmp_path / "x")]
+    with parent(*words, how="session") as pid:
         started.append(pid)
-    wait_for(lambda: len(processes_of(tmp_path)) == 2)
-    with_child = processes_of(tmp_path)
-    assert pid in with_child
-    started += set(with_child) - {pid}
+    wait_for(lambda: processes_of(tmp_path) == [pid], timeout=10)
 
 
 def test_what_has_neither_is_found_when_it_was_seen(tmp_path: Path, started: list[int]) -> None:
@@ -91,11 +89,13 @@ def test_what_has_neither_is_found_when_it_was_seen(tmp_path: Path, started: lis
 
 
 @pytest.mark.parametrize("how", ["", "session"])
-def test_what_lost_its_environment_is_found_below_what_did_not(tmp_path: Path, how: str) -> None:
+def test_what_lost_its_environment_is_found_below_what_did_not(
+    tmp_path: Path, how: str, started: list[int]
+) -> None:
     with parent(*SLEEP, how=how, env={MARK: str(tmp_path)}) as pid:
+        started.append(pid)
         assert len(found := processes_of(tmp_path)) == 2
         assert pid in found
-        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_session_is_known_when_its_leader_was_seen(tmp_path: Path, started: list[int]) -> None:
@@ -126,14 +126,19 @@ def test_what_was_forked_is_found_by_its_end_of_the_pipe(tmp_path: Path) -> None
 def test_other_runs_and_people_who_look_on_are_not_found(tmp_path: Path) -> None:
     other = {**os.environ, MARK: f"{tmp_path}2:{tmp_path}-x:/some{tmp_path.name}"}
     terminal: dict[str, Any] = {"stdin": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen(SLEEP, env=other) as of_other_run, subprocess.Popen(["sh"], **terminal) as shell:
+    of_other_run, shell = subprocess.Popen(SLEEP, env=other), subprocess.Popen(["sh"], **terminal)
+    try:
         assert shell.stdin is not None
-        shell.stdin.write(f"sh -c 'sleep 600; true' {tmp_path}/log &\n")
-        shell.stdin.flush()
-        wait_for(lambda: "sleep" in below(shell.pid).values())
-        assert processes_of(tmp_path) == []
+        with shell.stdin:
+            shell.stdin.write(f"sh -c 'sleep 600; true' {tmp_path}/log &\n wait\n")
+            shell.stdin.flush()
+            wait_for(lambda: "sleep" in below(shell.pid).values())
+            assert processes_of(tmp_path) == []
+    finally:
         of_other_run.kill()
         os.killpg(shell.pid, signal.SIGKILL)
+        of_other_run.wait()
+        shell.wait()
 
 
 def test_who_asks_and_those_above_are_never_found() -> None:
