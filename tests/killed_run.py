@@ -42,6 +42,7 @@ def start_escaping() -> list[int]:
     its_pid = int(daemon.stdout.readline())
     forked = os.fork()
     if forked == 0:
+        os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
     return [away.pid, bare.pid, its_pid, forked]
