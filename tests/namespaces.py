@@ -70,8 +70,11 @@ class Namespaced:
 def _run(work: Callable[[], Any], writer: int, hostname: str) -> None:
     try:
         enter_pid_namespace(hostname=hostname)
+        held, go = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(go)
+            os.read(held, 1)  # nothing comes: the pid is written, which has to be the first line
             mount_own_proc()
             os.write(writer, json.dumps(work()).encode() + b"\n")
             os.close(writer)
@@ -79,6 +82,7 @@ def _run(work: Callable[[], Any], writer: int, hostname: str) -> None:
                 signal.pause()
         os.write(writer, f"{pid}\n".encode())
         os.close(writer)
+        os.close(go)
         os.waitpid(pid, 0)
     except OSError as error:
         os.write(writer, f"{error}\n".encode())
