@@ -97,22 +97,34 @@ class StructureGroup:
 
     name: str
     entries: Sequence[Mapping[str, Any]]
+    is_judged: bool = False
 
     @property
     def undeclared(self) -> int:
-        """How many of them nobody declared."""
-        return sum(not entry.get("declared") for entry in self.entries)
+        """How many of them nobody declared or announced."""
+        return sum(not (entry.get("declared") or entry.get("expected")) for entry in self.entries)
+
+    @property
+    def expected(self) -> int:
+        """How many of them were announced, and are not declared."""
+        return sum(bool(entry.get("expected")) and not entry.get("declared") for entry in self.entries)
 
 
 @register.filter
-def structure_groups(facts: Mapping[str, Any] | None) -> list[StructureGroup]:
-    """Differences of structure by kind; kinds with undeclared differences first."""
+def structure_groups(result: Mapping[str, Any]) -> list[StructureGroup]:
+    """Differences of structure of a result by kind; those that count first, then those not declared.
+
+    Results from before version 1.1 have no ``judged_kinds``: they judged all kinds, or none.
+    """
+    judged = result.get("judged_kinds") or ()
     kinds = [
-        StructureGroup(name, entries)
-        for name, entries in (facts or {}).items()
+        StructureGroup(name, entries, bool(result.get("structure_judged") or name in judged))
+        for name, entries in (result.get("structure") or {}).items()
         if isinstance(entries, list) and entries and all(isinstance(one, Mapping) for one in entries)
     ]
-    return sorted(kinds, key=lambda kind: (not kind.undeclared, kind.name))
+    return sorted(
+        kinds, key=lambda kind: (not (kind.undeclared and kind.is_judged), not kind.undeclared, kind.name)
+    )
 
 
 @register.filter

@@ -21,16 +21,20 @@ from integrations.actions.parity_options import (
 )
 from integrations.actions.parity_reporter import ComparisonReporter
 from integrations.actions.parity_sides import ComparedSidesForm
+from integrations.actions.prisma_diff import PrismaDiffEvidence
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity.beyond_rows.totals import GroupTotal
 from integrations.parity.engine.comparison import compare_before, compare_live
 from integrations.parity.engine.fingerprint import Fingerprint, read_fingerprint
 from integrations.parity.engine.recheck import PassNotKept, compare_and_keep_pass, recheck
+from integrations.parity.model.announced import AnnouncedChange
 from integrations.parity.model.declared import DeclaredRule
 from integrations.parity.result import ComparisonResult
 from integrations.parity.server.catalog import read_tables
 from integrations.parity.server.snapshot import PostgresServer, Snapshot
+from integrations.sql_review.announced import list_announced
+from integrations.sql_review.parser import SqlSyntaxError
 from integrations.systems import System
 
 
@@ -62,6 +66,7 @@ class ParityCompareParams(ComparisonParams):
     declared: tuple[DeclaredRule, ...]
     totals: tuple[GroupTotal, ...]
     schemas: tuple[str, ...]
+    announced: actions.EarlierItem[PrismaDiffEvidence] | None
     only_tell: bool
     keep_pass: bool
     recheck: actions.EarlierItem[ParityCompareEvidence] | None
@@ -98,7 +103,9 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
         decides and the backup names the rows. ``declared``: differences that are expected, and
         ``totals``: sums that must agree; with ``before`` those of the fingerprint apply and may not
         be repeated here; its ``personal`` columns apply as well. ``settle``: seconds after which rows that
-        differ are read again, because on a live system a change may still be on its way. ``only_tell``:
+        differ are read again, because on a live system a change may still be on its way. ``announced``: the
+        item that reviewed the schema diff; what its statements create, change or drop is expected, and
+        counted apart. ``only_tell``:
         differences are the result and no failure: the item succeeds once everything was compared.
 
         ``keep_pass``: keeps what was read of ``source`` and ``target``, so that a later comparison with
@@ -121,6 +128,8 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
             f"Read each in one read-only snapshot: {_describe_reads(params)}, then the rows that differ.",
         ]
         lines += [f"Declared: {rule.description}." for rule in _declared_rules(params)]
+        if params.announced:
+            lines.append(f"What the schema diff of “{params.announced.key}” announced is expected.")
         lines += option_lines(params, params.personal_columns)
         return actions.Preview(lines, where=current.address)
 
@@ -155,6 +164,7 @@ def _compare_with_fingerprint(
         totals=kept.requested_totals,
         schemas=tuple(kept.schemas),
         personal=params.personal_columns,
+        announced=_announced_changes(params),
     )
     backup = _restored_backup(params) if params.backup else None
     return compare_before(kept, _current_server(params), options, reporter.observer, backup=backup)
@@ -171,6 +181,7 @@ def _compare_live_sides(
         totals=params.totals,
         schemas=params.schemas,
         personal=params.personal_columns,
+        announced=_announced_changes(params),
     )
     context = params.context
     source = (
@@ -194,6 +205,29 @@ def _compare_live_sides(
     context.artefacts.publish(path)
     report.evidence({"kept_pass": {"path": str(path), "sha256": sha256, "taken_at": result.started}})
     return result
+
+
+def _announced_changes(params: ParityCompareParams) -> tuple[AnnouncedChange, ...]:
+    """What the reviewed diff announces. Raises `Problem` when there is none, or it cannot be parsed."""
+    if params.announced is None:
+        return ()
+    facts = params.announced.evidence.get("diff")
+    if not facts:
+        raise Problem(
+            f"There is no reviewed schema diff: the item “{params.announced.key}” has not left one.",
+            means="Without it, every change of the migration would count as a difference.",
+            next=f"Carry out “{params.announced.key}”, then compare again.",
+        )
+    store = params.announced.context.artefacts
+    path = store.fetch(facts["file"], host=params.announced.host, sha256=facts["sha256"])
+    try:
+        return list_announced(path.read_text())
+    except SqlSyntaxError as error:
+        raise Problem(
+            f"The schema diff of “{params.announced.key}” cannot be parsed: {error}.",
+            means="What it announces is not known.",
+            next="Read its file, and leave out “announced”, or make the diff again.",
+        ) from None
 
 
 def _kept_pass(earlier: actions.EarlierItem[ParityCompareEvidence]) -> KeptPassFacts:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from integrations import actions
+from integrations.parity.beyond_rows.object_registry import BY_NAME
 
 
 class EntriesField(actions.JSONValueField):
@@ -40,6 +41,19 @@ class NamesField(actions.JSONValueField):
         if not all(isinstance(name, str) and name for name in names):
             raise forms.ValidationError("must be a list of names.")
         return tuple(names)
+
+
+class KindsField(NamesField):
+    """A list of kinds of objects, as the registry of the parity library names them."""
+
+    def clean(self, value: Any) -> Any:
+        """The kinds; refuses one that does not exist."""
+        kinds = super().clean(value)
+        if unknown := [kind for kind in kinds if kind not in BY_NAME]:
+            raise forms.ValidationError(
+                f"“{unknown[0]}” is no kind of objects; there are: {', '.join(sorted(BY_NAME))}."
+            )
+        return kinds
 
 
 class ColumnsField(NamesField):

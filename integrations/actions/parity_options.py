@@ -10,9 +10,10 @@ from django import forms
 
 from integrations import actions
 from integrations.actions.parity_errors import unreachable_as_parity_error
-from integrations.actions.parity_fields import ColumnsField, EntriesField, NamesField
+from integrations.actions.parity_fields import ColumnsField, EntriesField, KindsField, NamesField
 from integrations.clients import postgres
 from integrations.clients.watched_connection import LockWatch, MainThreadReport
+from integrations.parity.beyond_rows.object_registry import STRUCTURE_CHOICES
 from integrations.parity.beyond_rows.spot_checks import SpotCheck, parse_spot_checks
 from integrations.parity.beyond_rows.sql_rules import SqlRule, parse_sql_rules
 from integrations.parity.options import ComparisonOptions
@@ -21,7 +22,6 @@ from integrations.systems import System
 
 FIRST_LOOK = 2.0  # seconds after which a statement that has not ended is looked at
 LOCK_SECONDS = 10.0  # the engine's lock_timeout
-STRUCTURE_CHOICES = ("told", "judged", "off")
 #: options that keep the engine's own default when the runbook does not set them
 OPTIONS_WITH_DEFAULTS = ("settle", "workers", "page_rate", "snapshot_age", "largest", "sample")
 
@@ -42,9 +42,10 @@ class ComparisonOptionsForm(actions.ActionForm):
     structure = forms.ChoiceField(
         choices=[(choice, choice) for choice in STRUCTURE_CHOICES],
         required=False,
-        help_text="Differences in indexes, constraints, triggers and the like: told (the default), judged,"
-        " or off.",
+        help_text="Differing objects beside the rows: levels (the default: each kind by its own level),"
+        " judged (all count), told (none counts), or off.",
     )
+    judge = KindsField(help_text="Kinds of objects whose differences count as well, such as `indexes`.")
     workers = forms.IntegerField(
         min_value=1,
         max_value=16,
@@ -78,6 +79,7 @@ class ComparisonParams(actions.ActionParams):
     checks: tuple[SqlRule, ...]
     spots: tuple[SpotCheck, ...]
     structure: str
+    judge: tuple[str, ...]
     workers: int | None
     page_rate: int | None
     snapshot_age: int | None
@@ -92,7 +94,7 @@ def engine_options(params: ComparisonParams, **more: Any) -> ComparisonOptions:
     given = {name: value for name in OPTIONS_WITH_DEFAULTS if (value := getattr(params, name)) is not None}
     if params.structure:
         given["structure"] = params.structure
-    given |= {name: getattr(params, name) for name in ("views", "checks", "spots", "harmless")}
+    given |= {name: getattr(params, name) for name in ("views", "judge", "checks", "spots", "harmless")}
     return ComparisonOptions(**more, **given)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from integrations.parity.beyond_rows.structure import read_structure
+from integrations.parity.beyond_rows.object_reader import read_objects
+from integrations.parity.beyond_rows.objects_of_tables import COLUMNS
 from integrations.parity.beyond_rows.totals import GroupTotal
 from integrations.parity.model.declared import DeclaredRule
 from integrations.parity.model.unmatched_rules import (
@@ -33,7 +34,7 @@ def find_unmatched(
     Without the project of the datamodel, only what this database alone can tell is found.
     """
     tables = read_tables(snapshot, schemas)
-    before = read_shape(tables.values(), read_structure(snapshot, schemas))
+    before = read_shape(tables.values(), read_objects(snapshot, schemas, [COLUMNS]).found)
     after = datamodel_shape(prisma) if prisma else None
     return [
         *find_unmatched_rules(before, after, rules, personal),

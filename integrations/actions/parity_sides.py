@@ -33,6 +33,7 @@ class ComparedSidesForm(actions.ActionForm):
     declared = EntriesField(parse_rules)
     totals = EntriesField(parse_totals)
     schemas = NamesField()
+    announced = actions.EvidenceField(action="prisma.diff", required=False)
     only_tell = forms.BooleanField(required=False)
     keep_pass = forms.BooleanField(required=False)
     recheck = actions.EvidenceField(action="parity.compare", required=False)

@@ -9,11 +9,13 @@ from typing import Any, NoReturn
 
 import yaml
 
+from integrations.parity.beyond_rows.object_registry import BY_NAME, STRUCTURE_CHOICES
 from integrations.parity.beyond_rows.spot_checks import parse_spot_checks
 from integrations.parity.beyond_rows.sql_rules import parse_sql_rules
 from integrations.parity.beyond_rows.totals import parse_totals
 from integrations.parity.errors import ParityError
 from integrations.parity.masked_passwords import mask_passwords
+from integrations.parity.model.announced import parse_announced
 from integrations.parity.model.declared import parse_rules
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.server.snapshot import PostgresServer
@@ -22,7 +24,7 @@ EPILOG = """An address is a URL (postgresql://user@host/database), or env:NAME f
 a password in a command line can be read by everyone on the machine. Passwords may also come
 from PGPASSWORD or ~/.pgpass. Exit codes: 0 equal, 1 different, 2 could not compare."""
 
-SECTIONS = ("declared", "totals", "checks", "spots", "personal")
+SECTIONS = ("declared", "announced", "totals", "checks", "spots", "personal")
 
 
 class ParityArgumentParser(argparse.ArgumentParser):
@@ -63,15 +65,23 @@ def _add_content_options(group: argparse._ArgumentGroup) -> None:
         "--declared",
         type=_file,
         metavar="FILE",
-        help="YAML with declared:, totals:, checks:, spots: and personal:",
+        help="YAML with declared:, announced:, totals:, checks:, spots: and personal:",
     )
     group.add_argument("--schema", action="append", default=[], help="only this schema (may be repeated)")
     group.add_argument("--view", action="append", default=[], help="also this view (may be repeated)")
     group.add_argument(
         "--structure",
-        choices=("told", "judged", "off"),
-        default="told",
-        help="whether different indexes, constraints and the like count against “equal”",
+        choices=STRUCTURE_CHOICES,
+        default="levels",
+        help="which different objects count against “equal”: those of each kind by its level, all, none",
+    )
+    group.add_argument(
+        "--judge",
+        action="append",
+        default=[],
+        metavar="KIND",
+        choices=sorted(BY_NAME),
+        help="differences of this kind of objects count too, such as “indexes” (may be repeated)",
     )
     group.add_argument(
         "--settle",
@@ -174,6 +184,8 @@ def build_options(arguments: argparse.Namespace) -> ComparisonOptions:
         checks=parse_sql_rules(sections.get("checks") or []),
         spots=parse_spot_checks(sections.get("spots") or []),
         structure=arguments.structure,
+        judge=tuple(arguments.judge),
+        announced=parse_announced(sections.get("announced") or []),
         personal=(*arguments.personal, *_names(sections.get("personal"))),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from integrations.parity.beyond_rows.spot_checks import SpotCheck
 from integrations.parity.beyond_rows.sql_rules import SqlRule
 from integrations.parity.beyond_rows.totals import GroupTotal
+from integrations.parity.model.announced import AnnouncedChange
 from integrations.parity.model.declared import DeclaredRule
 
 
@@ -15,9 +16,10 @@ class ComparisonOptions:
     """Everything that can be set; each option has a harmless default. Names are those of the command line.
 
     What is compared: ``rules`` (declared differences), ``totals``, ``checks`` (rules in SQL), ``spots``
-    (spot checks), ``schemas`` (() for all) and ``views`` (by label). ``structure`` says whether different
-    indexes, constraints, triggers, defaults, extensions and collations are only reported (“told”), count
-    against “equal” unless declared (“judged”), or are not read (“off”). ``sample`` is the percentage of
+    (spot checks), ``schemas`` (() for all) and ``views`` (by label). ``structure`` says which differences of
+    objects beside the rows count against “equal” unless they are declared or ``announced``: those of each
+    kind by its own level and of the kinds in ``judge`` (“levels”), all (“judged”), or none (“told”). “off”
+    only counts the objects. ``sample`` is the percentage of
     rows to read (0: all); a sample is never “equal”. ``settle``: seconds after which differing rows are
     read again (0: never).
 
@@ -46,4 +48,6 @@ class ComparisonOptions:
     spots: tuple[SpotCheck, ...] = ()
     personal: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
-    structure: str = "told"
+    structure: str = "levels"
+    judge: tuple[str, ...] = ()
+    announced: tuple[AnnouncedChange, ...] = ()

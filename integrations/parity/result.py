@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.parity.beyond_rows.structure import list_undeclared, truncate_structure
+from integrations.parity.beyond_rows.structure import count_expected, list_undeclared, truncate_structure
 
 LIMIT = 380_000  # bytes of JSON that a result may have
 EXAMPLES = 100  # rows per table
@@ -110,7 +110,9 @@ class ComparisonResult:
     partial: str = ""  # why not every table was compared
     cost: dict[str, Any] = field(default_factory=dict)  # pages_read, seconds
     structure: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # kind → differences
-    structure_judged: bool = False  # whether undeclared ones count against “equal”
+    structure_judged: bool = False  # whether those of every kind count against “equal”
+    judged_kinds: list[str] = field(default_factory=list)  # the kinds whose differences count
+    uncompared: list[dict[str, Any]] = field(default_factory=list)  # objects that are there: kind, numbers
     checks: list[dict[str, Any]] = field(default_factory=list)  # rules in SQL, with both answers
     spots: list[dict[str, Any]] = field(default_factory=list)  # named entities, side by side
 
@@ -156,8 +158,18 @@ class ComparisonResult:
             yield f"{_count(len(rules), 'rule')} answered differently ({_name_first(rules)})"
         if spots := [spot["table"] for spot in self.spots if not spot["equal"]]:
             yield f"{_count(len(spots), 'spot check')} not the same ({_name_first(spots)})"
-        if self.structure_judged and (other := list_undeclared(self.structure)):
+        if other := self.undeclared_structure:
             yield f"{_count(len(other), 'part')} of the structure not the same ({_name_first(other)})"
+
+    @property
+    def undeclared_structure(self) -> list[str]:
+        """Kind and name of each difference of a judged kind that was neither declared nor announced."""
+        return list_undeclared(self.structure, self.judged_kinds)
+
+    @property
+    def expected_count(self) -> int:
+        """Differences of objects that were announced."""
+        return count_expected(self.structure)
 
     @property
     def equal(self) -> bool:
@@ -183,6 +195,8 @@ class ComparisonResult:
         if self.declared_count:
             one = self.declared_count == 1
             line += f"; {_count(self.declared_count, 'difference')} {'is' if one else 'are'} declared"
+        if expected := self.expected_count:
+            line += f"; {_count(expected, 'part')} of the structure changed as announced"
         return line + "."
 
     @property
@@ -200,7 +214,8 @@ class ComparisonResult:
                 self.unsound,
                 self.declared,
                 self.structure,
-                self.structure_judged,
+                self.judged_kinds,
+                self.uncompared,
                 self.checks,
                 self.spots,
                 *([self.unmatched_rules] if self.unmatched_rules else []),
@@ -226,6 +241,7 @@ class ComparisonResult:
             "equal": self.equal,
             "summary": self.summary,
             "declared_count": self.declared_count,
+            "expected_count": self.expected_count,
             "rows": sum(table.source_rows for table in self.tables),
             "tables": [table.as_facts(examples) for table in ordered],
             "digest": self.digest,

@@ -10,6 +10,7 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
+from integrations.parity.beyond_rows.objects_of_databases import FOREIGN_TABLES
 from integrations.parity.engine.comparison_run import ComparisonRun
 from integrations.parity.engine.database_checks import DatabaseChecks
 from integrations.parity.engine.differences import DifferenceTally, tally_rows
@@ -145,7 +146,7 @@ class Comparison:
         target: Mapping[tuple[str, str], CatalogTable],
     ) -> list[str]:
         """Rules and personal columns that name nothing of either side."""
-        before = read_shape(source.values(), self.before.structure if self.before else None)
+        before = read_shape(source.values(), self.before.objects.found if self.before else None)
         options = self.options
         return find_unmatched_rules(
             before, read_shape(target.values()), options.rules, options.personal, options.harmless
@@ -219,11 +220,18 @@ class Comparison:
             declared=[rule.as_facts() for rule in self.options.rules],
             unsound=[
                 f"{name} is a foreign table: its rows are another server's"
-                for name in read_foreign_tables(self.target, self.options.schemas)
+                for name in self._list_foreign_tables()
                 if not self.declared.find("not_compared", name)
             ]
             + list(self._iterate_standbys()),
         )
+
+    def _list_foreign_tables(self) -> list[str]:
+        """Labels of foreign tables of either side."""
+        sides = [side for side in (self.source, self.target) if side]
+        names = {name for side in sides for name in read_foreign_tables(side, self.options.schemas)}
+        kept = self.before.objects.found.get(FOREIGN_TABLES.name, {}) if self.before else {}
+        return sorted(names.union(*kept.values()))
 
     def _iterate_standbys(self) -> Iterator[str]:
         """A standby lacks what it has not replayed: its rows say nothing about those of its primary."""

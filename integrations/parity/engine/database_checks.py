@@ -8,10 +8,12 @@ from functools import partial
 
 import psycopg
 
+from integrations.parity.beyond_rows.object_reader import ObjectsOfSide, read_objects
+from integrations.parity.beyond_rows.object_registry import judged_kinds
 from integrations.parity.beyond_rows.sequences import find_sequences_behind
 from integrations.parity.beyond_rows.spot_checks import compare_spot_check, query_spot_check
 from integrations.parity.beyond_rows.sql_rules import compare_sql_rule, query_sql_rule
-from integrations.parity.beyond_rows.structure import compare_structure, read_structure
+from integrations.parity.beyond_rows.structure import compare_structure, list_failures, list_uncompared
 from integrations.parity.beyond_rows.totals import compare_total, query_total
 from integrations.parity.engine.fingerprint import Fingerprint
 from integrations.parity.model.declared import DeclaredRules
@@ -119,14 +121,22 @@ class DatabaseChecks:
             result.spots.append(compare_spot_check(spot, before, after))
 
     def _compare_structure(self, result: ComparisonResult) -> None:
-        """Compares with the structure in the fingerprint, or with that of the source now."""
-        if self.options.structure == "off":
+        """Compares with the objects in the fingerprint, or with those of the source now."""
+        before, after = self._read_objects()
+        asked = self.options.structure != "off"
+        result.uncompared = list_uncompared(before, after, self.declared, asked=asked)
+        if not asked:
             return
-        read = partial(read_structure, schemas=self.options.schemas)
-        before = self.before.structure if self.before else {}
-        if self.source and not before:
-            before, after = query_both_snapshots(self.source, self.target, read)
-        else:
-            after = read(self.target)
-        result.structure = compare_structure(before, after, self.declared)
+        result.unsound += list_failures(before, after)
+        if not before.found:
+            result.unsound.append("the objects beside the rows could not be compared: " + NOT_IN_FINGERPRINT)
+        result.structure = compare_structure(before, after, self.declared, self.options.announced)
         result.structure_judged = self.options.structure == "judged"
+        result.judged_kinds = sorted(judged_kinds(self.options.structure, self.options.judge))
+
+    def _read_objects(self) -> tuple[ObjectsOfSide, ObjectsOfSide]:
+        read = partial(read_objects, schemas=self.options.schemas)
+        if self.source and not (self.before and self.before.objects.found):
+            return query_both_snapshots(self.source, self.target, read)
+        assert self.before is not None
+        return self.before.objects, read(self.target)

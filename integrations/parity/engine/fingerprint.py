@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from integrations.parity.beyond_rows.object_reader import ObjectsOfSide, read_objects
 from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, parse_sql_rules, query_sql_rule
-from integrations.parity.beyond_rows.structure import Structure, read_structure
 from integrations.parity.beyond_rows.totals import Groups, GroupTotal, parse_totals, query_total
 from integrations.parity.engine.checksummed_file import read_facts, write_facts
 from integrations.parity.engine.progress import ProgressMeter
@@ -80,7 +80,7 @@ class Fingerprint:
 
     ``probe`` is the answer to `HASH_PROBE`: servers with other answers hash in another way. ``rules`` and
     ``requested_totals`` decided how values were hashed and what was summed up; the later comparison uses
-    the same. ``structure`` is not part of the digest, which covers the content. ``answers`` are those to
+    the same. ``objects`` are not part of the digest, which covers the rows. ``answers`` are those to
     the rules in SQL (``checks``), by name; a text says why there is no answer.
     """
 
@@ -92,7 +92,7 @@ class Fingerprint:
     totals: dict[str, Groups | str]
     rules: tuple[DeclaredRule, ...] = ()
     requested_totals: tuple[GroupTotal, ...] = ()
-    structure: Structure = field(default_factory=dict)
+    objects: ObjectsOfSide = field(default_factory=ObjectsOfSide)
     checks: tuple[SqlRule, ...] = ()
     answers: dict[str, Answer | str] = field(default_factory=dict)
     standby: str = ""  # its lag, when it was taken from a standby
@@ -122,7 +122,8 @@ class Fingerprint:
             },
             "rules": [rule.as_facts() for rule in self.rules],
             "asked": [asdict(total) for total in self.requested_totals],
-            "structure": self.structure,
+            "structure": self.objects.found,
+            "objects": self.objects.as_facts(),
             "checks": [check.as_facts() for check in self.checks],
             "answers": self.answers,
             "standby": self.standby,
@@ -156,7 +157,7 @@ def take_fingerprint(
         totals={total.name: query_total(snapshot, tables, total) for total in totals},
         rules=tuple(rules),
         requested_totals=tuple(totals),
-        structure=read_structure(snapshot, schemas),
+        objects=read_objects(snapshot, schemas),
         checks=checks,
         answers={check.name: query_sql_rule(snapshot, check) for check in checks},
         standby=standby.description if standby else "",
@@ -231,6 +232,7 @@ def read_fingerprint(path: Path, sha256: str = "") -> Fingerprint:
     tables = [TableFingerprint.from_facts(table) for table in facts.pop("tables")]
     rules, asked = parse_rules(facts.pop("rules")), parse_totals(facts.pop("asked"))
     checks = parse_sql_rules(facts.pop("checks"))
+    facts["objects"] = ObjectsOfSide.from_facts(facts.pop("structure"), facts.get("objects"))
     return Fingerprint(
         **facts, tables=tables, totals=totals, rules=rules, requested_totals=asked, checks=checks
     )

@@ -115,6 +115,8 @@ class _RuleCheck:
         places = [(table, name) for side in sides for table in side for name in ("", *side[table])]
         if rule.kind == "structure":  # its column is the name of an index or the like
             places = [(table, rule.column) for table, _ in places] + [("(database)", rule.column)]
+        if rule.kind == "not_compared" and rule.table == "(database)":  # a kind of objects
+            places = [("(database)", rule.column)]
         named = any(rule.matches(*place) for place in places)
         return "" if named or self.after is None else "no such table or column is there"
 

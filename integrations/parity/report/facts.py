@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from integrations.parity.beyond_rows.structure import list_undeclared
 from integrations.parity.model.personal import PersonalColumns
 from integrations.parity.result import ComparisonResult, DifferingRow
 
@@ -30,7 +29,7 @@ def _proves_difference(result: ComparisonResult) -> bool:
             bool(result.schema.get("undeclared")),
             any(not sequence["reason"] for sequence in result.sequences),
             any(not one["equal"] and (not one.get("reason") or one.get("columns")) for one in checks),
-            result.structure_judged and bool(list_undeclared(result.structure)),
+            bool(result.undeclared_structure),
         ]
     )
 

@@ -113,6 +113,7 @@ def _check_sections(facts: Facts) -> Iterator[Html]:
     yield from _check_list("Rules in SQL", facts.get("checks", []))
     yield from _check_list("Spot checks", facts.get("spots", []))
     yield _list("Could not be compared", facts["unsound"])
+    yield _list("Present, not compared", list(wording.describe_uncompared(facts)))
     yield _list("Left out on purpose", facts["not_compared"])
     yield _list("Rules that name nothing of either side", facts.get("unmatched_rules", []))
     yield _list("Declared differences that were not found", facts["unmet_rules"])

@@ -116,6 +116,7 @@ def _format_checks(facts: Facts) -> Iterator[str]:
             reason = f"; {one['reason']}" if one.get("reason") else ""
             yield f"{wording.describe_check(one)}: not the same{reason}"
     yield from (f"not compared: {one}" for one in facts["unsound"])
+    yield from (f"present, not compared: {one}" for one in wording.describe_uncompared(facts))
     yield from (f"left out on purpose: {one}" for one in facts["not_compared"])
     yield from (f"matches nothing: {rule}" for rule in facts.get("unmatched_rules", []))
     yield from (f"declared, but not found: {rule}" for rule in facts["unmet_rules"])

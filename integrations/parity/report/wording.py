@@ -30,9 +30,26 @@ def describe_check(one: Facts) -> str:
 
 def describe_structure(facts: Facts) -> Iterator[str]:
     """A line for each difference of the structure."""
-    only_told = "" if facts.get("structure_judged") else " (told, not judged)"
-    for found in facts.get("structure", {}).values():
+    for kind, found in facts.get("structure", {}).items():
+        is_judged = facts.get("structure_judged") or kind in facts.get("judged_kinds", ())
         for one in found:
-            word = " (declared)" if one["declared"] else only_told
-            sides = f"{one['source'] or 'none'} → {one['target'] or 'none'}"
+            word = " (told, not judged)" if not is_judged else ""
+            word = " (announced)" if one.get("expected") else word
+            word = " (declared)" if one["declared"] else word
+            sides = f"{_definition(one['source'])} → {_definition(one['target'])}"
             yield f"{one['kind']} {one['name']}: {sides}{word}"
+
+
+def _definition(text: str | None) -> str:
+    """One line of text, or “none”."""
+    return " ".join(text.split()) if text else "none"
+
+
+def describe_uncompared(facts: Facts) -> Iterator[str]:
+    """A line for each kind of objects that are there and were not compared, with their numbers."""
+    for one in facts.get("uncompared", []):
+        before, after = (
+            "unknown" if one[side] is None else f"{one[side]:,}" for side in ("source", "target")
+        )
+        numbers = before if before == after else f"{before} → {after}"
+        yield f"{one['kind']}: {numbers} ({one['reason']})"

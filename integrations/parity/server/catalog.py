@@ -141,18 +141,23 @@ select i.indrelid, array(select a.attname::text from unnest(i.indkey[0:i.indnkey
  order by i.indrelid, i.indisprimary desc, i.indnkeyatts, i.indexrelid
 """
 
-#: `CatalogTable.label` in SQL.
-LABEL = sql.SQL(
-    "case n.nspname when 'public' then '' else {quoted_schema} || '.' end || {quoted_table}"
-).format(
-    **{
-        f"quoted_{what}": sql.SQL(
+
+def label_expression(schema: str, name: str) -> sql.Composable:
+    """`make_label` in SQL, of two expressions."""
+    quoted = [
+        sql.SQL(
             "case when {name} ~ {special} then '\"' || replace({name}, '\"', '\"\"') || '\"'"
             " else {name}::text end"
-        ).format(name=sql.SQL(name), special=sql.Literal(SPECIAL_IN_LABELS.pattern))
-        for what, name in (("schema", "n.nspname"), ("table", "c.relname"))
-    }
-)
+        ).format(name=sql.SQL(part), special=sql.Literal(SPECIAL_IN_LABELS.pattern))
+        for part in (schema, name)
+    ]
+    return sql.SQL(
+        "case {schema} when 'public' then '' else {quoted_schema} || '.' end || {quoted_name}"
+    ).format(schema=sql.SQL(schema), quoted_schema=quoted[0], quoted_name=quoted[1])
+
+
+#: `CatalogTable.label` in SQL.
+LABEL = label_expression("n.nspname", "c.relname")
 
 FOREIGN_TABLES = """
 select {label} from pg_class c join pg_namespace n on n.oid = c.relnamespace

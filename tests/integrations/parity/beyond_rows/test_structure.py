@@ -61,7 +61,9 @@ def test_foreign_keys_triggers_defaults_and_generated_columns_are_compared(pair:
     assert names["triggers"] == ["t.stamping"]
     assert names["columns"] == ["t.n"]
     assert result.structure["triggers"][0]["target"].endswith("(disabled)")
-    assert result.equal, "told, and not judged"
+    assert result.summary.endswith("1 part of the structure not the same (triggers that do not always fire"
+                                   " t.stamping).")  # fmt: skip
+    assert pair.compare(structure="told").equal
 
 
 def test_judged_structure_counts_against_equal_unless_it_is_declared(pair: Pair) -> None:

@@ -215,15 +215,29 @@ STRUCTURE = (
     """create trigger s before insert or update of n on a for each row when (new.n is distinct from 7)
          execute function stamp()""",
     "insert into a (mail) values ('ada@example.org')",
-)
+    "create type mood as enum ('sad', 'happy')", "create domain cents as int not null check (value > 0)",
+    "create type place as (street text, at timestamptz)", "create sequence invoices as int",
+    "alter table a enable row level security",
+    "create policy p on a for update to public using (id in (select a from b))",
+    """create view v as select a.id, upper(mail) as mail, (select count(*) from b where b.a = a.id) as n
+         from a where a.kind = 'x'""",
+    "create view simple with (security_barrier) as select id as one, mail, n * 2 as a from a x where id > 1",
+    "create view joined as select * from a join b using (id) where a.n > 1 order by a.id",
+    "create materialized view m as select mail, count(*) from a group by mail",
+    "create table parts (id int, at date) partition by range (at)",
+    "create table parts_1 partition of parts for values from ('2024-01-01') to (maxvalue)",
+    "create table child (more text) inherits (a)",
+    "create function f(n int default 7) returns setof int language sql stable as 'select n'",
+    "grant all on b to public", "create publication pub for table a, b",
+)  # fmt: skip
+#: They may differ between two servers of their own right.
+OF_SERVERS = ("extensions", "settings")
 
 
 def test_the_same_structure_on_two_versions_is_the_same(pair: Pair) -> None:
     pair.both(*STRUCTURE)
     found = pair.compare().structure
-    assert {kind: entries for kind, entries in found.items() if kind not in ("extensions", "settings")} == {
-        "columns": [], "indexes": [], "constraints": [], "triggers": [],
-    }  # fmt: skip
+    assert {kind: entries for kind, entries in found.items() if entries and kind not in OF_SERVERS} == {}
     pair.target.run("alter table b drop constraint either, add constraint either check (a is not null)")
     (told,) = pair.compare().structure["constraints"]
     assert (told["name"], told["target"]) == ("b.either", "CHECK ((a IS NOT NULL))")
