@@ -114,7 +114,7 @@ class StructureGroup:
 def structure_groups(result: Mapping[str, Any]) -> list[StructureGroup]:
     """Differences of structure of a result by kind; those that count first, then those not declared.
 
-    Results from before version 1.1 have no ``judged_kinds``: they judged all kinds, or none.
+    Earlier results have no ``judged_kinds``: they judged all kinds, or none.
     """
     judged = result.get("judged_kinds") or ()
     kinds = [

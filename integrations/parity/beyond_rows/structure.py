@@ -24,6 +24,7 @@ CONTEXT = 80  # characters in front of the first difference of long definitions
 NEVER_COMPARED = "this kind is never compared"
 ON_PURPOSE = "left out on purpose"
 NOT_ASKED = "the comparison was told not to look at the structure"
+NOT_READ = "it could not be read"
 NOT_KEPT = "the fingerprint was taken without it"
 
 ByName = Mapping[str, Mapping[str, str]]  # table → name → definition
@@ -140,12 +141,12 @@ def _pair_by_definition(
     yield from _pair_by_name(gone, new)
 
 
-def list_failures(source: ObjectsOfSide, target: ObjectsOfSide) -> list[str]:
-    """A line for each reason for which kinds could not be compared."""
+def list_failures(source: ObjectsOfSide, target: ObjectsOfSide, declared: DeclaredRules) -> list[str]:
+    """A line for each reason for which kinds could not be compared that were to be."""
     by_reason: dict[tuple[str, str], list[str]] = {}
     for name, side in (("source", source), ("target", target)):
         for kind, reason in side.failed.items():
-            if reason:
+            if reason and not _left_out(kind, declared):
                 by_reason.setdefault((name, reason), []).append(kind)
     return [
         f"{', '.join(kinds)} could not be compared: {name}: {reason}"
@@ -176,11 +177,11 @@ def _why_uncompared(
         return NEVER_COMPARED
     if not asked:
         return NOT_ASKED
+    if _left_out(kind, declared):
+        return ON_PURPOSE
     if kind in source.failed or kind in target.failed:
-        return "it could not be read"
-    if kind not in source.found or kind not in target.found:
-        return NOT_KEPT
-    return ON_PURPOSE if _left_out(kind, declared) else ""
+        return NOT_READ
+    return "" if kind in source.found and kind in target.found else NOT_KEPT
 
 
 def truncate_structure(found: Mapping[str, list[dict[str, Any]]], most: int) -> Differences:
@@ -193,7 +194,7 @@ def _truncate(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
         return entries
     rest = entries[most:]
     more = {"kind": entries[0]["kind"], "name": f"and {len(rest)} more", "source": None, "target": None}
-    explained = all(entry["declared"] or entry["expected"] for entry in rest)
+    explained = all(entry["declared"] or entry.get("expected") for entry in rest)
     declared = all(entry["declared"] for entry in rest)
     return [*entries[:most], {**more, "declared": declared, "expected": explained and not declared}]
 
@@ -208,12 +209,12 @@ def list_undeclared(
         for kind, entries in structure.items()
         if kind in wanted
         for entry in entries
-        if not entry["declared"] and not entry["expected"]
+        if not entry["declared"] and not entry.get("expected")
     ]
 
 
 def count_expected(structure: Mapping[str, list[dict[str, Any]]]) -> int:
     """The number of listed differences that were announced, and that no rule declares."""
     return sum(
-        entry["expected"] and not entry["declared"] for entries in structure.values() for entry in entries
+        bool(entry.get("expected")) and not entry["declared"] for entries in structure.values() for entry in entries
     )

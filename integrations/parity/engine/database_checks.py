@@ -127,7 +127,7 @@ class DatabaseChecks:
         result.uncompared = list_uncompared(before, after, self.declared, asked=asked)
         if not asked:
             return
-        result.unsound += list_failures(before, after)
+        result.unsound += list_failures(before, after, self.declared)
         if not before.found:
             result.unsound.append("the objects beside the rows could not be compared: " + NOT_IN_FINGERPRINT)
         result.structure = compare_structure(before, after, self.declared, self.options.announced)

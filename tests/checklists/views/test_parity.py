@@ -165,7 +165,14 @@ BESIDE: dict[str, Any] = {
              "declared": True},
         ],
         "triggers": [],
+        "enums": [
+            {"kind": "enums", "name": "Role", "source": None, "target": "'ADMIN'", "declared": False,
+             "expected": True},
+        ],
     },
+    "uncompared": [
+        {"kind": "rules", "source": 1, "target": None, "reason": "this kind is never compared"},
+    ],
     "cost": {"pages_read": 1_234, "cpu_seconds": 5, "seconds": 9.0},
 }  # fmt: skip
 
@@ -182,11 +189,16 @@ def test_rules_named_rows_structure_and_cost_are_shown(browser_of, cutover) -> N
     assert "1 not declared : indexes, 2 that differ" in page
     assert "members.by_email CREATE INDEX not there" in page
     assert "members.by_name declared not there CREATE INDEX" in page
-    assert "Reported, not judged" not in page
-    told = compared(cutover, EQUAL, **{**BESIDE, "checks": [], "spots": []})
+    assert "as announced : enums, 1 that differs" in page
+    assert "Role announced not there" in page
+    assert "Present, not compared What Before After Why rules 1 not known this kind is never" in page
+    assert "reported, does not count" not in page
+    told = compared(cutover, EQUAL, **{**BESIDE, "checks": [], "spots": []}, judged_kinds=["enums"])
     response = browser_of("ama").get(whole(told))
-    assert "Reported, not judged" in words_of(response)
+    assert "indexes, 2 that differ (reported, does not count)" in words_of(response)
     assert "is-different" not in response.content.decode()
+    levels = compared(cutover, EQUAL, **{**BESIDE, "checks": [], "spots": []}, judged_kinds=["indexes"])
+    assert "is-different" in browser_of("ama").get(whole(levels)).content.decode()
 
 
 @pytest.mark.parametrize(

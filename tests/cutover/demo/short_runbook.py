@@ -13,7 +13,7 @@ from cutover.data_folder import PROJECT
 RUNBOOK = PROJECT / "checklists" / "runbooks" / "covenant-connect.yaml"
 #: Comparisons with the Prisma CLI, waits for traffic and jobs, and journeys of test accounts.
 LEFT_OUT = {
-    *("diff-schema", "review-diff", "rehearse-alignment", "rehearse-runbook", "spot-check", "sanity-scripts"),
+    *("review-diff", "rehearse-alignment", "rehearse-runbook", "spot-check", "sanity-scripts"),
     *(
         "preflight",
         "diff-frozen",
