@@ -39,6 +39,8 @@ def _table(node: Node) -> Iterator[AnnouncedChange]:
 
 def _alter_table(node: Node) -> Iterator[AnnouncedChange]:
     table = _label(node["relation"])
+    for kind in _OF_NO_TABLE.get(node.get("objtype", ""), ()):
+        yield AnnouncedChange(kind, ANY, table)
     for command in (each["AlterTableCmd"] for each in node.get("cmds", [])):
         subtype, added = command["subtype"], command.get("def", {})
         if subtype == "AT_AddColumn":
@@ -55,6 +57,13 @@ def _alter_table(node: Node) -> Iterator[AnnouncedChange]:
             yield AnnouncedChange("columns", table, command["name"])
 
 
+#: What ALTER TABLE, VIEW, TYPE … may be about besides tables.
+_OF_NO_TABLE = {
+    "OBJECT_TYPE": ("composite and range types",),
+    "OBJECT_VIEW": ("views",),
+    "OBJECT_MATVIEW": ("materialized views",),
+    "OBJECT_SEQUENCE": ("sequences",),
+}
 #: Subtypes that change a column, and do not say so in their name.
 _OF_COLUMNS = ("AT_SetNotNull", "AT_DropNotNull", "AT_AddIdentity", "AT_SetIdentity", "AT_DropIdentity")
 _SUBTYPES = {

@@ -216,5 +216,7 @@ def list_undeclared(
 def count_expected(structure: Mapping[str, list[dict[str, Any]]]) -> int:
     """The number of listed differences that were announced, and that no rule declares."""
     return sum(
-        bool(entry.get("expected")) and not entry["declared"] for entries in structure.values() for entry in entries
+        bool(entry.get("expected")) and not entry["declared"]
+        for entries in structure.values()
+        for entry in entries
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 import yaml
 
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL
+from integrations.parity.beyond_rows.object_registry import KINDS
+from integrations.parity.beyond_rows.uncompared_objects import NAMES as UNCOMPARED
 from integrations.parity.model.declared import RULE_KINDS
 from integrations.parity.result import LIMIT, ComparisonResult, DifferingRow, TableResult
 from tests.integrations.parity.conftest import Pair
@@ -121,6 +123,15 @@ def test_the_reference_names_every_kind_of_declared_difference_and_what_it_needs
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     named = {kind.strip(" `"): (codes(needs), codes(more)) for kind, needs, more, _ in rows}
     assert named == {kind: (set(needs), set(more)) for kind, (_, needs, more) in RULE_KINDS.items()}
+
+
+def test_the_reference_names_every_kind_of_objects_and_its_level() -> None:
+    text = (ROOT / "docs/reference/parity-objects.md").read_text()
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.count("|") == 4 and "| `" in line]
+    named = {kind.strip(" `"): level.strip() for kind, level, _ in rows}
+    assert named == {kind.name: "judged" if kind.judged else "reported" for kind in KINDS}
+    listed = text[text.index("kinds that are never compared:") : text.index("kinds that could not be read")]
+    assert [kind for kind in UNCOMPARED if kind not in " ".join(listed.split())] == []
 
 
 def codes(pair: str) -> set[str]:
