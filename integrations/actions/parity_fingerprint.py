@@ -44,7 +44,7 @@ class ParityFingerprintParams(actions.ActionParams):
 
 class FingerprintFacts(TypedDict):
     """A kept fingerprint: its file and SHA-256, the digest of its content, rows per table and in all,
-    and the tables that could not be read, with the reason."""
+    and the tables and kinds of objects that could not be read, with the reason."""
 
     path: str
     sha256: str
@@ -190,6 +190,9 @@ def _facts(taken: Fingerprint, path: Path, sha256: str, personal: Sequence[str])
         "tables": {kept.table.label: kept.rows for kept in taken.tables},
         "taken_at": taken.taken_at,
         "address": taken.address,
-        "failed": {kept.table.label: kept.failed for kept in taken.tables if kept.failed},
+        "failed": {
+            **{kept.table.label: kept.failed for kept in taken.tables if kept.failed},
+            **{kind: f"it could not be read: {reason}" for kind, reason in taken.objects.failed.items()},
+        },
         "personal": list(personal),
     }

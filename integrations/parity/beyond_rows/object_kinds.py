@@ -34,15 +34,14 @@ class ObjectKind:
     ``query`` selects `ObjectRow`s, with the placeholders of `placeholders`; ``read`` does so where one query
     cannot. ``judged``: by default, a difference counts against “equal”; otherwise it is only reported.
     ``by_name``: two objects of the same name are the same one; others are recognised by their definition.
-    ``of_tables``: objects of a table that only one side has are not listed again. ``digest``: only the length
-    and a digest of the definition are kept, because code may contain what nobody should read here.
+    ``digest``: only the length and a digest of the definition are kept, because code may contain what nobody
+    should read here.
     """
 
     name: str
     query: str = ""
     judged: bool = True
     by_name: bool = True
-    of_tables: bool = True
     digest: bool = False
     differs: Callable[[str | None, str | None], bool] = is_other
     read: Callable[[Snapshot, tuple[str, ...]], list[ObjectRow]] | None = None

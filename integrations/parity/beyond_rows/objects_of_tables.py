@@ -31,7 +31,6 @@ select {label}, i.relname::text, replace(pg_get_indexdef(i.oid),
    and c.relkind in ('r', 'p', 'm') and not c.relispartition and {relations}""",
     judged=False,
     by_name=False,
-    of_tables=False,
 )
 
 CONSTRAINTS = ObjectKind(
@@ -43,7 +42,6 @@ select {label}, k.conname::text, pg_get_constraintdef(k.oid)
  where k.contype in ('p', 'u', 'c', 'f', 'x') and {tables}""",
     judged=False,
     by_name=False,
-    of_tables=False,
 )
 
 TRIGGERS = ObjectKind(
@@ -57,7 +55,6 @@ select {label}, t.tgname::text, replace(pg_get_triggerdef(t.oid), 'TRIGGER ' || 
  where not t.tgisinternal and {tables}""",
     judged=False,
     by_name=False,
-    of_tables=False,
 )
 
 INVALID_INDEXES = ObjectKind(

@@ -76,7 +76,7 @@ Pair = tuple[str, str, str | None, str | None]  # table, name, definition on eit
 def _pair_objects(kind: ObjectKind, source: ByName, target: ByName, one_sided: set[str]) -> Iterator[Pair]:
     pair = _pair_by_name if kind.by_name else _pair_by_definition
     for table in sorted(source.keys() | target.keys()):
-        if kind.of_tables and table in one_sided:
+        if table in one_sided:
             continue
         for name, before, after in pair(source.get(table, {}), target.get(table, {})):
             if kind.differs(before, after):

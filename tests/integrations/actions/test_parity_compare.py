@@ -347,5 +347,5 @@ def test_a_table_that_is_locked_is_reported_with_who_locks_it(
         outcome, facts = run({"source": "old", "target": "new"}, context)
     assert not outcome.ok
     (line,) = facts["unsound"]  # a question beside the rows fails on its own
-    assert line.startswith("the structure could not be compared: ")
+    assert line.startswith("columns could not be compared: target: ")
     assert "application “a migration”; idle in transaction" in line

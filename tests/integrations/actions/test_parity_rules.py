@@ -47,11 +47,15 @@ def test_each_rule_of_the_runbook_matches_and_its_comparison_is_green_after_the_
     outcome, taken = take(prisma_context, url)
     assert outcome.ok, outcome.summary
     assert len(taken.facts["fingerprint"]["tables"]) == 23
+    reviewed, diff = Recorder(), registry()["prisma.diff"]
+    diff.run(diff.bind(params_of("diff-schema") | {"prisma": "new"}, prisma_context(url)), reviewed)
     align(Prisma(project_system(project, url)))
     live = {"kind": "postgres", "url": url}
     kept = {"verified": {"database": database_name(databases.make(old_template)), "equal": True}}
     context = prisma_context(
-        url, evidence={"before": taken.facts, "verify": kept}, more={"live": live, "scratch": live}
+        url,
+        evidence={"before": taken.facts, "verify": kept, "diff-schema": reviewed.facts},
+        more={"live": live, "scratch": live},
     )
     given = params_of("parity-after") | {"before": "before", "backup": "verify", "database": "live"}
     given["spots"] = [{**spot, "key": {"id": "1"}} for spot in given["spots"]]
@@ -68,6 +72,13 @@ def test_each_rule_of_the_runbook_matches_and_its_comparison_is_green_after_the_
         ("donations", True),
         ("events", True),
     ]
+    assert facts["expected_count"] > 100
+    unannounced = COMPARE.run(COMPARE.bind({**given, "announced": None}, context), Recorder())
+    assert f"{facts['expected_count']} parts of the structure not the same" in unannounced.summary
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP INDEX users_email_key; CREATE VIEW w AS SELECT 1")
+    lost = COMPARE.run(COMPARE.bind(given, context), Recorder())
+    assert "2 parts of the structure not the same" in lost.summary
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE events SET start_date = start_date + interval '1 hour' WHERE id = 1")
     again = COMPARE.run(COMPARE.bind(given, context), report)
