@@ -11,7 +11,7 @@ import pytest
 from django.forms import ValidationError
 
 from integrations.actions import Context, ProbeStatus, parity_options, registry
-from integrations.errors import Cancelled, Problem
+from integrations.errors import Cancelled
 from integrations.parity.engine.fingerprint import read_fingerprint
 from integrations.parity.server import session_settings
 from tests.integrations.conftest import AppDatabase
