@@ -330,6 +330,28 @@ def test_a_mistake_in_checks_spots_or_structure_is_named(
     assert said in raised.value.message_dict[name][0]
 
 
+def test_kinds_are_judged_as_the_runbook_says_and_an_unknown_one_is_refused(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    app_database.execute("create index by_joined on members (joined)")
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    told, _ = run({"source": "old", "target": "new"}, context)
+    assert told.ok, told.summary
+    judged, _ = run({"source": "old", "target": "new", "judge": ["indexes"]}, context)
+    assert "1 part of the structure not the same (indexes members.by_joined)" in judged.summary
+    with pytest.raises(ValidationError) as raised:
+        run({"source": "old", "target": "new", "judge": ["index"]}, context)
+    assert "“index” is no kind of objects; there are: columns, " in raised.value.message_dict["judge"][0]
+
+
+def test_a_diff_that_was_not_made_announces_nothing(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url), diff={})
+    with pytest.raises(Problem, match="There is no reviewed schema diff: the item “diff” has not left one"):
+        run({"source": "old", "target": "new", "announced": "diff"}, context)
+
+
 def test_a_table_that_is_locked_is_reported_with_who_locks_it(
     app_database: AppDatabase, restored: AppDatabase, new_context: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ NO_NAMES = {
         "schemas",
     ): "names of schemas; a wrong one makes an empty comparison, which is red",
     ("parity.compare", "schemas"): "as above",
+    ("parity.compare", "judge"): "kinds of objects; the form refuses one that does not exist",
     ("login.canary", "register"): "what is sent to the API",
     ("sql.check", "rows"): "values that a query has to give",
     ("dualrun.watch", "reads"): "paths and fields of answers",
