@@ -78,7 +78,7 @@ def pytest_run(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
     environment = {name: value for name, value in os.environ.items() if "XDIST" not in name}
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", *arguments],
+            [sys.executable, "-m", "pytest", "-q", f"--basetemp={folder}/files", *arguments],
             cwd=PROJECT,
             env={**environment, "KILLED_RUN": str(folder)},
             stdout=output,
