@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache, wraps
 
 import redis
 from django.conf import settings
@@ -37,4 +38,17 @@ def announce(cutover_id: int, what: str = "changed") -> None:
 
 def announce_on_commit(cutover_id: int, what: str = "changed") -> None:
     """Publishes once the transaction is committed; not at all when it is rolled back."""
-    transaction.on_commit(partial(announce, cutover_id, what))
+    after_commit(announce, cutover_id, what)
+
+
+def after_commit(send: Callable[..., object], *given: object) -> None:
+    """Sends a message once the transaction is committed.
+
+    Whatever fails then is logged, and changes no answer: the command was carried out.
+    """
+
+    @wraps(send)  # Django's log names the function, and a `partial` has no name
+    def run() -> None:
+        send(*given)
+
+    transaction.on_commit(run, robust=True)

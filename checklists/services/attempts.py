@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django import forms
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists import executor, tasks
 from checklists.action_context import build_context
+from checklists.announcements import after_commit
 from checklists.board import Board, ItemView
 from checklists.earlier_parameters import built_in_for
 from checklists.history import read_history
@@ -100,7 +99,7 @@ def start_attempt(*, item: Item, by: User, typed_target: str = "", after: int | 
             action=action.key,
             resource=attempt.resource,
         )
-        transaction.on_commit(partial(tasks.wake_worker, str(attempt.pk)))
+        after_commit(tasks.wake_worker, str(attempt.pk))
         return attempt
 
 
@@ -166,7 +165,7 @@ def ask_probe(*, attempt: Attempt, by: User) -> Attempt:
     board, _ = authorize(attempt.item, "probe", by=by)
     Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.UNKNOWN).update(woken_at=board.now)
     append_entry(board.cutover, "attempt.probe_asked", by=by, item=attempt.item.key, attempt=attempt.pk)
-    transaction.on_commit(partial(tasks.wake_prober, str(attempt.pk)))
+    after_commit(tasks.wake_prober, str(attempt.pk))
     return attempt
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists import tasks
+from checklists.announcements import after_commit
 from checklists.models import Attempt, ChangeRequest, Cutover, HostDeath
 from checklists.models.audit import database_now
 from checklists.services.change_rules import LEADS_AND_APPROVERS, RULES, ChangeRule, Details
@@ -94,7 +94,7 @@ def apply_host_death(
     )
     unknown = Attempt.objects.filter(status=AttemptStatus.UNKNOWN, owner__host=host)
     for key in unknown.values_list("pk", flat=True):
-        transaction.on_commit(partial(tasks.wake_prober, str(key)))
+        after_commit(tasks.wake_prober, str(key))
 
 
 def _check_host(cutover: Cutover, host: str) -> datetime | None:

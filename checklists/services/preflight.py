@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists import tasks
+from checklists.announcements import after_commit
 from checklists.models import Cutover, PreflightRun
 from checklists.models.audit import database_now
 from checklists.services.confirmed_runbooks import require_confirmed_runbook
@@ -35,7 +34,7 @@ def request_preflight(*, cutover: Cutover, by: User | None, wake: bool = True) -
         if live.pk == wanted.pk:
             append_entry(locked, "preflight.asked", by=by, run=live.pk, source=source)
             if wake:
-                transaction.on_commit(partial(tasks.wake_for_preflight, str(live.pk)))
+                after_commit(tasks.wake_for_preflight, str(live.pk))
         return live
 
 

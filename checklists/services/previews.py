@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from checklists import tasks
+from checklists.announcements import after_commit
 from checklists.models import Item, ItemPreview
 from checklists.models.audit import database_now
 from checklists.models.item_preview import COUNTS_FOR
@@ -41,7 +40,7 @@ def request_preview(*, item: Item, by: User) -> ItemPreview:
         found = ItemPreview.objects.filter(pk=wanted.pk).first()
         if found is None:
             return ItemPreview.objects.filter(item=item).order_by("-requested_at")[0]
-        transaction.on_commit(partial(tasks.wake_for_preview, str(found.pk)))
+        after_commit(tasks.wake_for_preview, str(found.pk))
         return found
 
 
