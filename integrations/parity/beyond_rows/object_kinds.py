@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from psycopg import sql
@@ -11,6 +12,7 @@ from psycopg import sql
 from integrations.parity.server.catalog import LABEL, label_expression, schema_condition
 from integrations.parity.server.snapshot import Snapshot
 
+FIRST_OF_USERS = 16384  # objects with lower numbers came with the server
 DATABASE = "(database)"  # the “table” of objects that belong to no table, in rules too
 
 #: (table or `DATABASE`, name, definition in PostgreSQL's own words) of one object.
@@ -48,13 +50,16 @@ class ObjectKind:
 
 
 def without_members(catalog: str, oid: str) -> sql.Composable:
-    """The condition that an object is no member of an extension: its extension stands for it."""
+    """The condition that an object is a user's, and no member of an extension, which stands for it."""
     return sql.SQL(
-        "not exists (select from pg_depend e where e.classid = {}::regclass and e.objid = {}"
-        " and e.deptype = 'e')"
-    ).format(sql.Literal(f"pg_catalog.{catalog}"), sql.SQL(oid))
+        "{oid} >= {first} and not exists (select from pg_depend e where e.classid = {catalog}::regclass"
+        " and e.objid = {oid} and e.deptype = 'e')"
+    ).format(
+        oid=sql.SQL(oid), first=sql.Literal(FIRST_OF_USERS), catalog=sql.Literal(f"pg_catalog.{catalog}")
+    )
 
 
+@cache
 def placeholders(schemas: tuple[str, ...]) -> dict[str, sql.Composable]:
     """What queries may name.
 
@@ -86,8 +91,3 @@ def placeholders(schemas: tuple[str, ...]) -> dict[str, sql.Composable]:
 def build_query(text: str, schemas: tuple[str, ...]) -> sql.Composed:
     """A query with its placeholders filled."""
     return sql.SQL(text).format(**placeholders(schemas))
-
-
-def names_of(kinds: Iterable[ObjectKind]) -> frozenset[str]:
-    """The names of kinds."""
-    return frozenset(kind.name for kind in kinds)

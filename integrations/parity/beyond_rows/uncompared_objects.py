@@ -7,8 +7,6 @@ from psycopg import sql
 from integrations.parity.beyond_rows.object_kinds import placeholders, without_members
 from integrations.parity.server.snapshot import Snapshot
 
-FIRST_OF_USERS = 16384  # objects with lower numbers came with the server
-
 #: Kind → its catalog, and where its objects (x) are found. Members of extensions are left out.
 CATALOGS = {
     "aggregates": (
@@ -83,9 +81,8 @@ def count_uncompared(snapshot: Snapshot, schemas: tuple[str, ...]) -> dict[str, 
     """Kind → number of objects, without those of the system and of extensions."""
     named = placeholders(schemas)
     parts = [
-        sql.SQL("select {}, count(*) from {} and x.oid >= {} and {}").format(
-            sql.Literal(kind), sql.SQL(text).format(**named), sql.Literal(FIRST_OF_USERS),
-            without_members(catalog, "x.oid"),
+        sql.SQL("select {}, count(*) from {} and {}").format(
+            sql.Literal(kind), sql.SQL(text).format(**named), without_members(catalog, "x.oid"),
         )
         for kind, (catalog, text) in CATALOGS.items()
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from integrations.parity.__main__ import DIFFERENT, main
+from integrations.parity.beyond_rows import object_reader
 from integrations.parity.engine.comparison import compare_live
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.report.facts import COULD_NOT, exit_code
@@ -29,6 +30,7 @@ def test_a_lock_costs_the_structure_and_nothing_else(
     two: Pair, side: str, structure: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(session_settings.SESSION_SETTINGS, "lock_timeout", "200ms")
+    monkeypatch.setattr(object_reader, "IMPATIENT", "set local lock_timeout = '100ms'")
     two.target.run("update a set v = 'y'")
     with psycopg.connect(getattr(two, side).url) as holder:
         holder.execute("alter table t add constraint c check (id > 0)")
