@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.parity.model.plan import TablePlan, TrackedRule
@@ -36,8 +36,17 @@ class DifferenceTally:
         return self.changed + self.missing + self.extra
 
 
+#: Position of a tracked rule → count and sum of the tokens of the side that may have them, over the rows that
+#: have one on the other side, too.
+KeptTokens = Mapping[int, tuple[int, int]]
+
+
 def find_suspicious_buckets(
-    plan: TablePlan, source: BucketSums, target: BucketSums, tally: DifferenceTally
+    plan: TablePlan,
+    source: BucketSums,
+    target: BucketSums,
+    tally: DifferenceTally,
+    kept_tokens: Callable[[int], KeptTokens] = lambda bucket: {},
 ) -> dict[int, int]:
     """Buckets whose rows have to be compared → rows of the bucket on the larger side.
 
@@ -47,32 +56,37 @@ def find_suspicious_buckets(
     suspicious = {}
     for bucket, before, after in source.differing_buckets(target):
         one, other = before or empty, after or empty
-        counts = _count_declared(plan.tracked_rules, one, other) if one[:2] == other[:2] else None
+        counts = None
+        if one[:2] == other[:2]:
+            counts = count_declared(plan.tracked_rules, one, other, kept_tokens(bucket))
         if counts is None:
             suspicious[bucket] = max(one.rows, other.rows)
         else:
-            tally.rules.update(counts)
+            for rule, count in counts.items():
+                tally.rules[rule] += count
     return suspicious
 
 
-def _count_declared(
-    rules: Sequence[TrackedRule], source: BucketSum, target: BucketSum
-) -> Counter[str] | None:
-    """How many values each rule explains in a bucket whose row hashes agree; None if only rows can tell.
+def count_declared(
+    rules: Sequence[TrackedRule], source: BucketSum, target: BucketSum, kept_tokens: KeptTokens
+) -> dict[str, int] | None:
+    """How many values each rule explains where the sums of row hashes agree; None if only rows can tell.
 
     The row hashes agree after the rules were applied. When a rule applies to the same values on both sides,
     it explains none of them. When it applies to none on the side that should not have any, it explains
-    every value on the other side.
+    every value on the other side. When it applies to some there, these rows must have the same tokens on the
+    other side; it explains the rest of that side's values.
     """
-    counts: Counter[str] = Counter()
-    for tracked, before, after in zip(rules, source.tracked, target.tracked, strict=True):
-        filled = tracked.rule.kind == "null_is_filled"
-        allowed, forbidden = (after, before) if filled else (before, after)
+    counts: dict[str, int] = {}
+    pairs = zip(rules, source.tracked, target.tracked, strict=True)
+    for number, (tracked, before, after) in enumerate(pairs):
         if before == after:
             continue
-        if forbidden != (0, 0):
+        forbidden, allowed = (after, before) if tracked.forbidden_side == "target" else (before, after)
+        if forbidden != (0, 0) and kept_tokens.get(number) != forbidden:
             return None
-        counts[tracked.rule.description] += allowed[0]
+        description = tracked.rule.description
+        counts[description] = counts.get(description, 0) + allowed[0] - forbidden[0]
     return counts
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from threading import Lock
+from typing import TypeVar
 
 from psycopg import sql
 
@@ -26,6 +27,9 @@ PAGES_PER_PART = 65_536
 MIN_PAGES_PER_PART = 64  # where a page rate demands small parts
 TID_RANGE_VERSION = 140000  # older PostgreSQL reads the whole table to find a range of its pages
 SLEEP_SECONDS = 0.2  # between two calls of the function that cancels a comparison
+
+
+Answer = TypeVar("Answer")
 
 
 class LimitExceeded(Exception):
@@ -129,7 +133,13 @@ class SumReader:
         pages = meter.pages_by_side[queries.expressions.side]
         parts = self._split(queries, pages)
         started = time.monotonic()
-        found = self._read_parts(queries, parts, meter)
+
+        def read(side: SideQueries, part: PageRange) -> BucketSums:
+            sums = side.read_sums(part.condition)
+            meter.add(side.expressions.side, part.pages, sums.rows)
+            return sums
+
+        found = self._read_parts(queries, parts, read)
         table, side = queries.plan.table(queries.expressions.side), queries.expressions.side
         require_unchanged(queries.snapshot, table, queries.plan.column_names(side))
         with meter.lock:
@@ -137,6 +147,15 @@ class SumReader:
             self.hashed_pages += pages
             self.hash_seconds += time.monotonic() - started
         return found[0] if len(found) == 1 else add_sums(found)
+
+    def read_again(
+        self, queries: SideQueries, pages: int, read: Callable[[SideQueries, PageRange], Answer]
+    ) -> list[Answer]:
+        """What ``read`` answers for each part of a table of so many pages that was read before, within the
+        same limits."""
+        found = self._read_parts(queries, self._split(queries, pages), read)
+        self.pages += pages
+        return found
 
     def _split(self, queries: SideQueries, pages: int) -> list[PageRange]:
         rate, table = self.options.page_rate, queries.plan.table(queries.expressions.side)
@@ -148,36 +167,36 @@ class SumReader:
         return list(_split_pages(files, max(1, most // len(files)))) if files else [PageRange(pages)]
 
     def _read_parts(
-        self, queries: SideQueries, parts: list[PageRange], meter: ProgressMeter
-    ) -> list[BucketSums]:
+        self,
+        queries: SideQueries,
+        parts: list[PageRange],
+        read: Callable[[SideQueries, PageRange], Answer],
+    ) -> list[Answer]:
         """Reads every part, with as many connections as there are workers."""
         waiting, lock, throttle = iter(parts), Lock(), self._make_throttle()
 
-        def work(side: SideQueries) -> list[BucketSums]:
-            found: list[BucketSums] = []
+        def work(side: SideQueries) -> list[Answer]:
+            found: list[Answer] = []
             while True:
                 with lock:
                     part = next(waiting, None)
                 if part is None:
                     return found
                 self._check_snapshot_age(side.snapshot)
-                found.append(side.read_sums(part.condition))
-                meter.add(side.expressions.side, part.pages, found[-1].rows)
+                found.append(read(side, part))
                 throttle(part.pages)
 
         if self.workers(queries.snapshot) == 1 or len(parts) == 1:
             return work(queries)
         return self._run_workers(queries, work)
 
-    def _run_workers(
-        self, queries: SideQueries, work: Callable[[SideQueries], list[BucketSums]]
-    ) -> list[BucketSums]:
+    def _run_workers(self, queries: SideQueries, work: Callable[[SideQueries], list[Answer]]) -> list[Answer]:
         """Runs ``work`` on the side's own connection and on those of its workers, each in a thread."""
         workers = self._open_worker_snapshots(queries.snapshot)
         sides = [queries, *(queries.with_snapshot(snapshot) for snapshot in workers)]
         failed: list[BaseException] = []
 
-        def work_or_cancel(side: SideQueries) -> list[BucketSums]:
+        def work_or_cancel(side: SideQueries) -> list[Answer]:
             savepoint = side.snapshot.savepoint() if side is not queries else nullcontext()
             try:
                 with savepoint:
@@ -196,7 +215,7 @@ class SumReader:
         if failed:
             # The first error is the cause; later ones may come from our own cancel.
             raise failed[0]
-        return [sums for call in calls for sums in call.result()]
+        return [answer for call in calls for answer in call.result()]
 
     def _open_worker_snapshots(self, snapshot: Snapshot) -> list[Snapshot]:
         """Further sessions that see what this one sees."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from integrations.parity.engine.differences import DifferenceTally, find_suspicious_buckets
+from integrations.parity.engine.differences import DifferenceTally
 from integrations.parity.engine.fingerprint import TableFingerprint
 from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.engine.read_strategy import FullPass, ReadStrategy
 from integrations.parity.engine.reader import LimitExceeded, SumReader
 from integrations.parity.engine.row_diff import RowDiff
+from integrations.parity.engine.rule_proof import RuleProof
 from integrations.parity.model.declared import DeclaredRules
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSum, BucketSums
@@ -124,20 +125,27 @@ class TableComparison:
     def _compare_with_fingerprint(self, table_run: TableRun, kept: TableFingerprint) -> None:
         table_run.target = SideQueries(self.target, table_run.plan, "target", kept.buckets)
         after = self.reader.read_one(table_run.target, table_run.meter)
-        suspicious = self._compare_sums(table_run, kept.sums, after)
-        if suspicious and self.source is not None:
+        if self.source is not None:
             table_run.source = SideQueries(self.source, table_run.plan, "source", kept.buckets)
+        suspicious = self._compare_sums(table_run, kept.sums, after, live=False)
+        if suspicious and table_run.source is not None:
             self._check_backup(table_run, kept, suspicious)
             self._compare_rows(table_run, suspicious)
         elif suspicious:
             self._count_by_bucket(table_run, kept, after, suspicious)
 
-    def _compare_sums(self, table_run: TableRun, before: BucketSums, after: BucketSums) -> dict[int, int]:
+    def _compare_sums(
+        self, table_run: TableRun, before: BucketSums, after: BucketSums, *, live: bool = True
+    ) -> dict[int, int]:
         """Buckets whose rows have to be compared → rows of the larger side."""
         result = table_run.result
+        assert table_run.target is not None
         result.source_rows, result.target_rows = before.rows, after.rows
         result.digest = compute_digest([table_run.plan.recipe, before.digest, after.digest])
-        return find_suspicious_buckets(table_run.plan, before, after, table_run.tally)
+        proof = RuleProof(
+            table_run.plan, table_run.source, table_run.target, live, self.reader, table_run.meter
+        )
+        return proof.find_suspicious(before, after, table_run.tally)
 
     def _check_backup(self, table_run: TableRun, kept: TableFingerprint, buckets: Collection[int]) -> None:
         """Notes when the restored backup has other rows in these buckets than the fingerprint."""

@@ -51,5 +51,7 @@ def choose_bucket_scheme(snapshot: Snapshot, plan: TablePlan, pages: int) -> Buc
         return BucketScheme("range", ROWS_PER_RANGE_BITS)
     if high - low > MAX_SPREAD * max(rows, MIN_ROWS):
         return by_hash
-    most = min(max(rows, MIN_ROWS) >> ROWS_PER_RANGE_BITS, 1 << MAX_RANGE_BITS)
+    # Each tracked rule has a sum of its own in each bucket, and memory holds only so many sums.
+    most_bits = MAX_RANGE_BITS - len(plan.tracked_rules).bit_length()
+    most = min(max(rows, MIN_ROWS) >> ROWS_PER_RANGE_BITS, 1 << most_bits)
     return BucketScheme("range", max(ROWS_PER_RANGE_BITS, ((high - low) // most).bit_length() - 1))

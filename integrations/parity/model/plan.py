@@ -50,11 +50,15 @@ class TrackedRule:
     pair: ColumnPair
     rule: DeclaredRule
 
+    @property
+    def forbidden_side(self) -> str:
+        """The side on which a row that the rule explains has no token: a value must not have been there
+        before, or a NULL, or digits of a second, must not be there after."""
+        return "source" if self.rule.kind == "null_is_filled" else "target"
+
     def allows(self, source: int | None, target: int | None) -> bool:
         """Whether the rule explains a row with these tokens on its sides (None: it does not apply there)."""
-        if source == target:
-            return True
-        return source is None if self.rule.kind == "null_is_filled" else target is None
+        return source == target or (source if self.forbidden_side == "source" else target) is None
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class BucketSums(Mapping[int, BucketSum]):
     @cached_property
     def rows(self) -> int:
         """Rows in all buckets."""
-        return self._add_up(PAIR_AT, 4)
+        return self.totals.rows
 
     @cached_property
     def digest(self) -> str:
@@ -106,9 +106,15 @@ class BucketSums(Mapping[int, BucketSum]):
         The buckets themselves do not count: the server's estimate of the rows decides how many there are, and
         autovacuum corrects it at any time.
         """
-        pairs = [PAIR_AT + PAIR_BYTES * number for number in range(1 + self.tracked)]
-        totals = [(self._add_up(at, 4), wrap_sum(self._add_up(at + 4, 8))) for at in pairs]
-        return hashlib.sha256(str(totals).encode()).hexdigest()
+        pairs = [self.totals[:2], *self.totals.tracked]
+        return hashlib.sha256(str(pairs).encode()).hexdigest()
+
+    @cached_property
+    def totals(self) -> BucketSum:
+        """All buckets together."""
+        starts = [PAIR_AT + PAIR_BYTES * number for number in range(1 + self.tracked)]
+        (rows, total), *tracked = [(self._add_up(at, 4), wrap_sum(self._add_up(at + 4, 8))) for at in starts]
+        return BucketSum(rows, total, tuple(tracked))
 
     def _add_up(self, at: int, width: int) -> int:
         """The sum over all buckets of the big-endian number of so many bytes at a place of each record."""

@@ -84,11 +84,18 @@ class SideQueries:
         ]
         for number, token in enumerate(self.expressions.tokens):
             touched, token_sum = sql.Identifier(f"touched_{number}"), sql.Identifier(f"token_sum_{number}")
-            columns.append(sql.SQL("count({0}) AS {1}, sum({0}) AS {2}").format(token, touched, token_sum))
+            # A count of the hashes would compute each of them a second time.
+            shape = sql.SQL("count(*) FILTER (WHERE {0}) AS {1}, sum({2}) FILTER (WHERE {0}) AS {3}")
+            columns.append(shape.format(token.applies, touched, token.hash, token_sum))
         sums = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
-            sql.SQL(", ").join(columns), self.expressions.from_clause, self._in_sample_and(condition)
+            sql.SQL(", ").join(columns), self.expressions.from_clause, self.in_sample_and(condition)
         )
-        tracked = len(self.plan.tracked_rules)
+        return self.fetch_sums(sums, len(self.plan.tracked_rules), buckets)
+
+    def fetch_sums(
+        self, sums: sql.Composable, tracked: int, buckets: int = COMPILE_FROM_BUCKETS
+    ) -> BucketSums:
+        """The answer to a query for sums of so many buckets, with the columns of `packed_sums_query`."""
         return BucketSums(dict(self._fetch_hashed(packed_sums_query(sums, tracked), buckets)), tracked)
 
     def _fetch_hashed(self, query: sql.Composable, buckets: int) -> list[Row]:
@@ -97,7 +104,7 @@ class SideQueries:
         compiled = buckets >= COMPILE_FROM_BUCKETS and rows > COMPILE_FROM_ROWS
         return self.snapshot.fetch_rows(query, binary=True, compiled=compiled)
 
-    def _in_sample_and(self, condition: sql.Composable | None) -> sql.Composable:
+    def in_sample_and(self, condition: sql.Composable | None) -> sql.Composable:
         """The condition, and that the row is in the sample, which depends only on the hash of its key."""
         conditions = [condition] if condition else []
         if self.sample:
@@ -127,7 +134,7 @@ class SideQueries:
             row,
             self._integer_key if keys else self._key_hash_and_location,
             self.expressions.from_clause,
-            self._in_sample_and(bucket_predicate(self.expressions, self.scheme, buckets)),
+            self.in_sample_and(bucket_predicate(self.expressions, self.scheme, buckets)),
         )
         return {row[0]: PackedRows(*row[1:]) for row in self._fetch_hashed(query, len(buckets))}
 
@@ -199,7 +206,9 @@ class SideQueries:
 
     @property
     def _tokens(self) -> sql.Composable:
-        return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(self.expressions.tokens))
+        shape = sql.SQL("CASE WHEN {} THEN {} END")
+        tokens = (shape.format(token.applies, token.hash) for token in self.expressions.tokens)
+        return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(tokens))
 
     def read_hashes_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowHashes]]:
         """The rows that have these keys now; several under one key where nothing keeps it unique."""

@@ -7,8 +7,9 @@ booleans, are bits between the key and the other columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -20,6 +21,15 @@ START = sql.SQL("7::bigint")
 BITS_PER_WORD = 60  # of NULL flags and booleans; 63 bits of a bigint are safe to shift
 
 Step = tuple[sql.Composable, sql.Composable]  # SQL before the seed, and after it
+#: A built-in type that keeps so many digits of a second, as PostgreSQL writes it.
+DIGITS = re.compile(r"time(?:stamp)?\(([0-6])\) with")
+
+
+class Token(NamedTuple):
+    """Which rows a tracked rule applies to on one side, and the hash of such a value, bound to its row."""
+
+    applies: sql.Composable
+    hash: sql.Composable
 
 
 class SideExpressions:
@@ -42,13 +52,22 @@ class SideExpressions:
 
     def rounded(self, pair: ColumnPair) -> sql.Composable:
         """The value in its canonical form, with the declared rounding."""
-        if pair.rounded is None:
+        if pair.rounded is None or self._is_round(pair):
             return self.exact(pair)
         return sql.SQL("({})::{}({})").format(
             self.exact(pair),
             sql.SQL("timestamp" if pair.form.name == "timestamp" else "time"),
             sql.Literal(pair.rounded.digits),
         )
+
+    def _is_round(self, pair: ColumnPair) -> bool:
+        """Whether the type of the column keeps no more digits than the declared rounding leaves.
+
+        The columns of a view do not hold what they say: their type is only derived.
+        """
+        held = DIGITS.match(self._column(pair).type)
+        table = self.plan.table(self.side)
+        return bool(pair.rounded and held and not table.is_view and int(held[1]) <= pair.rounded.digits)
 
     def canonical(self, pair: ColumnPair) -> sql.Composable:
         """The value as it is compared: canonical, rounded, and its declared default instead of NULL."""
@@ -59,8 +78,12 @@ class SideExpressions:
 
     def hash(self, pair: ColumnPair, value: sql.Composable, seed: sql.Composable) -> sql.Composable:
         """The hash of a value of that column; NULL when the value is NULL."""
-        full = pair.form.open_hash(value) + seed + sql.SQL(pair.form.closing)
+        full = self._hash_not_null(pair, value, seed)
         return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(value, full)
+
+    @staticmethod
+    def _hash_not_null(pair: ColumnPair, value: sql.Composable, seed: sql.Composable) -> sql.Composable:
+        return pair.form.open_hash(value) + seed + sql.SQL(pair.form.closing)
 
     @property
     def key_hash(self) -> sql.Composable:
@@ -92,7 +115,7 @@ class SideExpressions:
         """The canonical value, or a cheaper expression with the same hash."""
         # The session is pinned to UTC, so a timestamptz and its timestamp in UTC have the same epoch.
         # The conversion would cost more than the rest of the hash.
-        no_rule = pair.rounded is None and pair.default is None
+        no_rule = (pair.rounded is None or self._is_round(pair)) and pair.default is None
         if no_rule and pair.form.name == "timestamp" and self._column(pair).base == "timestamptz":
             return self.column(pair)
         return self.canonical(pair)
@@ -145,19 +168,23 @@ class SideExpressions:
         return text_of(self.column(pair), self._column(pair).output)
 
     @property
-    def tokens(self) -> list[sql.Composable]:
-        """For each tracked rule a hash of the value to which it applies, bound to the row, else NULL."""
+    def tokens(self) -> list[Token]:
+        """For each tracked rule the values to which it applies."""
         return [self._token(tracked) for tracked in self.plan.tracked_rules]
 
-    def _token(self, tracked: TrackedRule) -> sql.Composable:
+    def _token(self, tracked: TrackedRule) -> Token:
         pair, kind = tracked.pair, tracked.rule.kind
         if kind == "null_is_default":
-            return sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(self.column(pair), self.key_hash)
+            return Token(sql.SQL("{} IS NULL").format(self.column(pair)), self.key_hash)
         if kind == "null_is_filled":
-            return self.hash(pair, self.rounded(pair), self.key_hash)
+            # A composite value with a NULL inside is neither NULL nor NOT NULL.
+            there = sql.SQL("{} IS DISTINCT FROM NULL").format(self.column(pair))
+            return Token(there, self._hash_not_null(pair, self.rounded(pair), self.key_hash))
+        if self._is_round(pair):
+            return Token(sql.SQL("false"), sql.SQL("NULL::bigint"))
         exact = self.exact(pair)
-        touched = sql.SQL("CASE WHEN {} <> {} THEN {} END")
-        return touched.format(exact, self.rounded(pair), self.hash(pair, exact, self.key_hash))
+        changed = sql.SQL("{} <> {}").format(exact, self.rounded(pair))
+        return Token(changed, self._hash_not_null(pair, exact, self.key_hash))
 
 
 def _word(flags: Iterable[sql.Composable]) -> sql.Composable:
