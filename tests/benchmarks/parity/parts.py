@@ -34,21 +34,11 @@ from integrations.parity.sql.row_hash import SideExpressions
 from tests.benchmarks.parity.data import BATTERY, FOUND, SOURCE, TARGET, make_pair, make_small_tables
 from tests.benchmarks.parity.peers import PEERS, Absent, Peer, found_by, measured
 from tests.benchmarks.parity.servers import Bench
+from tests.benchmarks.parity.sizes import Sizes
 from tests.benchmarks.parity.table import Line, Table
 
 ROOT = Path(__file__).parents[3]
 MEMORY = 200  # MB that the client may take, whatever the table
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How many rows and tables each part has, and of how many runs the median is taken."""
-
-    donations: int = 100_000
-    attendance: int = 25_000
-    scale: tuple[int, ...] = (50_000, 200_000, 800_000)
-    small: int = 50
-    times: int = 3
 
 
 @dataclass
@@ -62,7 +52,6 @@ class Run:
 
 #: settings of a server that a snapshot pins
 JIT = ("jit", "jit_above_cost", "jit_optimize_above_cost", "jit_inline_above_cost")
-FULL = Sizes(2_000_000, 500_000, (1_000_000, 4_000_000, 16_000_000), 500)
 
 
 def timed(times: int, *works: Callable[[], Any]) -> list[float]:
