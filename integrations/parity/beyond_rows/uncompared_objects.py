@@ -60,6 +60,32 @@ OTHERS = {
         " where e.classid = x.classoid and e.objid = x.objoid and e.deptype = 'e')"
     ),
     "default privileges": "from pg_default_acl",
+    "indexes of single partitions": (
+        "from pg_index x join pg_class i on i.oid = x.indexrelid join pg_class c on c.oid = x.indrelid"
+        " join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relispartition and not i.relispartition and {relations}"
+    ),
+    "constraints of single partitions": (
+        "from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n"
+        " on n.oid = c.relnamespace where c.relispartition and k.conparentid = 0 and k.coninhcount = 0"
+        " and k.contype in ('p', 'u', 'c', 'f', 'x') and {relations}"
+    ),
+    "triggers of single partitions": (
+        "from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relispartition and t.tgparentid = 0 and not t.tgisinternal and {relations}"
+    ),
+    "replica identities": (
+        "from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind in ('r', 'p') and c.relreplident <> 'd' and {relations}"
+    ),
+    "storage parameters": (
+        "from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind <> 'v' and c.reloptions is not null and {relations}"
+    ),
+    "tables and indexes in other tablespaces": (
+        "from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.reltablespace <> 0 and {relations}"
+    ),
     "security labels": "from pg_seclabel x where x.objoid >= 16384",
     "settings of roles in this database": (
         "from pg_db_role_setting x join pg_database d on d.oid = x.setdatabase"

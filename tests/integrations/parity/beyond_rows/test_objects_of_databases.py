@@ -118,6 +118,21 @@ def test_publications_and_subscriptions_are_reported(pair: Pair) -> None:
 def test_what_is_there_and_never_compared_is_listed_with_its_number(pair: Pair) -> None:
     pair.both(*BASE, "create table u (id int, v int)")
     assert pair.compare().uncompared == []
+    pair.both("create table p (id int) partition by range (id)", "create index of_all on p (id)")
+    pair.both("create table p1 partition of p for values from (1) to (9) with (fillfactor = 70)")
+    assert [one["kind"] for one in pair.compare().uncompared] == ["storage parameters"]
+    pair.target.run(
+        "create index on p1 (id)", "alter table p1 add check (id > 0)", "alter table t replica identity full",
+        "create trigger s before update on p1 for each row"
+        " execute function suppress_redundant_updates_trigger()",
+    )  # fmt: skip
+    assert list(describe_uncompared(vars(pair.compare()))) == [
+        f"{what} (this kind is never compared)"
+        for what in ("indexes of single partitions: 0 → 1", "constraints of single partitions: 0 → 1",
+                     "triggers of single partitions: 0 → 1", "replica identities: 0 → 1",
+                     "storage parameters: 1")
+    ]  # fmt: skip
+    pair.both("drop table p", "alter table t replica identity default")
     pair.both("create rule r as on insert to t do also nothing", "comment on table t is 'x'")
     pair.target.run(
         "create statistics s on id, v from u", "alter default privileges grant select on tables to public"
