@@ -47,8 +47,18 @@ def are_values_hidden() -> bool:
 class MaskedRow(models.Model):
     """A row that holds what an action or a check found."""
 
+    _is_masked = False
+
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **more: Any) -> None:
+        """Saves the row. Raises RuntimeError for one that was read masked: what it found would be lost."""
+        if self._is_masked:
+            raise RuntimeError(
+                f"{self!r} was read without the values that it holds; read it again to change it."
+            )
+        super().save(*args, **more)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
@@ -56,6 +66,7 @@ class MaskedRow(models.Model):
         row = super().from_db(db, field_names, values, **more)
         if _is_hiding.get():
             row.hide_found_values(row.__dict__)
+            row._is_masked = True
         return row
 
     def hide_found_values(self, read: dict[str, Any]) -> None:

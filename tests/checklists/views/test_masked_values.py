@@ -21,6 +21,7 @@ from django.urls import reverse
 from checklists.executor.writers.preflight import digest_of_results, store_results
 from checklists.models import Attempt, AuditEntry, Backup, Cutover, LogLine, PreflightRun
 from checklists.models.audit import database_now
+from checklists.models.masked_rows import found_values
 from checklists.states import AttemptStatus
 from integrations.actions import registry
 from integrations.parity.result import DifferingRow, TableResult
@@ -209,3 +210,14 @@ def test_what_nobody_has_declared_is_hidden() -> None:
     assert mask_facts({"loss": {"tables": tables}}) == {
         "loss": {"tables": {"public.gifts": {"created": 1, "keys": "•••"}}}
     }
+
+
+@pytest.mark.django_db
+def test_a_row_that_was_read_masked_is_never_written_back() -> None:
+    attempt = ended(make_cutover("announced"), "look", AttemptStatus.FAILED, summary="Ama gave 100.")
+    with found_values(shown=False):
+        masked = Attempt.objects.get(pk=attempt.pk)
+    assert masked.summary != "Ama gave 100."
+    with pytest.raises(RuntimeError, match="without the values"):
+        masked.save(update_fields=["summary"])
+    assert Attempt.objects.get(pk=attempt.pk).summary == "Ama gave 100."
