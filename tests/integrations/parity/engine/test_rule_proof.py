@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from integrations.parity.engine import reader
 from integrations.parity.engine.comparison import compare_before
 from integrations.parity.engine.fingerprint import take_fingerprint
 from integrations.parity.engine.row_diff import RowDiff
@@ -19,6 +20,7 @@ from integrations.parity.model.declared import parse_rules
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import ComparisonResult
 from integrations.parity.server.snapshot import Snapshot
+from integrations.parity.sql import rule_queries
 from tests.integrations.parity.conftest import Pair
 
 TABLES = 60
@@ -248,3 +250,33 @@ def test_one_real_difference_does_not_make_all_rows_be_read(
     table = pair.table("t", RULES[1].as_facts())
     assert (table.changed, table.declared, len(buckets)) == (1, 1000, 1)
     assert table.examples[0].columns == {"filled": ["1", "5"]}
+
+
+@pytest.mark.parametrize(
+    ("limits", "rows_are_read"),
+    [
+        ({}, False),
+        ({"MAX_SET_BITS": 1}, False),  # a list instead of a bitmap
+        ({"MAX_SET_BITS": 1, "MAX_NUMBERS": 1}, True),
+        ({"MAX_KEYS": 1}, True),
+    ],
+)
+def test_a_set_of_any_size_gives_the_same_result(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int], rows_are_read: bool
+) -> None:
+    pair.both("create table t (id int primary key, filled int)",
+              "insert into t select i, nullif(i % 3, 0) from generate_series(1, 3000) i")  # fmt: skip
+    pair.target.run("update t set filled = 9 where filled is null")
+    for name, value in limits.items():
+        monkeypatch.setattr(rule_queries, name, value)
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 2)  # several parts, by two sessions a side
+    read: list[str] = []
+    run = RowDiff.run
+
+    def note(diff: RowDiff, suspicious: Mapping[int, int]) -> None:
+        read.append(diff.plan.label)
+        run(diff, suspicious)
+
+    monkeypatch.setattr(RowDiff, "run", note)
+    table = pair.table("t", RULES[1].as_facts(), workers=2)
+    assert (table.differing, table.declared, table.unsound, bool(read)) == (0, 1000, [], rows_are_read)
