@@ -92,7 +92,7 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
     key, title = "parity.compare", "Compare every row of every table"
     verdict_shown = True
     public_params = frozenset(
-        {"declared", "totals", "schemas", "views", "checks", "spots", "personal", "harmless"}
+        {"declared", "totals", "schemas", "views", "judge", "checks", "spots", "personal", "harmless"}
     )
     deadline = timedelta(hours=1)
 

@@ -74,6 +74,7 @@ def test_an_action_is_started_and_stopped_by_keyboard(signed_in) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#live")).to_have_attribute("data-state", "QUEUED")
     assert Attempt.objects.get().status == AttemptStatus.QUEUED
+    expect(page.locator("#log-title")).to_be_visible()  # the page loads itself anew for a new attempt
     tab_to(page, "cancel")
     page.keyboard.press("Enter")
     expect(page.locator("#attempts-title + .attempts")).to_contain_text("Cancelled")
