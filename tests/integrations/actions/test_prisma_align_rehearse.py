@@ -139,11 +139,16 @@ def shipped(
     environ |= {"API_URL": "http://127.0.0.1:1", **SPOTS}
     databases_of = {name: {"kind": "postgres", "url": server} for name in ("scratch", "reader", "target")}
     backend = project_settings(project, databases.server.url("production"))
+    reviewed, diff = Recorder(), registry()["prisma.diff"]
+    diff.run(diff.bind({"prisma": "new"}, prisma_context(databases.server.url(restored))), reviewed)
     return replace(
         prisma_context(server),
         systems=Systems({**document.systems, **databases_of, "backend": backend}, environ),
         items={each.key: RunbookItem(each.action, each.params) for each in document.items if each.action},
-        evidence={"verify-fresh": {"verified": {"database": restored, "equal": True}}},
+        evidence={
+            "verify-fresh": {"verified": {"database": restored, "equal": True}},
+            "diff-schema": reviewed.facts,
+        },
     )
 
 
