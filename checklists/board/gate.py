@@ -65,7 +65,7 @@ def _digest(view: ItemView, rows: BoardRows, facts: list[Fact]) -> str:
 
 def _digest_of_version_1(view: ItemView, rows: BoardRows, facts: list[Fact]) -> str:
     """As earlier panels computed it: bound to attempts, their summaries and moments."""
-    lines = [fact.as_signed() for fact in facts]
+    lines = [fact.as_signed() | {"summary": fact.found_summary} for fact in facts]
     return digest_of(
         {
             "cutover": rows.cutover.slug,

@@ -31,6 +31,7 @@ def _fact(gate: ItemView, asked: GateEvidence, items: ItemViews, rows: BoardRows
         ok=view.settled,
         missing=view.attempt is None and not view.settled,
         summary=_summary(view),
+        found_summary=_summary(view, masked=False),
         digest=evidence.digest if evidence else _digest_of_version_1(view, handed_in),
         content=_content(gate, view, rows),
         observed_at=at,
@@ -61,7 +62,8 @@ def _content(gate: ItemView, view: ItemView, rows: BoardRows) -> dict[str, Any]:
     return content
 
 
-def _summary(view: ItemView) -> str:
+def _summary(view: ItemView, *, masked: bool = True) -> str:
+    """What was found, in a line; not ``masked`` for digests, which are the same for everybody."""
     if view.state == ItemState.SKIPPED:
         return f"Skipped by {view.item.skipped_by}: {view.item.skip_reason}"
     if view.state == ItemState.NOT_NEEDED:
@@ -73,7 +75,8 @@ def _summary(view: ItemView) -> str:
     if view.gate:
         return f"{view.gate.given} of {view.gate.needed} signed"
     if view.attempt and view.state not in (ItemState.BLOCKED, ItemState.READY):
-        return view.attempt.summary or view.attempt.get_status_display()
+        said = view.attempt.summary if masked else view.attempt.as_found("summary")
+        return said or view.attempt.get_status_display()
     return "Nothing yet"
 
 

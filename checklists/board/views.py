@@ -63,6 +63,7 @@ class Fact:
     age: timedelta | None
     fresh_for: timedelta | None
     evidence: Evidence | None = None
+    found_summary: str = ""  # as ``summary``, never masked: for digests, not to be shown
     warnings: list[str] = field(default_factory=list)  # see `ItemView`
     handed_in: dict[str, Any] = field(default_factory=dict)  # with the tick of a manual item
     content: dict[str, Any] = field(default_factory=dict)  # to which a signature is bound

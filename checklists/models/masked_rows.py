@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from typing import Any, Self
 from uuid import UUID
 
@@ -47,14 +48,14 @@ def are_values_hidden() -> bool:
 class MaskedRow(models.Model):
     """A row that holds what an action or a check found."""
 
-    _is_masked = False
+    _hidden: Mapping[str, Any] | None = None  # of a row that was read masked: what the changed fields hold
 
     class Meta:
         abstract = True
 
     def save(self, *args: Any, **more: Any) -> None:
         """Saves the row. Raises RuntimeError for one that was read masked: what it found would be lost."""
-        if self._is_masked:
+        if self._hidden is not None:
             raise RuntimeError(
                 f"{self!r} was read without the values that it holds; read it again to change it."
             )
@@ -65,9 +66,14 @@ class MaskedRow(models.Model):
         """Masks the row where it is read for somebody who only watches."""
         row = super().from_db(db, field_names, values, **more)
         if _is_hiding.get():
+            found = {name: deepcopy(value) for name, value in row.__dict__.items() if name != "_state"}
             row.hide_found_values(row.__dict__)
-            row._is_masked = True
+            row._hidden = {name: value for name, value in found.items() if row.__dict__.get(name) != value}
         return row
+
+    def as_found(self, name: str) -> Any:
+        """What the field holds, for a decision that must be the same for everybody; never to be shown."""
+        return (self._hidden or {}).get(name, getattr(self, name))
 
     def hide_found_values(self, read: dict[str, Any]) -> None:
         """Replaces what may hold values in ``read``: the fields that were read, by name."""

@@ -196,6 +196,7 @@ EXPECTED: tuple[tuple[str, int, int], ...] = (
     (r"admin/.*", 200, 302),  # to the admin's own sign-in
     (r"open/", 200, 403),
     (rf"{C}(rollback|close|runbook/amend|hosts/dead|window)/", 200, 403),
+    (rf"{C}record/export/", 200, 403),  # it has what actions found
     (rf"{C}(preflight|runbook/confirmation)/", 405, 405),  # only ever sent
     (rf"{C}items/<slug:key>/attempts/<int:number>/log.txt", 200, 403),  # people who only watch see no logs
     (rf"{C}items/<slug:key>/({'|'.join(COMMANDS)})/", 405, 405),  # only ever sent

@@ -18,8 +18,11 @@ from django.db import connections, transaction
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
+from checklists.board import Board
+from checklists.board.gate import rules_of
+from checklists.board.views import GateRules
 from checklists.executor.writers.preflight import digest_of_results, store_results
-from checklists.models import Attempt, AuditEntry, Backup, Cutover, LogLine, PreflightRun
+from checklists.models import Attempt, AuditEntry, Backup, Cutover, GatePass, LogLine, PreflightRun
 from checklists.models.audit import database_now
 from checklists.models.masked_rows import found_values
 from checklists.states import AttemptStatus
@@ -27,6 +30,7 @@ from integrations.actions import registry
 from integrations.parity.result import DifferingRow, TableResult
 from integrations.preflight import CheckResult, Verdict
 from integrations.row_values import HIDDEN, SHOWN, mask_facts
+from tests.by_hand import by_hand
 from tests.checklists.canaries.words import Canaries
 from tests.checklists.histories import RUNBOOK, ended, item_of, make_cutover, person, previewed, sign, verify
 from tests.checklists.views.hostile_requests import routes
@@ -221,3 +225,28 @@ def test_a_row_that_was_read_masked_is_never_written_back() -> None:
     with pytest.raises(RuntimeError, match="without the values"):
         masked.save(update_fields=["summary"])
     assert Attempt.objects.get(pk=attempt.pk).summary == "Ama gave 100."
+
+
+@pytest.mark.django_db
+def test_people_who_only_watch_see_a_gate_as_open_as_those_who_work_here() -> None:
+    """Also one that passed under an earlier panel, whose digests covered the sentences of actions."""
+    cutover = make_cutover("looked")
+    with by_hand():
+        Attempt.objects.filter(cutover=cutover).update(summary="Ama gave 100.")
+        GatePass.objects.create(
+            gate=item_of(cutover, "go"),
+            digest=rules_of_gate(cutover).digest_of_version_1,
+            digest_version=1,
+            at=database_now(),
+        )
+    with found_values(shown=False):
+        board = Board.load(Cutover.objects.get(pk=cutover.pk))
+        gate = board.items["go"].gate
+        assert gate is not None
+        assert gate.passed
+        assert "Ama" not in repr([fact.summary for fact in gate.facts])
+
+
+def rules_of_gate(cutover: Cutover) -> GateRules:
+    board = Board.load(Cutover.objects.get(pk=cutover.pk))
+    return rules_of(board.items["go"], board.items, board.rows)
