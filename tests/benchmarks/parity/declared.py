@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from integrations.parity.engine.comparison import compare_before, compare_live
@@ -24,6 +23,7 @@ from tests.benchmarks.parity.data import SOURCE, TARGET
 from tests.benchmarks.parity.parts import Run
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.table import Line, Table
+from tests.servers import new_folder
 
 EQUAL = "bench_equal"  # the source of the comparison without declared differences: a copy of the target
 LIMIT = ("at most", 1.5)
@@ -94,8 +94,7 @@ def declared(bench: Bench, run: Run) -> Iterator[Table]:
     for rows in run.sizes.declared:
         times = run.sizes.times if rows < 4_000_000 else 1
         make_migration(bench, rows)
-        with TemporaryDirectory(dir="/var/tmp") as folder:
-            lines = list(_lines(bench, rows, times, Path(folder)))
+        lines = list(_lines(bench, rows, times, new_folder("declared")))
         yield Table(f"Declared differences: {rows:,} rows, a migrated table under its rules", lines)
 
 

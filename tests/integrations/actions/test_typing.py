@@ -18,7 +18,7 @@ from integrations import actions
 from integrations.actions import AnyAction, Context, registry
 from integrations.actions.gift_fields import GiftApiField
 from integrations.actions.named_people import PeopleField
-from integrations.actions.parity_fields import ColumnsField, EntriesField
+from integrations.actions.parity_fields import ColumnsField, EntriesField, KindsField
 from integrations.actions.path_fields import PathTemplateField
 from integrations.systems import Systems
 from tests.integrations.actions.annotations import plain_types
@@ -93,6 +93,7 @@ SAMPLES: list[tuple[Any, Callable[[Any], Any]]] = [
     (PathTemplateField, lambda field: "/" + "/".join(f"{{{name}}}" for name in field.names)),
     (PeopleField, lambda field: {"header": "X-Pilot: staff"}),
     (ColumnsField, lambda field: ["table.column"]),
+    (KindsField, lambda field: ["indexes"]),
     (actions.JSONValueField, lambda field: ["a"] if field.kind is list else {"a": "b"}),
     (forms.ChoiceField, lambda field: next(value for value, _ in field.choices)),
     (forms.BooleanField, lambda field: True),
