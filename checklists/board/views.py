@@ -212,6 +212,11 @@ class ItemView:
         return self.state in SETTLED
 
     @property
+    def is_warned(self) -> bool:
+        """Is it done, and yet something about it is not as wanted?"""
+        return bool(self.warnings or self.reopened)
+
+    @property
     def stale(self) -> bool:
         """Is its evidence older than the runbook asks for?"""
         return self.item.fresh_for is not None and self.age is not None and self.age > self.item.fresh_for
