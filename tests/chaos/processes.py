@@ -147,9 +147,9 @@ class Processes:
                     service.process.wait(max(0.1, until - time.monotonic()))
 
     def end_all(self) -> None:
-        """Ends every process below us except the servers."""
-        servers = [self.around.postgres.process, self.around.valkey.process]
-        spared = {process.pid for process in servers if process is not None}
+        """Ends every process below us except the servers, and the keeper, which clears up after us."""
+        lasting = [self.around.postgres.process, self.around.valkey.process, self.around.keeper.process]
+        spared = {process.pid for process in lasting if process is not None}
         processes.end_processes(lambda: processes.descendants(without=spared), grace=0.0)
         processes.collect_zombies(without=spared)
 

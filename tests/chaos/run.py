@@ -45,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     options = arguments(argv)
     options.seed = options.seed or secrets.token_hex(4)
     around = Surroundings(with_prisma=not options.no_prisma and not (options.without or options.drill))
+    say(f"Folder of this run: {around.folder}")
     try:
         around.start()
         os.environ.update(around.environment)

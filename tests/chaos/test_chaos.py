@@ -46,6 +46,9 @@ def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "tests.chaos", *arguments]
     done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False)
     print(done.stdout, done.stderr[-4000:])
+    folder = done.stdout.partition("Folder of this run: ")[2].partition("\n")[0]
+    assert folder
+    assert not Path(folder).exists(), "the run has left its folder, with a disk mounted in it"
     return done
 
 
