@@ -83,6 +83,12 @@
     const { ctx } = event.detail;
     const form = ctx.sourceElement;
     if (form.matches?.('form[hx-post=""]')) ctx.request.action = form.getAttribute("action");
+    if (form.matches?.("form")) sentFromId = nearestWithId(form)?.id ?? "";
+  });
+  // Where a form was sent from, until its answer is shown: the stream may have replaced the form by then.
+  let sentFromId = "";
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.detail.ctx.sourceElement?.matches?.("form")) sentFromId = "";
   });
   const showNotice = (text) => {
     const notice = find("#notice-failed").content.cloneNode(true);
@@ -127,7 +133,8 @@
     const source = ctx?.sourceElement;
     // A button that was pressed is disabled while its form is posted, and has lost the focus by now.
     const pressed = source?.matches?.("form, a") ? nearestWithId(source) : null;
-    const focused = nearestWithId(document.activeElement) ?? pressed;
+    const sentFrom = sentFromId ? document.getElementById(sentFromId) : null;
+    const focused = nearestWithId(document.activeElement) ?? pressed ?? sentFrom;
     const anchor = nearestWithId(elementUnderPointer()) ?? focused;
     beforeSwap = {
       anchorId: anchor?.id,

@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.quiet_network import changing_network
 
 PROJECT = Path(__file__).parents[1]
 _numbers = itertools.count(2)
@@ -112,13 +115,20 @@ class Network:
         self.hosts: list[Host] = []
         self.enter: list[str] = []
         self._holder: subprocess.Popen[str] | None = None
+        self._alone = ExitStack()
 
     def __enter__(self) -> Network:
-        if not is_allowed_directly():
+        if is_allowed_directly():
+            self._alone.enter_context(changing_network())
+        else:
             self._make_user_namespace()
-        self.ip("link", "add", self.bridge, "type", "bridge")
-        self.ip("addr", "add", f"{self.net}.1/24", "dev", self.bridge)
-        self.ip("link", "set", self.bridge, "up")
+        try:
+            self.ip("link", "add", self.bridge, "type", "bridge")
+            self.ip("addr", "add", f"{self.net}.1/24", "dev", self.bridge)
+            self.ip("link", "set", self.bridge, "up")
+        except OSError:
+            self._alone.close()
+            raise
         return self
 
     def ip(self, *words: str) -> None:
@@ -166,11 +176,12 @@ class Network:
         return host
 
     def __exit__(self, *_: object) -> None:
-        for host in reversed(self.hosts):
-            host.kill()
-            self.ip("netns", "del", host.namespace)
-        self.ip("link", "del", self.bridge)
-        self._end_user_namespace()
+        with self._alone:
+            for host in reversed(self.hosts):
+                host.kill()
+                self.ip("netns", "del", host.namespace)
+            self.ip("link", "del", self.bridge)
+            self._end_user_namespace()
 
 
 def is_allowed_directly() -> bool:

@@ -196,7 +196,12 @@ def test_the_servers_of_the_panel_are_found_at_once(postgres_server: Postgres, v
 
 
 #: Where a run makes its folder, and programs of a benchmark that are kept from run to run.
-OWN_FOLDERS = {"tests/servers.py", "tests/chaos/surroundings.py", "tests/benchmarks/parity/peers.py"}
+OWN_FOLDERS = {
+    "tests/servers.py",
+    "tests/chaos/surroundings.py",
+    "tests/benchmarks/parity/peers.py",
+    "tests/quiet_network.py",  # two locks of the whole machine
+}
 
 
 def test_no_test_makes_a_folder_outside_of_its_run() -> None:

@@ -18,6 +18,8 @@ from tests.hosts import Host, Network, is_allowed_directly
 from tests.namespaces import Namespaced
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.timeout(900)  # it may have to wait for tests with a browser
+
 NOBODY = 65534
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
 

@@ -21,6 +21,7 @@ from tests import servers
 from tests.browser.contexts import new_context
 from tests.checklists.histories import person
 from tests.ports import free_port
+from tests.quiet_network import unchanged_network
 from tests.waiting import wait_for
 
 PROJECT = Path(__file__).parents[2]
@@ -58,9 +59,10 @@ def panel_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def panel_url(transactional_db: None, panel_server: str) -> str:
+def panel_url(transactional_db: None, panel_server: str) -> Iterator[str]:
     """The address of the panel, for a test whose database is emptied afterwards."""
-    return panel_server
+    with unchanged_network():
+        yield panel_server
 
 
 def _wait_for_panel(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

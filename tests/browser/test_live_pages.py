@@ -17,6 +17,7 @@ from checklists.models.audit import database_now
 from checklists.states import AttemptStatus, CutoverKind
 from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, end, ended, item_of, make_cutover, person
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser]
 
@@ -53,7 +54,26 @@ def test_the_keyboard_alone_ticks_and_keeps_its_place(signed_in) -> None:
     ama.keyboard.press("Tab")
     ama.keyboard.press("Enter")
     expect(ama.locator("#item-announce .state")).to_have_text("Done")
-    assert ama.evaluate("document.activeElement.closest('.line').id") == "item-announce"
+    # The answer to the form gives the focus back; the stream may have shown the tick before it came.
+    wait_for(lambda: ama.evaluate("document.activeElement.closest('.line')?.id") == "item-announce")
+
+
+def test_the_keyboard_keeps_its_place_when_the_stream_shows_the_tick_before_the_answer(signed_in) -> None:
+    cutover = make_cutover()
+    ama = signed_in("ama")
+    done = ama.locator("#item-announce .state", has_text="Done")
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        expect(done).to_be_visible()  # by the stream
+        route.fulfill(response=answer)
+
+    ama.goto(reverse("runbook", args=[cutover.slug]))
+    ama.route("**/tick/", answer_late)
+    ama.locator("#item-announce button", has_text="Tick").focus()
+    ama.keyboard.press("Enter")
+    expect(done).to_be_visible()
+    wait_for(lambda: ama.evaluate("document.activeElement.closest('.line')?.id") == "item-announce")
 
 
 def test_the_element_under_the_pointer_stays_when_the_page_grows_above_it(signed_in) -> None:

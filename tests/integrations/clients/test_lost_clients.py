@@ -21,6 +21,8 @@ from tests.ports import free_port
 from tests.servers import new_folder
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.timeout(900)  # it may have to wait for tests with a browser
+
 #: What an action does: a statement of its own, and a program with the environment that pg_dump gets.
 CLIENT = """
 import os, subprocess, sys
