@@ -44,7 +44,9 @@ def build_parser() -> ParityArgumentParser:
     )
     parser.add_argument("source", metavar="SOURCE", help="address of a database, or file of a fingerprint")
     parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="address of a database")
-    _add_content_options(parser.add_argument_group("what is compared"))
+    content = parser.add_argument_group("what is compared")
+    _add_content_options(content)
+    _add_object_options(content)
     _add_load_options(parser.add_argument_group("load on the servers"))
     _add_output_options(parser.add_argument_group("output"))
     return parser
@@ -70,6 +72,19 @@ def _add_content_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--schema", action="append", default=[], help="only this schema (may be repeated)")
     group.add_argument("--view", action="append", default=[], help="also this view (may be repeated)")
     group.add_argument(
+        "--settle",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="read rows that differ again after that time",
+    )
+    group.add_argument(
+        "--sample", type=float, default=0, metavar="PERCENT", help="compare only a part of the rows"
+    )
+
+
+def _add_object_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--structure",
         choices=STRUCTURE_CHOICES,
         default="levels",
@@ -82,16 +97,6 @@ def _add_content_options(group: argparse._ArgumentGroup) -> None:
         metavar="KIND",
         choices=sorted(BY_NAME),
         help="differences of this kind of objects count too, such as “indexes” (may be repeated)",
-    )
-    group.add_argument(
-        "--settle",
-        type=float,
-        default=0,
-        metavar="SECONDS",
-        help="read rows that differ again after that time",
-    )
-    group.add_argument(
-        "--sample", type=float, default=0, metavar="PERCENT", help="compare only a part of the rows"
     )
 
 
