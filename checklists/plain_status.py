@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from checklists.board import Board, PhaseView
+from checklists.board import Board, ItemView, PhaseView
 from checklists.headline import current_phase
 from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemState
 
@@ -52,8 +52,8 @@ def _ended_checks(board: Board, direction: Direction) -> list[ServiceHealth]:
 STEPS_BACK: tuple[tuple[str, str, bool | None], ...] = (
     ("freeze.off", "The old service accepts changes again.", True),
     ("service.start", "The old service runs again. Nobody can change anything in it yet.", None),
-    ("rollback.restore", "The data from before are back. The old service does not run yet.", False),
-    ("service.stop", "The new service is stopped, and the old one is not back yet.", False),
+    ("rollback.restore", "The data from before are back.", None),
+    ("service.stop", "The new service is stopped.", None),
 )
 
 
@@ -65,7 +65,13 @@ def _health_of_old_service(board: Board) -> ServiceHealth:
     if latest and not latest.ok and (reached is None or _is_later(latest, reached)):
         words = "When it was last checked, the old service did not answer as it should."
         return ServiceHealth(words, False, latest.at)
-    return reached or ServiceHealth("Nothing of the way back is known to be done yet.", None)
+    if reached is None:
+        return ServiceHealth("Nothing of the way back is known to be done yet.", None)
+    if any(
+        not view.settled for view in _items_back(board, "service.start")
+    ):  # not where it was never stopped
+        return ServiceHealth(f"{reached.words} The old service is still to be started.", False, reached.at)
+    return reached
 
 
 def _is_later(check: ServiceHealth, step: ServiceHealth) -> bool:
@@ -73,13 +79,14 @@ def _is_later(check: ServiceHealth, step: ServiceHealth) -> bool:
 
 
 def _step_back(board: Board, action: str, words: str, ok: bool | None) -> ServiceHealth | None:
-    views = [
-        view
-        for view in board.items.values()
-        if view.item.phase.direction == Direction.ROLLBACK and view.item.action == action
-    ]
+    views = _items_back(board, action)
     done = [view.settled_at for view in views if view.state == ItemState.DONE and view.settled_at]
     return ServiceHealth(words, ok, max(done)) if done and all(view.settled for view in views) else None
+
+
+def _items_back(board: Board, action: str) -> list[ItemView]:
+    views = board.items.values()
+    return [v for v in views if v.item.phase.direction == Direction.ROLLBACK and v.item.action == action]
 
 
 def frozen_since(board: Board) -> datetime | None:

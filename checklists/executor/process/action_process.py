@@ -237,7 +237,7 @@ def run_probe(job: AttemptJob, before: dict[str, Any], channel: Channel) -> None
                 "facts": dict(found.facts),
             },
         )
-    except Exception as error:
+    except Exception as error:  # a probe that fails has found nothing, and says why
         known = error if isinstance(error, Problem) else explain_full_disk(error)
         words = str(known) if known else f"{type(error).__name__}: {error}"
         saw = shorten_text(f"The probe failed: {words}", LONGEST_SENTENCE)

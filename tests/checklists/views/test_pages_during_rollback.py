@@ -118,8 +118,8 @@ def test_the_status_page_keeps_what_was_done_and_leaves_out_what_nobody_will_do(
 def test_the_status_page_follows_the_old_service_back(cutover: Cutover, status) -> None:
     assert status()["service"].state == "unknown"
     for key, state, words in (
-        ("stop-new", "down", "The new service is stopped, and the old one is not back yet."),
-        ("restore", "down", "The old service does not run yet."),
+        ("stop-new", "down", "The new service is stopped. The old service is still to be started."),
+        ("restore", "down", "The data from before are back. The old service is still to be started."),
         ("start-old", "unknown", "Nobody can change anything in it yet."),
         ("thaw", "up", "The old service accepts changes again."),
     ):
@@ -145,3 +145,13 @@ def test_after_the_end_nothing_is_still_to_come(cutover: Cutover, status) -> Non
     assert "everyone is on the old service" in page["live"].words
     assert page["service"].state == "up"
     assert "Later" not in page["live"].words
+
+
+def test_an_old_service_that_was_never_stopped_is_not_called_down(cutover: Cutover, status) -> None:
+    with by_hand():  # what starts it takes back an item that was never done
+        Item.objects.filter(cutover=cutover, key="party").update(undo="start-old")
+    for key in ("stop-new", "restore"):
+        ended(cutover, key)
+    service = status()["service"]
+    assert service.state == "unknown"
+    assert "still to be started" not in service.words
