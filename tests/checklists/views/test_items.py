@@ -488,7 +488,7 @@ def test_taking_a_tick_back_marks_what_depends_on_it(browser_of) -> None:
     runbook = browser_of("ama").get(reverse("runbook", args=[cutover.slug]))
     for page in (runbook, browser_of("ama").get(view.item.get_absolute_url())):
         assert 'data-reopened="announce"' in markup_of(page)
-        assert "what it needs is open again: 1.1 Announce it" in words_of(page)
+        assert "open again: 1.1 Announce it" in words_of(page)
     services.tick_item(item=item_of(cutover, "announce"), by=person("ama"))
     assert view_of(cutover, "look").reopened == []
 
