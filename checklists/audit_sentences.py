@@ -7,7 +7,7 @@ from checklists.states import AttemptStatus, CutoverKind, Decision, MemberPart
 
 #: Kind → sentence after the actor's name; names in braces come from the payload.
 SENTENCES = {
-    "cutover.opened": "opened this {cutover_kind}",
+    "cutover.opened": "opened this cutover ({cutover_kind})",
     "cutover.closed": "closed the cutover: {status}",
     "member.added": "made {person} {part} here",
     "member.changed": "made {person} {part} here, with other seats or roles: “{reason}”",
@@ -27,6 +27,7 @@ SENTENCES = {
     "item.skipped": "skipped “{title}”: “{reason}”",
     "item.unskipped": "took the skip back from “{title}”: “{reason}”",
     "item.claimed": "took on “{title}”",
+    "item.handed_over": "handed “{title}” over to {to}",
     "item.released": "gave “{title}” back to everyone",
     "item.noted": "noted on “{title}”: “{text}”",
     "gate.signed": "said {decision} at “{title}” ({seat} seat)",
@@ -46,6 +47,8 @@ SENTENCES = {
     "preflight.lost": "lost the preflight: {reason}",
     "secrets.decrypted": "decrypted the export “{file}” of “{title}”",
     "secrets.reencrypted": "encrypted {count} secret file(s) again under the newest key",
+    "status_link.created": "made a link for people without an account (“{label}”), until {ends_at:.16}",
+    "status_link.revoked": "revoked the link for people without an account (“{label}”)",
     "attempt.reconciled": "decided what “{title}” had done: “{note}”",
 }
 WORDS = {

@@ -59,8 +59,7 @@ def _tasks_of_item(view: ItemView, board: Board) -> list[PendingTask]:
     item = view.item
     match view.state:
         case ItemState.UNKNOWN:
-            people = _people_who_may("probe", view, board)
-            return [PendingTask("find out whether it happened", item, people, urgent=True)]
+            return [_unknown_to_resolve(view, board)]
         case ItemState.FAILED:
             owners = _owners(view, board)
             return [PendingTask("see why it ended badly, and decide", item, owners, urgent=True)]
@@ -77,6 +76,15 @@ def _tasks_of_item(view: ItemView, board: Board) -> list[PendingTask]:
             verb = "tick when done" if item.kind == ItemKind.MANUAL else "start"
             return [PendingTask(verb, item, _owners(view, board))]
     return []
+
+
+def _unknown_to_resolve(view: ItemView, board: Board) -> PendingTask:
+    """For those who may decide what happened; where nobody may, those who may probe look for somebody."""
+    if deciders := _people_who_may("reconcile", view, board):
+        return PendingTask("find out whether it happened", view.item, deciders, urgent=True)
+    probing = _people_who_may("probe", view, board)
+    what = "find somebody else who may decide whether it happened"
+    return PendingTask(what, view.item, probing, urgent=True)
 
 
 def _no_gos_to_end(view: ItemView, board: Board) -> list[PendingTask]:
@@ -141,13 +149,18 @@ def _people_who_may(command: str, view: ItemView, board: Board) -> tuple[User, .
     return tuple(m.person for m in board.members if command in allowed_commands(m, view, board))
 
 
+def responsible_people(board: Board, view: ItemView) -> tuple[User, ...]:
+    """Who is responsible for the item: by a claim, by its role, or by a seat of the gate."""
+    if view.gate:
+        return tuple(m.person for m in board.members if set(m.seats) & set(view.item.seats))
+    return _owners(view, board)
+
+
 def is_mine(board: Board, member: Member | None, view: ItemView) -> bool:
-    """Is this person responsible for the item: by a claim, by its role, or by a seat of the gate?"""
+    """Is this person responsible for the item?"""
     if member is None or member.part == MemberPart.STAKEHOLDER:
         return False
-    if view.gate:
-        return bool(set(member.seats) & set(view.item.seats))
-    return member.person in _owners(view, board)
+    return member.person in responsible_people(board, view)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,6 @@ class Cursor:
 async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The stream of a page of this cutover; with ``?log=`` also the log of that attempt."""
     viewer = await sync_to_async(_find_viewer)(request, slug)
-    await sync_to_async(connections.close_all)()  # otherwise this request holds one until the stream ends
     if isinstance(viewer, HttpResponse):
         return viewer
     hub = get_hub()
@@ -105,6 +104,9 @@ def _find_attempt(cutover: Cutover, asked: str) -> uuid.UUID | None:
 
 async def events(hub: Hub, viewer: Viewer, cursor: Cursor) -> AsyncIterator[bytes]:
     """Everything that this viewer does not have yet; ends with the lifetime, the access or the connection."""
+    # Otherwise this request holds a connection until the stream ends. Closed here and not by the view: after
+    # the view, middleware may save the session, which opens one again.
+    await sync_to_async(connections.close_all)()
     schedule = _EventSchedule(viewer, cursor)
     # Counted once more: many requests at the same moment passed the first count together.
     if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX:

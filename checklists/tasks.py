@@ -68,5 +68,6 @@ def wake_prober(attempt_id: str) -> None:
 def _publish(task: object, queue: str, attempt_id: str) -> None:
     try:
         task.apply_async(args=[str(attempt_id)], queue=queue)  # type: ignore[attr-defined]  # a Celery task, which has no type
-    except (OperationalError, redis.RedisError, OSError) as error:
+    # AttributeError: kombu asks a channel that was closed meanwhile for its client. The row is found later.
+    except (OperationalError, redis.RedisError, OSError, AttributeError) as error:
         log.warning("no message about %s could be sent: %s", attempt_id, type(error).__name__)

@@ -15,11 +15,13 @@ from checklists.views import (
     logs,
     no_gos,
     opening,
+    palette,
     parity,
     parity_exports,
     problems,
     record,
     runbook,
+    status,
     ticks,
     waiting,
     windows,
@@ -27,6 +29,7 @@ from checklists.views import (
 
 of_one_cutover = [
     *cutovers.urlpatterns,
+    *status.urlpatterns,
     *runbook.urlpatterns,
     *amending.urlpatterns,
     *items.urlpatterns,
@@ -51,5 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("open/", opening.open_cutover, name="open-cutover"),
     *accounts.urlpatterns,
     *waiting.urlpatterns,
+    *palette.urlpatterns,
+    *status.shared_urlpatterns,
     path("cutovers/<slug:slug>/", include(of_one_cutover)),
 ]

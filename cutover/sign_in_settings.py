@@ -25,6 +25,8 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 KNOWN_BROWSER_COOKIE_NAME = f"{_prefix}known-browser"
 #: Seconds from signing in to the end of the session; requests do not prolong it.
 SESSION_COOKIE_AGE = 12 * 3600
+#: Minutes without anything that a person does, after which a session ends before that.
+CUTOVER_SESSION_IDLE_MINUTES = whole_number("CUTOVER_SESSION_IDLE_MINUTES", 240, zero="never ends it earlier")
 BEHIND_PROXY = yes_or_no("CUTOVER_BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 #: How many proxies in a row add the client's address to X-Forwarded-For; 0: the header is not read.
@@ -56,10 +58,15 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 ACCOUNT_FORMS = {
     "login": "cutover.accounts.forms.SignInForm",
     "reauthenticate": "cutover.accounts.forms.RepeatedPasswordForm",
+    "change_password": "cutover.accounts.forms.NewPasswordForm",
+    "set_password": "cutover.accounts.forms.FirstPasswordForm",
+    "reset_password": "cutover.accounts.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "cutover.accounts.forms.PasswordFromLinkForm",
 }
 MFA_FORMS = {
     "authenticate": "cutover.accounts.forms.CodeForm",
     "reauthenticate": "cutover.accounts.forms.RepeatedCodeForm",
+    "activate_totp": "cutover.accounts.forms.AddAppForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up, so no address needs to be proven first

@@ -30,7 +30,10 @@ class StreamQueue:
         self._places = weakref.WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on; a stream waits for a place, which it has until its answer begins."""
+        """Passes on; a stream waits for a place, which it has until the first part of its answer.
+
+        Not until the head of the answer: it still has its database connection then.
+        """
         if scope["type"] != "http" or not scope["path"].endswith(SUFFIX):
             await self.application(scope, receive, send)
             return
@@ -46,7 +49,8 @@ class StreamQueue:
                 places.release()
 
         async def send_and_leave(message: Message) -> None:
-            leave()
+            if message["type"] == "http.response.body":
+                leave()
             await send(message)
 
         try:

@@ -52,7 +52,7 @@ _HAVE_SUBCOMMANDS = _names(
     "npm npx pnpm pnpx yarn yarnpkg corepack uv uvx poetry pipx pip gem bundle cargo go"
 )
 _RUNS_ANYTHING = _names("exec run run-script dlx x create debug attach cp compose container pod plugin")
-_VERSION = re.compile(r"[-.]?\d[\d.]*$")
+_VERSION = re.compile(r"(?:(?<![\d.])(\.*?)\.?|-)\d[\d.]*+$")
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def _plain_name(path: str) -> str:
     """The name of a program without its version: python3.11 → python."""
     name = PurePosixPath(path).name
     name = name.partition(".")[0] if name.startswith(("vim.", "ld-")) else name
-    return _VERSION.sub("", name) or name
+    return _VERSION.sub(r"\1", name) or name
 
 
 def _bad_line(where: str, what: str, remedy: str) -> Problem:

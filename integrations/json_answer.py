@@ -16,6 +16,9 @@ from typing import Any
 from integrations.errors import Problem
 from integrations.storable_values import LARGEST_NUMBER
 
+#: What an answer of another shape raises in code that reads it with `JsonAnswer`, and in libraries that parse
+#: it. A KeyError, TypeError or AttributeError is a mistake of ours, and must not be called one of theirs.
+UNREADABLE = (ValueError, ArithmeticError, RecursionError)
 #: What code that reads JSON, numbers and times of another shape raises.
 MISREAD = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 KINDS = {dict: "an object", list: "a list", str: "a text", bool: "yes or no", type(None): "null"}
@@ -132,7 +135,7 @@ def reading_answer(whose: str, *, means: str, next: str = "") -> Iterator[None]:
         yield
     except Problem:
         raise
-    except MISREAD as error:
+    except UNREADABLE as error:
         raise Problem(
             f"The answer of {whose} cannot be read: {_describe(error)}.",
             means=means,

@@ -55,7 +55,8 @@ SHOWN = frozenset(
         *("sql.digest", "fingerprint", "kept_pass", "unmatched_rules", "parity.summary", "parity.mode"),
         *("parity.rows", "parity.declared_count", "parity.started", "parity.finished", "parity.digest"),
         *("parity.equal", "loss.answer", "loss.since", "loss.counted_at", "loss.backup", "loss.rows"),
-        *("loss.created", "loss.changed", "loss.deleted", "loss.added", "loss.compared", "loss.explained"),
+        *("loss.created", "loss.changed", "loss.deleted", "loss.added", "loss.not_there"),
+        *("loss.compared", "loss.explained"),
         *("loss.tables.*.created", "loss.tables.*.changed", "loss.tables.*.deleted", "loss.tables.*.columns"),
         *("not_counted", "preflight.results.identity", "preflight.results.verdict"),
         # the migration
@@ -107,6 +108,16 @@ def mask_facts(facts: Any, place: str = "", *, shown: bool = False) -> Any:
     if isinstance(facts, list | tuple):
         return [mask_facts(value, place, shown=shown) for value in facts]
     return facts if shown else MASK
+
+
+def facts_in(value: Any) -> Mapping[str, Any]:
+    """The facts inside a fact; none where there is a mask, or nothing."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def entries_in(value: Any) -> list[Any]:
+    """The entries of a fact that is a list; none where there is a mask, or nothing."""
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _below(place: str, name: str) -> str:

@@ -35,6 +35,34 @@
     all("[data-running]").forEach((e) => setText(e, inTwoUnits(Math.max(0, secondsSince(e.dataset.running)))));
   };
 
+  // ── times in the reader's own zone ────────────────────────────────────────
+  const showReaderClocks = () => {
+    const today = new Date().toDateString();
+    all("time[data-reader-clock]").forEach((e) => {
+      const at = new Date(e.dateTime);
+      const day = at.toDateString() === today ? {} : { day: "numeric", month: "short" };
+      setText(e, at.toLocaleString("en-GB", { hour: "2-digit", minute: "2-digit", ...day }));
+    });
+  };
+
+  // ── what time it is: in the cutover's zone, and beside it in the reader's where that differs ──
+  const hourIn = (zone) => {
+    const at = new Date(Date.now() + clockSkew);
+    try {
+      return at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
+    } catch {
+      return ""; // a zone that this browser does not know: the server's text stays
+    }
+  };
+  const showNow = () => {
+    all("[data-now]").forEach((e) => setText(e, hourIn(e.dataset.zone) || e.textContent));
+    all("[data-yours]").forEach((e) => {
+      const here = hourIn(undefined);
+      e.hidden = here === (hourIn(e.dataset.zone) || here);
+      setText(e, `yours ${here}`);
+    });
+  };
+
   // ── how old the page is ───────────────────────────────────────────────────
   const LOST_AFTER = 20; // seconds without news from the stream
   let lastNewsAt = performance.now();
@@ -67,7 +95,7 @@
     streamEnded = `${event.detail?.data || "The stream ended."} Reload the page.`;
     showFreshness();
   });
-  setInterval(() => { updateAges(); showFreshness(); }, 1000);
+  setInterval(() => { updateAges(); showNow(); showFreshness(); }, 1000);
 
   // The extension reconnects a stream that breaks off, but gives up when the first request fails.
   let failedConnections = 0;
@@ -83,7 +111,22 @@
     const { ctx } = event.detail;
     const form = ctx.sourceElement;
     if (form.matches?.('form[hx-post=""]')) ctx.request.action = form.getAttribute("action");
-    if (form.matches?.("form")) sentFromId = nearestWithId(form)?.id ?? "";
+    if (!form.matches?.("form")) return;
+    sentFromId = nearestWithId(form)?.id ?? "";
+    ctx.formNumber = ++formsSent;
+  });
+  // Answers may come in another order than their forms were sent. What the later form was told, such as a
+  // refusal, stays in sight when the answer to an earlier one brings its own notice.
+  let formsSent = 0;
+  let lastAnswered = 0;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    if (!ctx?.formNumber) return;
+    if (ctx.formNumber < lastAnswered) ctx.laterNotices ??= all("#notices > .notice");
+    lastAnswered = Math.max(lastAnswered, ctx.formNumber);
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    event.detail.ctx?.laterNotices?.forEach((notice) => find("#notices").append(notice));
   });
   // Where a form was sent from, until its answer is shown: the stream may have replaced the form by then.
   let sentFromId = "";
@@ -166,6 +209,8 @@
     }
     beforeSwap = null;
     updateAges();
+    showReaderClocks();
+    showNow();
     revealControls();
     reloadForNewAttempt();
   });
@@ -244,7 +289,7 @@
     if (text) copy(text, find(`[data-copied="${name}"]`));
   });
   const revealControls = () => {
-    all("[data-theme-toggle], [data-dismiss], [data-log-tools]").forEach((control) => { control.hidden = false; });
+    all("[data-theme-toggle], [data-dismiss], [data-log-tools], [data-needs-script], [data-palette-open]").forEach((control) => { control.hidden = false; });
   };
 
   // ── j and k: the next and the previous item, as in a mail program ─────────
@@ -253,16 +298,83 @@
     if (event.target.matches?.("input, textarea, select")) return;
     if (event.key !== "j" && event.key !== "k") return;
     const forward = event.key === "j";
-    const titles = all(".line-title, .cover, .parity-tables td:first-child a, .row-card h3 a");
+    const titles = all(".line-title, .cover, .parity-tables td:first-child a, .row-card h3 a")
+      .filter((title) => title.checkVisibility()); // not what is folded, or hidden by a search
     if (!titles.length) find(`#live a[rel="${forward ? "next" : "prev"}"]`)?.click(); // the page of one row
     const focused = document.activeElement;
     const current = titles.indexOf(focused.closest?.(".line")?.querySelector(".line-title") ?? focused);
-    const wanted = current + (forward ? 1 : -1);
+    const work = titles.findIndex((title) => title.closest(".line[aria-current]")); // where the page opened
+    const wanted = current < 0 && work >= 0 ? work : current + (forward ? 1 : -1);
     titles[Math.max(0, Math.min(titles.length - 1, wanted))]?.focus();
   });
 
+  // ── how much waits for this person, in the bar and in the title of the tab ──
+  const COUNT_EVERY = 20; // seconds, while somebody looks at the page
+  const plainTitle = document.title;
+  const showWaiting = (tasks) => {
+    const mark = find("[data-waiting-count]");
+    if (!mark) return;
+    mark.hidden = tasks === 0;
+    setText(mark, tasks === null ? "?" : String(tasks));
+    mark.title = tasks === null ? "How much waits for you could not be counted" : "";
+    document.title = tasks ? `(${tasks}) ${plainTitle}` : plainTitle;
+  };
+  const countWaiting = async () => {
+    const address = find("[data-count-at]")?.dataset.countAt;
+    if (!address || document.hidden) return;
+    try {
+      const answer = await fetch(address, { headers: { Accept: "application/json" }, redirect: "error" });
+      if (answer.ok) showWaiting((await answer.json()).tasks);
+    } catch {
+      // The next count asks again; the page itself says when it is not connected.
+    }
+  };
+  setInterval(countWaiting, COUNT_EVERY * 1000);
+  document.addEventListener("visibilitychange", countWaiting);
+  document.addEventListener("htmx:after:swap", () => {
+    const tasks = find("#live[data-tasks]")?.dataset.tasks;
+    if (tasks !== undefined) showWaiting(Number(tasks));
+  });
+
+  // ── the bar of a gate hides nothing that has the focus ────────────────────
+  const showAboveBar = (element) => {
+    const bar = find("#sign-bar");
+    if (!bar || !element.closest?.("main") || bar.contains(element)) return;
+    const hidden = element.getBoundingClientRect().bottom - bar.getBoundingClientRect().top;
+    if (hidden > 0) scrollBy({ top: hidden + 12, behavior: "instant" });
+  };
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches?.(":focus-visible")) return; // nothing moves under a pointer that clicks
+    showAboveBar(event.target);
+    requestAnimationFrame(() => showAboveBar(event.target)); // the browser scrolls to it, too
+  });
+
+  // ── a menu closes like a menu ─────────────────────────────────────────────
+  document.addEventListener("click", (event) => {
+    all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && find("details.menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    find("summary", menu).focus();
+  });
+
+  // ── on paper, what is folded is open ──────────────────────────────────────
+  let openedForPrint = [];
+  addEventListener("beforeprint", () => {
+    openedForPrint = all("main details:not([open])");
+    openedForPrint.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => openedForPrint.forEach((one) => { one.open = false; }));
+
+  const tab = find(".tabs [aria-current]"); // on a phone it may stand outside of the row; the page stays where it is
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
   revealControls();
   updateAges();
+  showReaderClocks();
+  showNow();
   showFreshness();
   scrollLogToEnd();
+  countWaiting();
 })();

@@ -10,8 +10,14 @@ from django.db import connection
 
 @contextmanager
 def by_hand() -> Iterator[None]:
-    """Statements in the block, of Django too, are the superuser's, and no trigger fires."""
+    """Statements in the block, of Django too, are the superuser's, and no trigger fires.
+
+    What waits for the end of the transaction is checked before: as if what was done had been committed.
+    """
     with connection.cursor() as cursor:
+        if connection.in_atomic_block:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SET ROLE NONE")
         cursor.execute("SET session_replication_role = replica")
     try:

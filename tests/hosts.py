@@ -9,11 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from tests.quiet_network import changing_network
 
 PROJECT = Path(__file__).parents[1]
 _numbers = itertools.count(2)
@@ -41,7 +38,7 @@ NOT_ALLOWED = (
     "user namespaces: the kernel settings user.max_user_namespaces > 0, kernel.unprivileged_userns_clone = 1 "
     "(kernel.apparmor_restrict_unprivileged_userns = 0 on Ubuntu)."
 )
-#: The first process of the user namespace: a /run of its own has room for the names of networks.
+#: The first process of such a namespace: a /run of its own has room for the names of networks.
 OWN_RUN = (
     "mount -t tmpfs none /run && mkdir /run/netns && ip link set lo up && echo ready && exec sleep infinity"
 )
@@ -104,8 +101,9 @@ class Host:
 class Network:
     """A bridge with its hosts; all of it is gone after the block.
 
-    Root makes them on this machine. Everybody else, and a root without the right, makes them in a user
-    namespace. Raises OSError with the kernel's settings where neither is allowed.
+    They are made in a network namespace of their own, because a browser drops what it is loading when a link
+    of its machine comes, goes or changes (ERR_NETWORK_CHANGED). Who is not root, and a root without the
+    right, makes it in a user namespace. Raises OSError with the kernel's settings where neither is allowed.
     """
 
     def __init__(self) -> None:
@@ -115,39 +113,44 @@ class Network:
         self.hosts: list[Host] = []
         self.enter: list[str] = []
         self._holder: subprocess.Popen[str] | None = None
-        self._alone = ExitStack()
 
     def __enter__(self) -> Network:
-        if is_allowed_directly():
-            self._alone.enter_context(changing_network())
-        else:
-            self._make_user_namespace()
+        self._make_namespace([] if is_allowed_directly() else ["--user"])
         try:
             self.ip("link", "add", self.bridge, "type", "bridge")
             self.ip("addr", "add", f"{self.net}.1/24", "dev", self.bridge)
             self.ip("link", "set", self.bridge, "up")
         except OSError:
-            self._alone.close()
+            self._end_namespace()
             raise
         return self
+
+    @property
+    def is_of_users(self) -> bool:
+        """Whether it is in a user namespace, where everybody is root."""
+        return "--user" in self.enter
 
     def ip(self, *words: str) -> None:
         """Runs ``ip`` where the networks are. Raises OSError with what it said."""
         run_ip(self.enter, *words)
 
-    def _make_user_namespace(self) -> None:
-        argv = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", OWN_RUN]
+    def _make_namespace(self, user: list[str]) -> None:
+        """Of networks; with ``--user`` also of users, in which we are root."""
+        mapped = [*user, "--map-root-user"] if user else []
+        argv = ["unshare", *mapped, "--net", "--mount", "sh", "-c", OWN_RUN]
         self._holder = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self._holder.stdout is not None
         assert self._holder.stderr is not None
         if self._holder.stdout.readline() != "ready\n":
             said = self._holder.stderr.read().strip()
-            self._end_user_namespace()
+            self._end_namespace()
             raise OSError(f"{said}. {NOT_ALLOWED}")
         target = f"--target={self._holder.pid}"
-        self.enter = ["nsenter", target, "--user", "--net", "--mount", "--preserve-credentials"]
+        kept = [*user, "--preserve-credentials"] if user else []
+        # With a mount namespace, a command would begin in /.
+        self.enter = ["nsenter", target, "--net", "--mount", *kept, "env", f"--chdir={PROJECT}"]
 
-    def _end_user_namespace(self) -> None:
+    def _end_namespace(self) -> None:
         if self._holder is not None:
             self._holder.kill()
             self._holder.communicate()
@@ -176,12 +179,9 @@ class Network:
         return host
 
     def __exit__(self, *_: object) -> None:
-        with self._alone:
-            for host in reversed(self.hosts):
-                host.kill()
-                self.ip("netns", "del", host.namespace)
-            self.ip("link", "del", self.bridge)
-            self._end_user_namespace()
+        for host in reversed(self.hosts):
+            host.kill()
+        self._end_namespace()  # all of it ends with its last process
 
 
 def is_allowed_directly() -> bool:

@@ -20,6 +20,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 
@@ -48,7 +49,10 @@ TEMPORARY = FOLDER / "tmp"
 TEMPORARY.mkdir()
 TEMPORARY.chmod(0o1777)
 os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
-WARM_FOLDER = Path(f"/var/tmp/cutover-test-warm-{os.geteuid()}")
+#: Of this copy of the project: another one may have other tables.
+WARM_FOLDER = Path(
+    f"/var/tmp/cutover-test-warm-{os.geteuid()}-{zlib.crc32(os.fsencode(Path(__file__).resolve())):08x}"
+)
 WARM_ADDRESS = WARM_FOLDER / "address.json"  # 0600: port and password
 
 

@@ -8,6 +8,7 @@ also order the files, the longest first, so that no process works alone at the e
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,25 +49,31 @@ class SlowTests:
         self.known = read_seconds()
         self.measured: defaultdict[str, float] = defaultdict(float)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Adds the marker, and puts the files that take longest first."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
+        """Adds the marker before others choose by it, and then puts the files that take longest first.
+
+        pytest-django puts those last that use no database themselves, such as the plays of the runbook: one
+        process would then work alone on the longest. Within a file its order stays.
+        """
         of_file: defaultdict[str, float] = defaultdict(float)
         for item in items:
             seconds = self.known.get(item.nodeid, 0.0)
             of_file[item.nodeid.partition("::")[0]] += seconds
             if seconds:
                 item.add_marker("slow")
+        yield
         items.sort(key=lambda item: -of_file[item.nodeid.partition("::")[0]])  # stable within a file
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Adds up set-up, call and tear-down; with several processes the first one gets all reports."""
         self.measured[report.nodeid] += report.duration
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Writes the file after a complete run, and says which tests became slow."""
-        if not self.config.getoption("--record-slow"):
-            return
+        is_complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not self.config.getoption("--record-slow") or not is_complete:
+            return  # a run that was ended forgets nothing
         now = updated(self.known, self.measured)
         if now == self.known:
             return

@@ -22,6 +22,24 @@ SHARED_FUNCTION_NAMES = {
     "main": "the entry point of each program that runs as `python -m`",
 }
 
+#: A value that SQL casts to text: of a placeholder, or a whole row. Users may define such casts, which leave
+#: out a part of the value; its output function is what compares it (parity/server/column_types.py).
+CAST_TO_TEXT = re.compile(r"(?:\}|\.\*)\)*::(?:text|varchar)\b(?!\[)|cast\s*\(.*\}.* as text\)", re.I)
+#: Modules that cast values on purpose, each with the reason.
+CASTS_ON_PURPOSE = {
+    "integrations/backups/added_values.py": "schema and name of a table, given as literals",
+    "integrations/parity/server/catalog.py": "names in the catalog",
+    "integrations/parity/server/column_types.py": "only types whose cast nobody else can define",
+    "integrations/preflight/checks/rules_names.py": "whether a spot check has a row; the comparison decides",
+    "integrations/sql_review/altered_types.py": "as the script's own cast would write them",
+    "integrations/sql_review/column_types.py": "the length that the script's own cast would see",
+    "integrations/sql_review/indexes.py": "an anonymous row, for which nobody can define a cast",
+    "integrations/sql_review/json_values.py": "json and jsonb, whose casts nobody else can define",
+    "integrations/sql_review/tables.py": "keys of built-in types, for display",
+    "integrations/sql_review/text_casts.py": "what the script casts by way of text",
+    "integrations/sql_review/written_values.py": "the length that the script's own cast would see",
+}
+
 SUPPRESSION = re.compile(
     r"# (?:(?:ruff: )?noqa(?:: ?[A-Z]+\d+(?:, ?[A-Z]+\d+)*)?|type: ignore(?:\[[\w, -]+\])?)(?P<reason>.*)"
 )
@@ -44,6 +62,15 @@ def test_a_function_name_does_not_mean_many_things() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert import_cycles() == []
+
+
+def test_values_that_are_compared_become_text_by_the_output_function_of_their_type() -> None:
+    found = {
+        str(path.relative_to(PROJECT))
+        for path in tracked("integrations/**/*.py")
+        if "sandbox" not in path.parts and CAST_TO_TEXT.search(path.read_text())
+    }
+    assert found == CASTS_ON_PURPOSE.keys()
 
 
 def test_the_parity_library_stands_alone() -> None:
@@ -206,3 +233,30 @@ def test_integrations_know_no_models_no_celery_and_no_web_request() -> None:
         for line in path.read_text().splitlines():
             if match := re.match(r"\s*(?:from|import) ([\w.]+)", line):
                 assert not match[1].startswith(banned), f"{path.relative_to(PROJECT)}: {line.strip()}"
+
+
+def test_a_clause_for_every_error_has_its_reason_beside_it() -> None:
+    """It hides our own mistakes, too. One that raises the error again does not."""
+    bare = []
+    for path in python_files():
+        lines = path.read_text().splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if not catches_everything(node):
+                continue
+            if not re.search(r"# \w+ \w+ \w+", "\n".join(lines[node.lineno - 2 : node.lineno])):
+                bare.append(f"{path.relative_to(PROJECT)}:{node.lineno}: {lines[node.lineno - 1].strip()}")
+    assert bare == []
+
+
+def catches_everything(node: ast.AST) -> bool:
+    """`except Exception` that does not end in `raise`, or `suppress(Exception)`."""
+    if isinstance(node, ast.ExceptHandler):
+        last, caught = node.body[-1], node.type or ast.Name("Exception")
+        return _names_everything(caught) and not (isinstance(last, ast.Raise) and last.exc is None)
+    is_suppress = isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress")
+    return is_suppress and any(map(_names_everything, node.args))
+
+
+def _names_everything(caught: ast.expr) -> bool:
+    broad = {"Exception", "BaseException"}
+    return any(isinstance(part, ast.Name) and part.id in broad for part in ast.walk(caught))

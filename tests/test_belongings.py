@@ -200,7 +200,6 @@ OWN_FOLDERS = {
     "tests/servers.py",
     "tests/chaos/surroundings.py",
     "tests/benchmarks/parity/peers.py",
-    "tests/quiet_network.py",  # two locks of the whole machine
 }
 
 

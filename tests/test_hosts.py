@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,6 @@ import pytest
 from tests.hosts import Host, Network, is_allowed_directly
 from tests.namespaces import Namespaced
 from tests.waiting import wait_for
-
-pytestmark = pytest.mark.timeout(900)  # it may have to wait for tests with a browser
 
 NOBODY = 65534
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
@@ -63,7 +62,7 @@ def play() -> dict[str, Any]:
     with Network() as network:
         here, there = network.add("here"), network.add("there")
         process = there.start(["sh", "-c", f"echo $(hostname) $$ > {told}; exec sleep 60"], os.environ, told)
-        said = {"before": asks(network, here, there), "in_user_namespace": bool(network.enter)}
+        said = {"before": asks(network, here, there), "in_user_namespace": network.is_of_users}
         wait_for(lambda: told.read_text().strip())
         there.cut()
         said |= {"after": asks(network, here, there), "name": told.read_text().split()}
@@ -79,6 +78,19 @@ def expected(*, in_user_namespace: bool) -> dict[str, Any]:
 
 def test_hosts_work_for_whoever_runs_the_suite() -> None:
     assert play() == expected(in_user_namespace=not is_allowed_directly())
+
+
+def test_the_links_of_the_machine_stay_as_they_are() -> None:
+    """A browser of another test would drop what it is loading, and some seconds later, too."""
+    with subprocess.Popen(["ip", "monitor", "link", "address"], stdout=subprocess.PIPE, text=True) as monitor:
+        try:
+            with Network() as network:
+                network.add("here").cut()
+        finally:
+            time.sleep(1)  # the kernel removes what is left of a namespace beside us
+            monitor.terminate()
+        assert monitor.stdout is not None
+        assert "cu" not in monitor.stdout.read()
 
 
 def test_hosts_work_in_a_user_namespace() -> None:

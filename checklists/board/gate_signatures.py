@@ -9,6 +9,7 @@ from checklists.board.views import Dissent, Fact, GateRules, VoidedSignOff
 from checklists.models import GatePass, SignOff
 from checklists.models.sign_off import DIGEST_VERSION
 from checklists.states import AttemptStatus, Decision, ItemState
+from integrations.row_values import HIDDEN_WORDS
 
 EARLIER_PANEL = (
     "it was given under an earlier version of the panel, which bound signatures to the numbers of attempts. "
@@ -127,6 +128,8 @@ def _say_changed(name: str, line: dict[str, object], fact: Fact) -> str:
     attempt = fact.attempt
     if attempt and attempt.status in (AttemptStatus.QUEUED, AttemptStatus.CLAIMED, AttemptStatus.RUNNING):
         return f"{name} is being done again. If the result is the same, the signature counts again."
+    if HIDDEN_WORDS in (line["summary"], fact.summary):  # for people who only watch: nothing to compare
+        return f"{name} has other facts than were signed."
     if line["summary"] == fact.summary:
         return f"{name} has other facts than were signed, although its summary is the same."
     return f"{name} changed: “{line['summary']}” → “{fact.summary}”."

@@ -128,7 +128,9 @@ def _changes(signed: PreflightRun, latest: PreflightRun) -> list[FactChange]:
 
 
 def _by_identity(run: PreflightRun) -> dict[str, PreflightResult]:
-    return {one.identity: one for one in run.results.only("run_id", "identity", "subject", "verdict")}
+    # The key of the check and its title: of a check that may name values, people who only watch read these.
+    results = run.results.only("run_id", "identity", "check_key", "title", "subject", "verdict")
+    return {one.identity: one for one in results}
 
 
 # ── verifications of a backup ────────────────────────────────────────────────
@@ -151,7 +153,8 @@ def _failed_verification(failed: BackupVerification) -> LaterFact:
 def _describe_checks(found: Sequence[_Found]) -> dict[int, LaterFact]:
     """The same check of other items, or evidence of theirs that denies what this one confirms."""
     keys = [one.source for one in found] + [str(one.evidence.pk) for one in found]
-    rows = Evidence.objects.filter(pk__in=keys).defer("facts").select_related("attempt__item")
+    # Not joined: with the statistics of empty tables PostgreSQL compares every item with every attempt.
+    rows = Evidence.objects.filter(pk__in=keys).defer("facts").prefetch_related("attempt__item")
     by_key = {str(row.pk): row for row in rows}
     return {
         one.evidence.item_id: _failed_check(by_key[str(one.evidence.pk)], by_key[one.source]) for one in found

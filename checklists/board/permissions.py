@@ -13,8 +13,8 @@ SKIPPABLE = frozenset({ItemState.READY, ItemState.BLOCKED, ItemState.FAILED, Ite
 
 
 def allowed_commands(member: Member | None, view: ItemView, board: Board) -> set[str]:
-    """The commands that the person may give now: of tick, untick, skip, unskip, claim, release, note, start,
-    cancel, probe, reconcile and sign.
+    """The commands that the person may give now: of tick, untick, skip, unskip, claim, hand_over, release,
+    note, start, cancel, probe, reconcile and sign.
     """
     if member is None or member.part == MemberPart.STAKEHOLDER or not board.cutover.is_open:
         return set()
@@ -22,17 +22,26 @@ def allowed_commands(member: Member | None, view: ItemView, board: Board) -> set
     if member.may_act:
         commands |= _commands_of_a_lead(view)
     if view.state == ItemState.UNKNOWN:
-        commands |= {"probe", "reconcile"}
+        commands |= {"probe"} if why_not_decide(member, view, board) else {"probe", "reconcile"}
     if view.gate and not why_not_sign(member, view):
         commands.add("sign")
     return commands
+
+
+def why_not_decide(member: Member, view: ItemView, board: Board) -> str:
+    """Why this person may not decide what an attempt of unknown outcome did; empty when they may."""
+    attempt = view.attempt
+    once = attempt is not None and attempt.effect == Effect.AT_MOST_ONCE
+    if attempt and once and not board.cutover.is_rehearsal and attempt.requested_by_id == member.person_id:
+        return "You started this, so in production somebody else decides what it did (four eyes)."
+    return ""
 
 
 def _commands_of_a_lead(view: ItemView) -> set[str]:
     item, state = view.item, view.state
     commands: set[str] = set()
     if item.kind != ItemKind.GATE and state not in (ItemState.DONE, ItemState.SKIPPED):
-        commands.add("release" if item.claimed_by_id else "claim")
+        commands |= {"release" if item.claimed_by_id else "claim", "hand_over"}
     if item.kind == ItemKind.MANUAL:
         commands |= {"untick"} if state == ItemState.DONE else set()
         commands |= {"tick"} if _can_be_done(view) and not view.request else set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from checklists.board.answers import Trouble, find_trouble, trouble_of
 from checklists.board.board import Board
 from checklists.board.preflight import ComparedResult, PreflightState
 from checklists.board.views import ItemView
@@ -26,9 +27,19 @@ class RedItem:
     results: list[ComparedResult] = field(default_factory=list)  # red ones of the preflight that affect it
 
     @property
+    def trouble(self) -> Trouble | None:
+        """What is not as wanted about it now, with the answer; None once it is settled without a warning."""
+        return trouble_of(self.view, self.notes)
+
+    @property
     def is_settled(self) -> bool:
         """Has the item been done since?"""
         return self.view.settled
+
+
+def find_dissents(board: Board) -> list[Trouble]:
+    """The gates at which somebody said no-go, in the runbook's order, each with how it ended."""
+    return find_trouble([view for view in board.items.values() if view.gate is not None], {})
 
 
 def find_problems(board: Board, preflight: PreflightState) -> list[RedItem]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from checklists.board.board import Board
 from checklists.board.later_facts import FactChange
 from checklists.board.views import Fact, GateView, VoidedSignOff
-from checklists.models import Evidence
+from checklists.models import Evidence, Item, SignOff
 from integrations.moving_facts import without_moving
 
 #: Members by which an entry of a list is named, where all of them have it and it differs.
@@ -19,23 +20,44 @@ LONGEST = 120
 
 @dataclass(frozen=True)
 class SignedThen:
-    """A void sign-off with the facts that changed since it was given."""
+    """A void sign-off with the facts that changed since it was given.
 
-    sign_off: Any
+    ``gate`` is the item of the gate; ``items``: the keys of the items whose content changed.
+    """
+
+    sign_off: SignOff
     why: str
     changes: list[FactChange]
+    gate: Item
+    items: frozenset[str]
 
 
-def compare_with_signed(gate: GateView) -> list[SignedThen]:
-    """The void sign-offs of a gate. Reads the evidence of then and of now with one query."""
-    pairs = [list(_changed_attempts(void, gate)) for void in gate.voided]
-    wanted = {UUID(attempt) for pair in pairs for _, then, now in pair for attempt in (then, now)}
+def compare_with_signed(*gates: GateView) -> list[SignedThen]:
+    """The void sign-offs of the gates. Reads the evidence of then and of now with one query for all."""
+    voided = [(gate, void, list(_changed_attempts(void, gate))) for gate in gates for void in gate.voided]
+    wanted = {UUID(attempt) for *_, pair in voided for _, then, now in pair for attempt in (then, now)}
     rows = Evidence.objects.filter(attempt__in=wanted) if wanted else ()
     facts = {str(one.attempt_id): one.facts for one in rows}
     return [
-        SignedThen(void.sign_off, void.why, [c for one in pair for c in _changes(one, facts)])
-        for void, pair in zip(gate.voided, pairs, strict=True)
+        SignedThen(
+            sign_off=void.sign_off,
+            why=void.why,
+            changes=[change for one in pair for change in _changes(one, facts)],
+            gate=gate.item,
+            items=_changed_items(void, gate),
+        )
+        for gate, void, pair in voided
     ]
+
+
+def voided_of(board: Board) -> list[SignedThen]:
+    """The void sign-offs of all gates of a cutover, in the runbook's order."""
+    return compare_with_signed(*(view.gate for view in board.items.values() if view.gate is not None))
+
+
+def _changed_items(void: VoidedSignOff, gate: GateView) -> frozenset[str]:
+    then = {line["item"]: line.get("content") for line in void.sign_off.evidence}
+    return frozenset(fact.item.key for fact in gate.facts if then.get(fact.item.key) != fact.content)
 
 
 def _changed_attempts(void: VoidedSignOff, gate: GateView) -> Iterator[tuple[Fact, str, str]]:

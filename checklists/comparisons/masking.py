@@ -17,6 +17,7 @@ from integrations.parity.model.personal import MASK, PersonalColumns
 WITHOUT_VALUES = frozenset({
     "changed", "missing", "extra", "at_least", "places", "declared_by", "unsound", "not_compared", "settled",
     "notes", "key", "examples_cut", "by_column", "partial", "mode", "pages", "unlisted", "equal", "differing",
+    "names",
 })  # fmt: skip
 
 

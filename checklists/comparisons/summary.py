@@ -139,6 +139,11 @@ class ComparisonSummary:
         return self.facts.get("mode") == "sample" or any(table.sampled for table in self.tables)
 
     @property
+    def selection(self) -> str:
+        """Which tables and rows were selected, in words; empty where everything was compared."""
+        return str(self.facts.get("selection") or "")
+
+    @property
     def time_left(self) -> timedelta | None:
         """The estimated time until it ends; None before a twentieth is done."""
         attempt = self.attempt

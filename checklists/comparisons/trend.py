@@ -71,17 +71,20 @@ class ComparisonTrend:
 def with_counts(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
     """Comparisons that have a result, annotated with its counts.
 
-    The annotations are ``tables``, ``unequal``, ``rows``, ``differing``, ``declared``, ``mode`` and
-    ``equal``: the verdict of the engine, whatever the status of the attempt.
+    The annotations are ``tables``, of which so many are ``alike`` or ``unequal``, ``rows``, ``differing``,
+    ``declared``, ``mode``, ``selection`` (in words, empty for everything) and ``equal``: the verdict of the
+    engine, whatever the status of the attempt.
     """
     return attempts.filter(parity_results__isnull=False).annotate(
         tables=Count("parity_results"),
+        alike=Count("parity_results", filter=Q(parity_results__equal=True)),
         unequal=Count("parity_results", filter=Q(parity_results__equal=False)),
         rows=Sum("parity_results__source_rows"),
         differing=Sum("parity_results__differing"),
         declared=Sum("parity_results__declared"),
         equal=F("evidence__facts__parity__equal"),
         mode=F("evidence__facts__parity__mode"),
+        selection=F("evidence__facts__parity__selection"),
     )
 
 

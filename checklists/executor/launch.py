@@ -69,7 +69,7 @@ def launch_probe(attempt_id: str) -> int:
         try:
             _detach_from_worker()
             probe_attempt(attempt_id)
-        except BaseException:
+        except BaseException:  # a forked process never returns into the code above it
             log.exception("probing attempt %s failed", attempt_id)
         finally:
             os._exit(0)
@@ -84,7 +84,7 @@ def launch_preview(preview_id: str) -> int:
         try:
             _detach_from_worker()
             run_preview(preview_id)
-        except BaseException:
+        except BaseException:  # a forked process never returns into the code above it
             log.exception("the preview %s failed", preview_id)
         finally:
             os._exit(0)
@@ -112,7 +112,7 @@ def launch_preflight(run_id: str, *, worker: str = "") -> int | None:
         try:
             _detach_from_worker()
             perform_preflight(key, worker=worker)
-        except BaseException:
+        except BaseException:  # a forked process never returns into the code above it
             log.exception("the preflight %s failed", key)
         finally:
             os._exit(0)
@@ -127,7 +127,7 @@ def _run_guard(key: UUID, worker: str) -> None:
             run_as_first_process(partial(_guard, key, worker))
         else:
             _guard(key, worker, identity())
-    except BaseException:
+    except BaseException:  # a forked process never returns into the code above it
         log.exception("the guard of attempt %s failed", key)
     finally:
         os._exit(0)

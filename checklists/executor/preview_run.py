@@ -95,7 +95,7 @@ class PreviewJob:
             channel.send(problem=_explain_parameters(error).as_facts())
         except Problem as problem:
             channel.send(problem=problem.as_facts())
-        except BaseException as error:
+        except BaseException as error:  # the last word of this process: its traceback goes to the log
             channel.send(problem=_UNEXPECTED.as_facts(), log="".join(traceback.format_exception(error)))
 
 

@@ -49,6 +49,7 @@ class ReportReceiver:
         for message in messages:
             for kind, value in message.items():
                 getattr(self, f"_on_{kind}")(value)
+        self.log.save()
 
     def _on_log(self, piece: list[Any]) -> None:
         self.log.add(str(piece[0]), stream=str(piece[1]), more=bool(piece[2]))

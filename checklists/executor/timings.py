@@ -48,6 +48,7 @@ def from_environment() -> Times:
 
 TIMES = from_environment()
 LOG_BATCH = 500  # lines in one INSERT
+LOG_FLUSH_SECONDS = 0.5  # one round of writing lines takes no longer
 LOG_FLUSH = 50  # this many unwritten lines are written at once, whatever the clock says
 LOG_MAX_UNWRITTEN = 5000  # with more unwritten lines the action has to wait for the database
 LOG_MAX_LINES = 200_000  # lines kept of one attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.contrib.auth.models import User
 
 from checklists.forms.password import PasswordForm
 from checklists.states import CutoverStatus
@@ -20,6 +21,19 @@ class NoteForm(forms.Form):
     """A note on an item, for everybody."""
 
     text = forms.CharField(max_length=4000, error_messages={"required": "The note is empty."})
+
+
+class HandOverForm(forms.Form):
+    """The person who is responsible for an item from now on, by login."""
+
+    to = forms.ModelChoiceField(
+        User.objects.filter(is_active=True),
+        to_field_name="username",
+        error_messages={
+            "required": "Choose a person.",
+            "invalid_choice": "There is no such person.",
+        },
+    )
 
 
 class RollbackForm(PasswordForm):

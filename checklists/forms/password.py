@@ -13,6 +13,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 PROVEN_AT = "identity_proven_at"  # in the session; cutover/accounts/oidc.py writes it
+#: In `HttpRequest.META`: the zone in which the page shows its times; cutover/accounts/limits.py reads it.
+ZONE_OF_PAGE = "cutover.zone"
 NOTHING_GIVEN = "give it again; it proves that it is you."
 
 
@@ -45,7 +47,7 @@ class PasswordForm(forms.Form):
         if not self.asks_for_proof:
             self._remove_proof("password", "credential")
             return
-        factors = {str(kind) for kind in _factors_of(self.user)}
+        factors = {str(kind) for kind in factors_of(self.user)}
         self.has_passkey = Authenticator.Type.WEBAUTHN in factors
         self.has_password = self.user.has_usable_password() or Authenticator.Type.TOTP in factors
         if not self.has_passkey:
@@ -91,7 +93,8 @@ class PasswordForm(forms.Form):
             self.add_error("password" if "password" in self.fields else None, refused)
 
 
-def _factors_of(person: User) -> list[str]:
+def factors_of(person: User) -> list[str]:
+    """The kinds of the person's second factors, one for each that they have."""
     return list(Authenticator.objects.filter(user=person).values_list("type", flat=True))
 
 

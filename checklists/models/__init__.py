@@ -6,6 +6,7 @@ from checklists.models.backup import Backup, BackupVerification
 from checklists.models.change_request import ChangeRequest
 from checklists.models.cutover import Cutover, Member
 from checklists.models.evidence import Evidence
+from checklists.models.gate_look import GateLook
 from checklists.models.host_death import HostDeath
 from checklists.models.item import GateEvidence, Item, Note, Phase
 from checklists.models.item_preview import ItemPreview
@@ -20,6 +21,8 @@ from checklists.models.row_difference import RowDifference
 from checklists.models.runbook import Runbook
 from checklists.models.service import ServiceBeat
 from checklists.models.sign_off import GatePass, SignOff
+from checklists.models.simulated_forecast import SimulatedForecast
+from checklists.models.status_link import StatusLink
 from checklists.models.table_progress import TableProgress
 from checklists.models.tick import Tick, TickFile
 
@@ -33,6 +36,7 @@ __all__ = [
     "Cutover",
     "Evidence",
     "GateEvidence",
+    "GateLook",
     "GatePass",
     "HostDeath",
     "Item",
@@ -53,6 +57,8 @@ __all__ = [
     "ServiceBeat",
     "ShownLine",
     "SignOff",
+    "SimulatedForecast",
+    "StatusLink",
     "TableProgress",
     "Tick",
     "TickFile",

@@ -28,12 +28,15 @@ from checklists.models.definition_rules import begins_queued, written_once
 from checklists.models.item import Item
 from checklists.models.masked_rows import (
     MaskedRow,
+    ReadFields,
     are_texts_shown,
     hide_facts,
     hide_finding,
     hide_words,
     is_summary_shown,
 )
+from checklists.models.record_rules import cancel_has_its_entry, finding_has_its_entry
+from checklists.models.story_rules import attempt_is_cancelled_once, attempt_keeps_its_story
 from checklists.models.triggers import never_deleted
 from checklists.states import (
     EFFECT_BEGUN,
@@ -144,6 +147,10 @@ class Attempt(MaskedRow):
             irreversible_work_is_named(),
             begins_queued(),
             written_once(*REQUESTED),
+            attempt_keeps_its_story(),
+            attempt_is_cancelled_once(),
+            cancel_has_its_entry(),
+            finding_has_its_entry(),
         ]
         indexes = [models.Index(fields=["cutover", "status"])]
         constraints = [
@@ -175,13 +182,14 @@ class Attempt(MaskedRow):
 
     def hide_found_values(self, read: dict[str, Any]) -> None:
         """Its sentences, unless the action declares that they name no values; what a person wrote stays."""
+        known = ReadFields(read)
         hide_facts(read, "before")
         if read.get("finding"):
-            read["finding"] = hide_finding(read["finding"], words=not are_texts_shown(self.action))
-        if are_texts_shown(self.action):
+            read["finding"] = hide_finding(read["finding"], words=not are_texts_shown(known.action))
+        if are_texts_shown(known.action):
             return
-        by_person = self.status == AttemptStatus.RECONCILED and self.reconciled_by_id
-        if not by_person and not is_summary_shown(self.action, self.status):
+        by_person = known.status == AttemptStatus.RECONCILED and known.reconciled_by_id
+        if not by_person and not is_summary_shown(known.action, known.status):
             hide_words(read, "summary")
         hide_words(read, "progress_what", "unknown_reason")
         if read.get("problem"):

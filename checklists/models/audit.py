@@ -15,6 +15,7 @@ from checklists.models.cutover import Cutover
 from checklists.models.definition_rules import follows_the_head, head_is_the_last_link
 from checklists.models.masked_rows import (
     MaskedRow,
+    ReadFields,
     action_of,
     are_texts_shown,
     hide_finding,
@@ -109,16 +110,17 @@ class AuditEntry(MaskedRow):
 
     def hide_found_values(self, read: dict[str, Any]) -> None:
         """What an action or its probe said; what people wrote, and what the panel itself says, stays."""
-        payload = read.get("payload")
-        if not isinstance(payload, dict) or not self.kind.startswith("attempt."):
+        known, payload = ReadFields(read), read.get("payload")
+        if not isinstance(payload, dict) or (known.kind and not known.kind.startswith("attempt.")):
             return
         action = action_of(payload.get("attempt"))
         is_hidden = not are_texts_shown(action)
         if isinstance(payload.get("finding"), dict):
             payload["finding"] = hide_finding(payload["finding"], words=is_hidden)
-        if self.actor == PANEL and is_hidden:
+        by_panel = known.actor in (PANEL, "")
+        if by_panel and is_hidden:
             hide_words(payload, "note")
-        if self.actor == PANEL and not is_summary_shown(action, str(payload.get("status"))):
+        if by_panel and not is_summary_shown(action, str(payload.get("status"))):
             hide_words(payload, "summary")
 
 

@@ -10,7 +10,9 @@ from django.db.models import Q
 from checklists.compiled_query import compiled_query
 from checklists.models.attempt import Attempt
 from checklists.models.cutover import Cutover
+from checklists.models.definition_rules import written_once
 from checklists.models.masked_rows import MaskedRow, hide_words
+from checklists.models.story_rules import comes_with_evidence
 from checklists.models.triggers import (
     append_only,
     latest_verification_decides,
@@ -45,7 +47,12 @@ class Backup(MaskedRow):
 
     class Meta:
         ordering = ["-pk"]
-        triggers = [never_deleted(), *only_verifications_verify()]
+        triggers = [
+            never_deleted(),
+            *only_verifications_verify(),
+            comes_with_evidence(),
+            written_once("cutover_id", "attempt_id", "path", "bytes", "sha256", "taken_at", "facts"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(verified_at=None, verified_by=None)
@@ -110,7 +117,7 @@ class BackupVerification(MaskedRow):
 
     class Meta:
         ordering = ["pk"]
-        triggers = [*append_only(), latest_verification_decides()]
+        triggers = [*append_only(), latest_verification_decides(), comes_with_evidence()]
 
     def __str__(self) -> str:
         return f"{self.backup_id}: {'equal' if self.equal else 'failed'}"

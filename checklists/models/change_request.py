@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from checklists.models.confirmation_triggers import requests_begin_open
 from checklists.models.cutover import Cutover
+from checklists.models.decision_record_rules import decision_has_its_entry, request_has_its_entry
 from checklists.models.item import Item
+from checklists.models.person_rules import asked_by_who_may, decided_by_who_may
 from checklists.models.triggers import decided_once, never_deleted
 from checklists.states import ChangeDecision, ChangeKind
 
@@ -62,7 +64,15 @@ class ChangeRequest(models.Model):
 
     class Meta:
         ordering = ["cutover", "requested_at"]
-        triggers = [never_deleted(), decided_once(), requests_begin_open()]
+        triggers = [
+            never_deleted(),
+            decided_once(),
+            requests_begin_open(),
+            asked_by_who_may(),
+            decided_by_who_may(),
+            request_has_its_entry(),
+            decision_has_its_entry(),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["cutover", "kind"],

@@ -20,7 +20,10 @@ from checklists.models.definition_rules import (
     only_forward,
     written_once,
 )
+from checklists.models.record_rules import cutover_changes_with_its_entry, cutover_opens_with_its_entry
+from checklists.models.story_rules import cutover_moves_on
 from checklists.models.triggers import never_deleted
+from checklists.runbook.document import DECISION_TIME
 from checklists.states import CutoverKind, CutoverStatus, Direction, MemberPart
 
 
@@ -72,6 +75,10 @@ class Cutover(models.Model):
     logs_for_stakeholders = models.BooleanField(
         default=False, help_text="The runbook lets people who only watch see the logs of attempts."
     )
+    # both from the runbook; cutovers opened before migration 0026 measure no RTO
+    rto_from = models.SlugField(max_length=80, blank=True, default="")
+    rto_to = models.SlugField(max_length=80, blank=True, default="")
+    decision_time = models.DurationField(default=DECISION_TIME)
     rehearsal_quorum = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Signatures a gate asks for in this rehearsal, if not the runbook's."
     )
@@ -87,9 +94,12 @@ class Cutover(models.Model):
         ordering = ["-created_at"]
         triggers = [
             two_people_move_the_window(),
-            written_once("slug", "kind", "rehearsal_quorum"),
+            written_once("slug", "kind", "rehearsal_quorum", "title", "created_by_id", "created_at"),
             begins_open(),
             only_forward(),
+            cutover_moves_on(),
+            cutover_opens_with_its_entry(),
+            cutover_changes_with_its_entry(),
             never_deleted(),
         ]
         constraints = [

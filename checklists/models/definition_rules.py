@@ -51,7 +51,7 @@ def begins_open() -> pgtrigger.Trigger:
 def only_forward() -> pgtrigger.Trigger:
     """Of a cutover: epoch, direction and status never go back.
 
-    Systems, seats and time zone come from the runbook, and change with it only.
+    Systems, seats, time zone, RTO and decision time come from the runbook, and change with it only.
     """
     return pgtrigger.Trigger(
         name="only_forward",
@@ -66,8 +66,10 @@ def only_forward() -> pgtrigger.Trigger:
                AND (NEW.status, NEW.closed_at) IS DISTINCT FROM (OLD.status, OLD.closed_at) THEN
                 RAISE EXCEPTION 'cutover % is closed', OLD.slug;
             END IF;
-            IF NEW.runbook_id = OLD.runbook_id AND (NEW.systems, NEW.seat_titles, NEW.timezone)
-                   IS DISTINCT FROM (OLD.systems, OLD.seat_titles, OLD.timezone) THEN
+            IF NEW.runbook_id = OLD.runbook_id
+               AND (NEW.systems, NEW.seat_titles, NEW.timezone, NEW.rto_from, NEW.rto_to, NEW.decision_time)
+                   IS DISTINCT FROM (OLD.systems, OLD.seat_titles, OLD.timezone,
+                                     OLD.rto_from, OLD.rto_to, OLD.decision_time) THEN
                 RAISE EXCEPTION 'systems and seats of cutover % change with its runbook only', OLD.slug;
             END IF;
             RETURN NEW;
@@ -150,7 +152,7 @@ def settled_by_a_lead() -> pgtrigger.Trigger:
 
 
 def has_its_change() -> pgtrigger.Trigger:
-    """Of a member: part and seats change only after a row of `MemberChange` has said so."""
+    """Of a member: part, seats and roles change only after a row of `MemberChange` has said so."""
     return pgtrigger.Trigger(
         name="has_its_change",
         when=pgtrigger.Before,
@@ -165,8 +167,9 @@ def has_its_change() -> pgtrigger.Trigger:
             WHERE cutover_id = NEW.cutover_id AND person_id = NEW.person_id ORDER BY id DESC LIMIT 1;
             IF change.at IS NULL OR change.at < now() - {MOMENT}
                OR change.after ->> 'part' IS DISTINCT FROM NEW.part
-               OR change.after -> 'seats' IS DISTINCT FROM to_jsonb(NEW.seats) THEN
-                RAISE EXCEPTION 'part and seats change with their entry only';
+               OR change.after -> 'seats' IS DISTINCT FROM to_jsonb(NEW.seats)
+               OR change.after -> 'roles' IS DISTINCT FROM to_jsonb(NEW.roles) THEN
+                RAISE EXCEPTION 'part, seats and roles change with their entry only';
             END IF;
             RETURN NEW;
         """,

@@ -6,17 +6,15 @@ changed text changes triggers and needs a migration.
 
 from __future__ import annotations
 
-#: Who acted on the evidence of gates: (gate_id, item_id, person_id, verb), several rows for one person.
-#:
-#: Every attempt of the item's present definition counts, also one that failed: who starts a check until its
-#: result pleases must not approve it. An attempt that was made for the rollback before the rollback was
-#: ordered is no evidence any more; ordering it has stopped some, and that is no act on the evidence.
-ACTS = """
+
+def acts_on(evidence: str) -> str:
+    """Who acted on evidence: the SQL of `ACTS` for other rows of evidence.
+
+    ``evidence`` is what follows FROM: it gives the rows “asked”, “item”, “phase” and “cutover”.
+    """
+    return f"""
     SELECT asked.gate_id, asked.item_id, act.person_id, act.verb
-    FROM checklists_gateevidence asked
-    JOIN checklists_item item ON item.id = asked.item_id
-    JOIN checklists_phase phase ON phase.id = item.phase_id
-    JOIN checklists_cutover cutover ON cutover.id = item.cutover_id
+    FROM {evidence}
     CROSS JOIN LATERAL (
         SELECT who.person_id, who.verb
         FROM checklists_attempt attempt
@@ -41,7 +39,18 @@ ACTS = """
         SELECT item.skipped_by_id, 'skipped'
     ) act
     WHERE act.person_id IS NOT NULL
-"""
+"""  # noqa: S608  # the part is a constant
+
+
+#: Who acted on the evidence of gates: (gate_id, item_id, person_id, verb), several rows for one person.
+#:
+#: Every attempt of the item's present definition counts, also one that failed: who starts a check until its
+#: result pleases must not approve it. An attempt that was made for the rollback before the rollback was
+#: ordered is no evidence any more; ordering it has stopped some, and that is no act on the evidence.
+ACTS = acts_on("""checklists_gateevidence asked
+    JOIN checklists_item item ON item.id = asked.item_id
+    JOIN checklists_phase phase ON phase.id = item.phase_id
+    JOIN checklists_cutover cutover ON cutover.id = item.cutover_id""")
 
 
 _OF_ITEM = "item.id, item.key, item.needs, item.skipped_by_id, item.skip_reason, item.cutover_id"

@@ -11,6 +11,8 @@ from django.db.models import F, Q
 from checklists.models.change_request import ChangeRequest
 from checklists.models.confirmation_triggers import two_people_declared_it
 from checklists.models.cutover import Cutover
+from checklists.models.decision_record_rules import host_death_has_its_entry
+from checklists.models.story_rules import host_is_silent
 from checklists.models.triggers import append_only
 
 PERSON = settings.AUTH_USER_MODEL
@@ -47,7 +49,12 @@ class HostDeath(models.Model):
 
     class Meta:
         ordering = ["host", "at"]
-        triggers = [*append_only(), two_people_declared_it()]
+        triggers = [
+            *append_only(),
+            two_people_declared_it(),
+            host_is_silent(),
+            host_death_has_its_entry(),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(confirmed_by=F("declared_by")), name="another_person_confirms_the_death"

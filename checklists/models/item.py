@@ -10,7 +10,16 @@ from django.urls import reverse
 
 from checklists.models.confirmation_triggers import irreversible_ticks_are_named
 from checklists.models.cutover import Cutover
-from checklists.models.definition_rules import settled_by_a_lead, written_once
+from checklists.models.decision_record_rules import note_has_its_entry
+from checklists.models.definition_rules import settled_by_a_lead, written_now, written_once
+from checklists.models.person_rules import noted_by_a_member
+from checklists.models.record_rules import (
+    changes_with_the_runbook,
+    comes_with_the_runbook,
+    evidence_comes_with_the_runbook,
+    item_changes_with_its_entry,
+)
+from checklists.models.story_rules import item_begins_undone, item_changes_while_open
 from checklists.models.triggers import append_only, never_deleted, tick_has_what_the_item_requires
 from checklists.states import Direction, ItemKind, Requirement
 
@@ -21,6 +30,8 @@ DEFINITION = (
     *("planned", "optional", "action", "params", "fresh_for", "deadline", "undo", "irreversible"),
     *("goes_with", "type_target", "requires", "seats", "quorum", "opens", "runbook_sha256"),
 )
+#: Those that an amendment changes in place.
+AMENDED = ("position", "owner_title", "service_restored", "ends_window", "superseded_at")
 
 
 class Phase(models.Model):
@@ -39,7 +50,12 @@ class Phase(models.Model):
 
     class Meta:
         ordering = ["cutover", "position"]
-        triggers = [written_once("cutover_id", "number", "key", "direction"), never_deleted()]
+        triggers = [
+            written_once("cutover_id", "number", "key", "direction"),
+            never_deleted(),
+            comes_with_the_runbook(),
+            changes_with_the_runbook("position", "title", "note", "original", "before_window"),
+        ]
         constraints = [models.UniqueConstraint(fields=["cutover", "key"], name="phase_key_once")]
 
     def __str__(self) -> str:
@@ -92,11 +108,15 @@ class Item(models.Model):
     quorum = models.PositiveSmallIntegerField(default=0)
     # what a pass allows; cutovers opened before migration 0006 have none
     opens = models.TextField(blank=True, default="")
+    # marks that the forecast reads; an amendment sets them without a new definition of the item
+    service_restored = models.BooleanField(default=False)
+    ends_window = models.BooleanField(default=False)
     # which definition this is
     runbook_sha256 = models.CharField(max_length=64, help_text="The text of the runbook that defined it.")
     superseded_at = models.DateTimeField(null=True)  # when an amendment replaced or removed it
     # what people did with it
     claimed_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    claimed_at = models.DateTimeField(null=True)  # the start of a manual item; kept when it is ticked
     done_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
     done_at = models.DateTimeField(null=True)
     skipped_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
@@ -113,6 +133,11 @@ class Item(models.Model):
             written_once(*DEFINITION),
             settled_by_a_lead(),
             never_deleted(),
+            item_begins_undone(),
+            item_changes_while_open(),
+            item_changes_with_its_entry(),
+            comes_with_the_runbook(),
+            changes_with_the_runbook(*AMENDED),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -162,7 +187,7 @@ class GateEvidence(models.Model):
 
     class Meta:
         ordering = ["gate", "position"]
-        triggers = append_only()
+        triggers = [*append_only(), evidence_comes_with_the_runbook()]
         constraints = [models.UniqueConstraint(fields=["gate", "item"], name="evidence_asked_once")]
 
     def __str__(self) -> str:
@@ -174,12 +199,12 @@ class Note(models.Model):
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="notes")
     by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField()
     text = models.TextField(max_length=4000)
 
     class Meta:
         ordering = ["item", "at"]
-        triggers = append_only()
+        triggers = [*append_only(), written_now(), noted_by_a_member(), note_has_its_entry()]
 
     def __str__(self) -> str:
         return self.text[:60]

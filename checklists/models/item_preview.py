@@ -11,7 +11,10 @@ from django.db import models
 from django.db.models import Q
 
 from checklists.models.cutover import Cutover
+from checklists.models.definition_rules import written_once
 from checklists.models.item import Item
+from checklists.models.person_rules import preview_is_asked_by_a_lead
+from checklists.models.story_rules import preview_moves_on
 from checklists.models.triggers import ended_preview_is_final, never_deleted
 from checklists.states import LIVE_PREVIEWS, PreviewStatus
 
@@ -55,7 +58,13 @@ class ItemPreview(models.Model):
 
     class Meta:
         ordering = ["cutover", "-requested_at"]
-        triggers = [never_deleted(), ended_preview_is_final()]
+        triggers = [
+            never_deleted(),
+            ended_preview_is_final(),
+            preview_is_asked_by_a_lead(),
+            preview_moves_on(),
+            written_once("cutover_id", "item_id", "requested_by_id", "requested_at"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["item"],

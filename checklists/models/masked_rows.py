@@ -45,6 +45,16 @@ def are_values_hidden() -> bool:
     return _is_hiding.get()
 
 
+class ReadFields:
+    """The fields of a row that were read, as attributes. One that was not read is an empty text."""
+
+    def __init__(self, read: Mapping[str, Any]) -> None:
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        return self._read.get(name, "")
+
+
 class MaskedRow(models.Model):
     """A row that holds what an action or a check found."""
 
@@ -76,7 +86,11 @@ class MaskedRow(models.Model):
         return (self._hidden or {}).get(name, getattr(self, name))
 
     def hide_found_values(self, read: dict[str, Any]) -> None:
-        """Replaces what may hold values in ``read``: the fields that were read, by name."""
+        """Replaces what may hold values in ``read``: the fields that were read, by name.
+
+        It decides on these alone (`ReadFields`), and hides where one is missing. A field of ``self`` that was
+        not read would be asked of the database, as a row that is masked in the same way: without end.
+        """
         raise NotImplementedError
 
 

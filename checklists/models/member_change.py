@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from checklists.models.cutover import Cutover
+from checklists.models.decision_record_rules import member_change_has_its_entry
+from checklists.models.person_rules import change_of_people_is_true, people_are_changed_by_who_may
 from checklists.models.triggers import append_only
 
 PERSON = settings.AUTH_USER_MODEL
@@ -54,7 +56,12 @@ class MemberChange(models.Model):
 
     class Meta:
         ordering = ["cutover", "id"]
-        triggers = append_only()
+        triggers = [
+            *append_only(),
+            people_are_changed_by_who_may(),
+            change_of_people_is_true(),
+            member_change_has_its_entry(),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(confirmed_by=None) | ~Q(confirmed_by=F("requested_by")),

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from checklists.models.decision_record_rules import answer_has_its_entry
+from checklists.models.definition_rules import written_now
 from checklists.models.gate_triggers import ends_a_no_go_rightly
 from checklists.models.sign_off import SignOff
 from checklists.models.triggers import append_only
@@ -27,7 +29,7 @@ class NoGoAnswer(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        triggers = [*append_only(), ends_a_no_go_rightly()]
+        triggers = [*append_only(), ends_a_no_go_rightly(), written_now(), answer_has_its_entry()]
         constraints = [
             models.CheckConstraint(condition=~Q(text=""), name="ending_of_a_no_go_has_a_text"),
             models.CheckConstraint(

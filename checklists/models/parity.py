@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from checklists.models.attempt import Attempt
+from checklists.models.story_rules import comes_with_evidence
 from checklists.models.triggers import append_only
 
 
@@ -25,7 +26,7 @@ class ParityResult(models.Model):
 
     class Meta:
         ordering = ["attempt", "equal", "-differing", "table"]
-        triggers = append_only()
+        triggers = [*append_only(), comes_with_evidence()]
         constraints = [models.UniqueConstraint(fields=["attempt", "table"], name="a_table_compared_once")]
 
     def __str__(self) -> str:

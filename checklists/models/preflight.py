@@ -13,10 +13,19 @@ from django.db.models import Q
 
 from checklists.models.attempt import Attempt
 from checklists.models.cutover import Cutover
-from checklists.models.masked_rows import MaskedRow, hide_words
+from checklists.models.definition_rules import written_once
+from checklists.models.masked_rows import MaskedRow, ReadFields, hide_words
+from checklists.models.record_rules import preflight_has_its_entry
+from checklists.models.story_rules import (
+    preflight_begins_queued,
+    preflight_has_its_digest,
+    preflight_moves_on,
+    result_comes_with_its_run,
+)
 from checklists.models.triggers import append_only, ended_run_is_final, never_deleted
 from checklists.states import LIVE_PREFLIGHTS, PreflightSource, PreflightStatus, PreflightVerdict
 from integrations.preflight import registered_checks
+from integrations.row_values import HIDDEN_WORDS
 
 
 class PreflightRunQuerySet(models.QuerySet["PreflightRun"]):
@@ -65,7 +74,15 @@ class PreflightRun(models.Model):
 
     class Meta:
         ordering = ["cutover", "-requested_at"]
-        triggers = [never_deleted(), ended_run_is_final()]
+        triggers = [
+            never_deleted(),
+            ended_run_is_final(),
+            preflight_begins_queued(),
+            preflight_moves_on(),
+            preflight_has_its_digest(),
+            *preflight_has_its_entry(),
+            written_once("cutover_id", "source", "requested_by_id", "attempt_id", "requested_at"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["cutover"],
@@ -109,7 +126,7 @@ class PreflightResult(MaskedRow):
 
     class Meta:
         ordering = ["run", "check_key", "subject"]
-        triggers = append_only()
+        triggers = [*append_only(), result_comes_with_its_run()]
         constraints = [models.UniqueConstraint(fields=["run", "identity"], name="a_result_once")]
 
     def __str__(self) -> str:
@@ -117,8 +134,9 @@ class PreflightResult(MaskedRow):
 
     def hide_found_values(self, read: dict[str, Any]) -> None:
         """Its sentences, unless the check declares that they name no values; the check's title stays."""
-        check = registered_checks().get(self.check_key)
+        known = ReadFields(read)
+        check = registered_checks().get(known.check_key)
         if check is None or not check.texts_shown:
-            read["subject"] = self.title
+            instead = {"subject": known.title or HIDDEN_WORDS, "change": ""}
+            read.update((name, words) for name, words in instead.items() if name in read)
             hide_words(read, "seen")
-            read["change"] = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from checklists.models.story_rules import text_has_its_digest
 from checklists.models.triggers import append_only
 
 
@@ -22,7 +23,7 @@ class Runbook(models.Model):
 
     class Meta:
         ordering = ["name", "-loaded_at"]
-        triggers = append_only()
+        triggers = [*append_only(), text_has_its_digest()]
 
     def __str__(self) -> str:
         return f"{self.title} ({self.sha256[:8]})"

@@ -10,6 +10,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from checklists.models.decision_record_rules import (
+    pass_has_its_entry,
+    pass_is_used_by_a_beginning,
+    sign_off_has_its_entry,
+)
 from checklists.models.definition_rules import written_now
 from checklists.models.gate_triggers import (
     four_eyes,
@@ -19,6 +24,7 @@ from checklists.models.gate_triggers import (
 )
 from checklists.models.item import Item
 from checklists.models.masked_rows import MaskedRow, action_of, hide_words, is_summary_shown
+from checklists.models.story_rules import pass_is_used_now
 from checklists.models.triggers import append_only, never_deleted, only_use_is_written
 from checklists.states import AttemptStatus, Decision
 
@@ -52,7 +58,13 @@ class SignOff(MaskedRow):
 
     class Meta:
         ordering = ["gate", "id"]
-        triggers = [*append_only(), four_eyes(), sign_off_rests_on_the_evidence(), written_now()]
+        triggers = [
+            *append_only(),
+            four_eyes(),
+            sign_off_rests_on_the_evidence(),
+            written_now(),
+            sign_off_has_its_entry(),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(decision=Decision.GO) | ~Q(reason=""), name="a_no_go_has_a_reason"
@@ -91,6 +103,9 @@ class GatePass(models.Model):
             never_deleted(),
             only_use_is_written(),
             written_now(),
+            pass_is_used_now(),
+            pass_has_its_entry(),
+            pass_is_used_by_a_beginning(),
         ]
         constraints = [
             models.UniqueConstraint(fields=["gate", "digest"], name="a_gate_opens_once_on_evidence")

@@ -11,8 +11,11 @@ from django.db.models import Q
 from django.urls import reverse
 
 from checklists.models.change_request import ChangeRequest
+from checklists.models.decision_record_rules import tick_has_its_entry
 from checklists.models.definition_rules import written_now
 from checklists.models.item import Item
+from checklists.models.person_rules import ticked_by_a_lead
+from checklists.models.story_rules import file_belongs_to_its_tick
 from checklists.models.triggers import append_only
 from checklists.states import ChangeDecision
 
@@ -48,7 +51,7 @@ class Tick(models.Model):
 
     class Meta:
         ordering = ["item", "id"]
-        triggers = [*append_only(), written_now()]
+        triggers = [*append_only(), written_now(), ticked_by_a_lead(), tick_has_its_entry()]
         constraints = [
             models.CheckConstraint(
                 condition=Q(on_behalf_of=None) | Q(on_behalf_of_name=""), name="on_behalf_of_one"
@@ -103,7 +106,7 @@ class TickFile(models.Model):
 
     class Meta:
         ordering = ["tick", "id"]
-        triggers = append_only()
+        triggers = [*append_only(), file_belongs_to_its_tick()]
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,7 @@ Pure: text in, frozen dataclasses out; no models, no database::
 """
 
 from checklists.runbook.comparison import (
+    TIME_MARKS,
     Change,
     FieldChange,
     ItemChange,
@@ -23,18 +24,23 @@ from checklists.runbook.contents import (
     list_variables,
 )
 from checklists.runbook.document import (
+    DECISION_TIME,
     Document,
     EvidenceSpec,
     ItemSpec,
     PhaseSpec,
     ReadResult,
+    RecoveryTime,
     RunbookError,
 )
 from checklists.runbook.json_schema import json_schema
 from checklists.runbook.numbering import keep_numbers
 from checklists.runbook.reader import read, read_definitions
+from checklists.runbook.time_marks import list_time_hints
 
 __all__ = [
+    "DECISION_TIME",
+    "TIME_MARKS",
     "Change",
     "Document",
     "EvidenceSpec",
@@ -43,6 +49,7 @@ __all__ = [
     "ItemSpec",
     "PhaseSpec",
     "ReadResult",
+    "RecoveryTime",
     "RunbookChanges",
     "RunbookError",
     "compare_documents",
@@ -53,6 +60,7 @@ __all__ = [
     "list_early_phases",
     "list_irreversible",
     "list_systems",
+    "list_time_hints",
     "list_variables",
     "read",
     "read_definitions",

@@ -11,6 +11,9 @@ from checklists.runbook.document import Document, ItemSpec, PhaseSpec
 
 #: Fields of an item that an amendment leaves as they are: people have learned the numbers by now.
 _PLACES = frozenset({"number", "line", "evidence"})
+#: Marks that only the forecast reads. They are settings of the runbook: whoever adds one does not change
+#: the item, and nothing has to be done or decided again.
+TIME_MARKS = ("service_restored", "ends_window")
 
 #: What an added item is compared with.
 _NO_PHASE = PhaseSpec("", "", "")
@@ -110,7 +113,7 @@ def _items_by_key(document: Document) -> dict[str, tuple[PhaseSpec, ItemSpec]]:
 def _changed_fields(
     old_phase: PhaseSpec, old: ItemSpec, new_phase: PhaseSpec, new: ItemSpec
 ) -> list[FieldChange]:
-    names = [field.name for field in fields(ItemSpec) if field.name not in _PLACES]
+    names = [field.name for field in fields(ItemSpec) if field.name not in {*_PLACES, *TIME_MARKS}]
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
     pairs.append(("phase", old_phase.key, new_phase.key))
     pairs.append(("evidence", _asked(old), _asked(new)))
@@ -156,13 +159,20 @@ def _words(value: Any) -> list[str]:
 
 
 def _changed_settings(before: Document, after: Document) -> list[FieldChange]:
-    names = ("name", "title", "timezone", "roles", "seats", "logs_for_stakeholders")
+    names = ("name", "title", "timezone", "roles", "seats", "logs_for_stakeholders", "decision_time")
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
+    pairs.append(("rto", _ends_of(before), _ends_of(after)))
+    pairs += [(name, before.marked(name), after.marked(name)) for name in TIME_MARKS]
     old, new = _phases_by_key(before), _phases_by_key(after)
     pairs += [(f"phase {key}", old.get(key), new.get(key)) for key in {**old, **new}]
     systems = _changed_systems(before, after).values()
     changes = [FieldChange(name, was, now) for name, was, now in pairs if was != now]
     return changes + [change for change in systems if isinstance(change.before, dict)]
+
+
+def _ends_of(document: Document) -> dict[str, str]:
+    rto = document.rto
+    return {"from": rto.from_item, "to": rto.to_item} if rto.from_item else {}
 
 
 def _phases_by_key(document: Document) -> dict[str, dict[str, str | bool]]:

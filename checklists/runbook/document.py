@@ -62,7 +62,21 @@ class ItemSpec:
     quorum: int = 0
     evidence: tuple[EvidenceSpec, ...] = ()
     opens: str = ""  # what a pass of this gate allows, in a sentence
+    service_restored: bool = False  # when it is done, people can write again
+    ends_window: bool = False  # the last item of the window; those after it do not count in the night
     line: int = 0
+
+
+@dataclass(frozen=True)
+class RecoveryTime:
+    """Two items between which the time without service is measured (RTO); empty keys: not said."""
+
+    from_item: str = ""
+    to_item: str = ""
+
+
+#: How long people take to decide that they go back, where the runbook does not say it.
+DECISION_TIME = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,16 @@ class Document:
     seats: Mapping[str, str]
     phases: tuple[PhaseSpec, ...]
     logs_for_stakeholders: bool = False  # people who only watch see the logs, too
+    rto: RecoveryTime = RecoveryTime()
+    decision_time: timedelta = DECISION_TIME
+
+    def marked(self, field_name: str) -> dict[str, list[str]]:
+        """Direction → keys of its items that carry this mark (“service_restored” or “ends_window”)."""
+        found: dict[str, list[str]] = {}
+        for phase in self.phases:
+            keys = [item.key for item in phase.items if getattr(item, field_name)]
+            found.setdefault(phase.direction, []).extend(keys)
+        return {direction: keys for direction, keys in found.items() if keys}
 
     @property
     def items(self) -> Iterator[ItemSpec]:

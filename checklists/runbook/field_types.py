@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from checklists.durations import PATTERN, parse_duration
-from checklists.runbook.document import EvidenceSpec
+from checklists.runbook.document import EvidenceSpec, RecoveryTime
 from checklists.runbook.yaml_source import Node
 
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -163,6 +163,15 @@ def _one_evidence(node: Node) -> EvidenceSpec:
     )
 
 
+def _recovery_time(node: Node) -> RecoveryTime:
+    entries = _mapping(node)
+    if set(entries) != {"from", "to"}:
+        raise InvalidValue(
+            "rto has from: and to:, two items.", "Write {from: KEY, to: KEY}, the keys of two items."
+        )
+    return RecoveryTime(_read_inner(entries["from"], _key), _read_inner(entries["to"], _key))
+
+
 def _read_inner(node: Node, read: Callable[[Node], Any]) -> Any:
     """Reads a value inside another one, and reports an error with its own line."""
     try:
@@ -229,5 +238,14 @@ EVIDENCE = FieldType(
                 },
             ]
         },
+    },
+)
+RECOVERY_TIME = FieldType(
+    _recovery_time,
+    {
+        "type": "object",
+        "properties": {"from": _KEY_SCHEMA, "to": _KEY_SCHEMA},
+        "required": ["from", "to"],
+        "additionalProperties": False,
     },
 )

@@ -6,7 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from checklists.runbook.document import Document, ItemSpec, PhaseSpec, ReadResult, RunbookError
+from checklists.runbook.document import (
+    DECISION_TIME,
+    Document,
+    ItemSpec,
+    PhaseSpec,
+    ReadResult,
+    RecoveryTime,
+    RunbookError,
+)
 from checklists.runbook.error_collector import ErrorCollector
 from checklists.runbook.field_types import NAME, NAME_KEY, FieldSpec
 from checklists.runbook.item_links import resolve_item_links
@@ -83,6 +91,8 @@ def _document(root: Node, text: str, sha256: str, errors: ErrorCollector) -> Doc
         seats=_titles(found["seats"] or {}, "seats", errors),
         phases=_phases(found["phases"] or [], errors),
         logs_for_stakeholders=bool(found["logs_for_stakeholders"]),
+        rto=found["rto"] or RecoveryTime(),
+        decision_time=found["decision_time"] or DECISION_TIME,
     )
 
 

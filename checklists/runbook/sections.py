@@ -11,6 +11,7 @@ from checklists.runbook.field_types import (
     LINE,
     LIST,
     MAPPING,
+    RECOVERY_TIME,
     SLUG,
     TEXT,
     TIMEZONE,
@@ -33,6 +34,12 @@ RUNBOOK = {
     "seats": FieldSpec(MAPPING, "Key → title of who decides at gates."),
     "logs_for_stakeholders": FieldSpec(
         FLAG, "true: people who only watch see the logs of attempts, too.", False
+    ),
+    "rto": FieldSpec(
+        RECOVERY_TIME, "Two items, from: and to:, between which the time without service is measured."
+    ),
+    "decision_time": FieldSpec(
+        DURATION, "How long people take to decide that they go back; the last safe moment is earlier by it."
     ),
     "phases": FieldSpec(LIST, "The parts, in order.", required=True),
 }
@@ -67,6 +74,12 @@ ITEM = {
     "planned": FieldSpec(DURATION, "How long it should take."),
     "optional": FieldSpec(FLAG, "true: the cutover may be completed or rolled back without it.", False),
     "original": FieldSpec(TEXT, "The customer's sentence, where the item differs from it.", ""),
+    "service_restored": FieldSpec(
+        FLAG, "true: when it is done, people can write again; one item of each direction.", False
+    ),
+    "ends_window": FieldSpec(
+        FLAG, "true: the last item of the window, later ones do not count; one of each direction.", False
+    ),
     "undo": FieldSpec(SLUG, "Key of the item that takes it back.", "", only=_WORK),
     "goes_with": FieldSpec(
         KEYS, "In a rollback: needed only when one of these items of the rollback is (keys).", ()

@@ -12,6 +12,7 @@ from django import forms
 from checklists.runbook.dependencies import find_cycles, transitive_needs
 from checklists.runbook.document import Document, ItemSpec
 from checklists.runbook.error_collector import ErrorCollector, suggest
+from checklists.runbook.time_marks import check_time_marks
 from checklists.runbook.yaml_source import Node, item_entries
 from integrations.actions import (
     ActionForm,
@@ -38,6 +39,7 @@ def check_semantics(
     for item in document.items:
         checker.check(item)
     _check_directions(document, errors)
+    check_time_marks(document, items, root, lines, errors)
     for path in find_cycles({key: item.needs for key, item in items.items()}):
         what = f"the items wait for each other in a circle: {' → '.join(path)}."
         errors.add(items[path[0]].line, f"item {path[0]}", what, "Take one of these needs out.")

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import yaml
 
-_ENTRY = re.compile(r"^\s*(?:- +)?[a-z][a-z_-]*:(?: |$)", re.MULTILINE)  # what looks like a key of a runbook
+#: what looks like a key of a runbook
+_ENTRY = re.compile(r"^[ \t]*+(?:- ++)?[a-z][a-z_-]*+:(?: |$)", re.MULTILINE)
 
 REMEDIES = (
     (

@@ -13,11 +13,13 @@ from checklists.services.attempts import (
 from checklists.services.changes import confirm_change, describe_change, get_rule, may_decide, reject_change
 from checklists.services.confirmed_runbooks import request_runbook_confirmation
 from checklists.services.cutovers import close_cutover, open_cutover, order_rollback
+from checklists.services.gate_looks import remember_look
 from checklists.services.gates import sign_gate
 from checklists.services.hosts import declare_host_dead, lost_hosts
 from checklists.services.items import (
     add_note,
     claim_item,
+    hand_over_item,
     release_item,
     skip_item,
     tick_item,
@@ -31,6 +33,7 @@ from checklists.services.previews import request_preview
 from checklists.services.refusal import CommandRefused
 from checklists.services.runbooks import amend_runbook, load_runbook
 from checklists.services.secrets import decrypt_export, reencrypt_secrets
+from checklists.services.status_links import create_status_link, revoke_status_link
 from checklists.services.ticks import HandedFile, HandedIn, members_who_act
 from checklists.services.variables import release_variables, withdraw_variables
 from checklists.services.windows import move_window, start_early
@@ -49,10 +52,12 @@ __all__ = [
     "claim_item",
     "close_cutover",
     "confirm_change",
+    "create_status_link",
     "declare_host_dead",
     "decrypt_export",
     "describe_change",
     "get_rule",
+    "hand_over_item",
     "is_set_up",
     "load_runbook",
     "lost_hosts",
@@ -67,10 +72,12 @@ __all__ = [
     "reject_change",
     "release_item",
     "release_variables",
+    "remember_look",
     "remove_member",
     "request_preflight",
     "request_preview",
     "request_runbook_confirmation",
+    "revoke_status_link",
     "sign_gate",
     "skip_item",
     "start_attempt",

@@ -13,6 +13,7 @@ from checklists.models import Attempt, ChangeRequest, Cutover, GateEvidence, Gat
 from checklists.models.attempt import AttemptQuerySet
 from checklists.models.audit import database_now
 from checklists.runbook import (
+    TIME_MARKS,
     Change,
     Document,
     ItemSpec,
@@ -23,7 +24,7 @@ from checklists.runbook import (
     keep_numbers,
     read_definitions,
 )
-from checklists.services.definitions import item_from_spec, read_document
+from checklists.services.definitions import item_from_spec, read_document, time_settings
 from checklists.services.permission import append_entry
 from checklists.services.refusal import CommandRefused
 from checklists.states import Direction, ItemKind, Reconciliation
@@ -222,10 +223,12 @@ class _Writer:
         known = self.current.get(spec.key)
         if known is not None and spec.key not in self.renewed:
             owner = self.plan.document.roles.get(spec.owner, spec.owner)
-            Item.objects.filter(pk=known.pk).update(position=place, owner_title=owner)
+            marks = {name: getattr(spec, name) for name in TIME_MARKS}
+            Item.objects.filter(pk=known.pk).update(position=place, owner_title=owner, **marks)
             return
         item = item_from_spec(self.cutover, phase, place, spec, self.plan.document)
         item.claimed_by = known.claimed_by if known else None
+        item.claimed_at = known.claimed_at if known else None
         item.save()
         self.current[spec.key] = item
 
@@ -250,6 +253,8 @@ class _Writer:
         self.cutover.systems = {name: dict(section) for name, section in document.systems.items()}
         self.cutover.seat_titles = dict(document.seats)
         self.cutover.logs_for_stakeholders = document.logs_for_stakeholders
-        self.cutover.save(
-            update_fields=["runbook", "timezone", "systems", "seat_titles", "logs_for_stakeholders"]
-        )
+        times = time_settings(document)
+        for name, value in times.items():
+            setattr(self.cutover, name, value)
+        changed = ["runbook", "timezone", "systems", "seat_titles", "logs_for_stakeholders", *times]
+        self.cutover.save(update_fields=changed)

@@ -20,7 +20,7 @@ from checklists.services.permission import append_entry, authorize, lock_cutover
 from checklists.services.previews import get_previewed_target
 from checklists.services.refusal import CommandRefused
 from checklists.states import AttemptStatus, Reconciliation
-from integrations.actions import ActionParams, AnyAction, Effect, ProbeStatus, registry
+from integrations.actions import ActionParams, AnyAction, ProbeStatus, registry
 from integrations.errors import Problem
 from integrations.redact import Redactor
 
@@ -181,7 +181,7 @@ def reconcile_attempt(*, attempt: Attempt, by: User, found: Reconciliation, note
         raise CommandRefused("Say what you checked.", next="The note goes into the record.")
     board, _ = authorize(attempt.item, "reconcile", by=by)
     fresh = Attempt.objects.select_for_update().get(pk=attempt.pk)
-    _check_decision(fresh, board, by)
+    _check_decision(fresh)
     moved = Attempt.objects.filter(pk=fresh.pk).transition(
         AttemptStatus.RECONCILED,
         reconciliation=Reconciliation(found),
@@ -221,7 +221,7 @@ def _store_finding_as_evidence(attempt: Attempt, board: Board) -> None:
         ) from problem
 
 
-def _check_decision(attempt: Attempt, board: Board, by: User) -> None:
+def _check_decision(attempt: Attempt) -> None:
     if not attempt.finding.get("dead"):
         raise CommandRefused(
             "Nobody has proven yet that the old executor is dead.",
@@ -231,9 +231,4 @@ def _check_decision(attempt: Attempt, board: Board, by: User) -> None:
     if attempt.finding.get("seen") == ProbeStatus.STILL_RUNNING:
         raise CommandRefused(
             "The probe saw it still running.", next="Wait for it to end, or stop it, then probe again."
-        )
-    once = attempt.effect == Effect.AT_MOST_ONCE
-    if once and not board.cutover.is_rehearsal and attempt.requested_by_id == by.pk:
-        raise CommandRefused(
-            "You started this, so in production somebody else decides what it did (four eyes)."
         )

@@ -11,7 +11,7 @@ from checklists.board import Board, is_runbook_confirmed
 from checklists.models import Attempt, AuditHead, Cutover, Runbook
 from checklists.models.audit import database_now
 from checklists.services.confirmed_runbooks import request_runbook_confirmation
-from checklists.services.definitions import copy_items, read_document
+from checklists.services.definitions import copy_items, read_document, time_settings
 from checklists.services.members import write_member
 from checklists.services.permission import append_entry, get_member, lock_cutover
 from checklists.services.refusal import CommandRefused
@@ -45,6 +45,7 @@ def open_cutover(
         systems={name: dict(section) for name, section in document.systems.items()},
         seat_titles=dict(document.seats),
         logs_for_stakeholders=document.logs_for_stakeholders,
+        **time_settings(document),
         created_by=by,
     )
     copy_items(cutover, document)

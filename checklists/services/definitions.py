@@ -36,6 +36,15 @@ def read_document(text: str, *, earlier: Mapping[str, Mapping[str, Any]] | None 
     return result.document
 
 
+def time_settings(document: Document) -> dict[str, Any]:
+    """Column of the cutover → what the runbook says about times."""
+    return {
+        "rto_from": document.rto.from_item,
+        "rto_to": document.rto.to_item,
+        "decision_time": document.decision_time,
+    }
+
+
 def copy_items(cutover: Cutover, document: Document) -> None:
     """Writes all phases, items and the evidence of gates for a cutover that is being opened."""
     items: dict[str, Item] = {}

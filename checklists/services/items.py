@@ -1,4 +1,4 @@
-"""Commands on items: tick, untick, skip, unskip, claim, release, note."""
+"""Commands on items: tick, untick, skip, unskip, claim, hand over, release, note."""
 
 from __future__ import annotations
 
@@ -102,8 +102,27 @@ def unskip_item(*, item: Item, by: User, reason: str) -> Item:
 def claim_item(*, item: Item, by: User) -> Item:
     """Marks an item as taken by this person, so that no two people do it."""
     board, view = authorize(item, "claim", by=by)
-    _write(view.item, claimed_by=by)
+    _write(view.item, claimed_by=by, claimed_at=board.now)
     append_entry(board.cutover, "item.claimed", by=by, item=item.key, title=item.title)
+    return view.item
+
+
+@transaction.atomic
+def hand_over_item(*, item: Item, by: User, to: User) -> Item:
+    """Makes another lead responsible for an item. Raises `CommandRefused` for somebody who may not act."""
+    board, view = authorize(item, "hand_over", by=by)
+    member = board.member(to)
+    if member is None or not member.may_act or not to.is_active:
+        raise CommandRefused(
+            f"{to} may not do items of this cutover.",
+            means="Nothing was changed.",
+            next="Hand it over to one of its migration leads.",
+        )
+    was = view.item.claimed_by
+    if was != to:
+        _write(view.item, claimed_by=to)
+        about = {"item": item.key, "title": item.title, "to": str(to), "was": str(was) if was else None}
+        append_entry(board.cutover, "item.handed_over", by=by, **about)
     return view.item
 
 
@@ -112,7 +131,7 @@ def release_item(*, item: Item, by: User) -> Item:
     """Marks an item as not taken by anybody."""
     board, view = authorize(item, "release", by=by)
     was = view.item.claimed_by
-    _write(view.item, claimed_by=None)
+    _write(view.item, claimed_by=None, claimed_at=None)
     append_entry(board.cutover, "item.released", by=by, item=item.key, title=item.title, was=str(was))
     return view.item
 
@@ -134,7 +153,7 @@ def add_note(*, item: Item, by: User, text: str) -> Note:
     lately = view.item.notes.filter(by=by, text=said, at__gt=board.now - SAME_NOTE)
     if (first := lately.first()) is not None:
         return first
-    note = Note.objects.create(item=view.item, by=by, text=said)
+    note = Note.objects.create(item=view.item, by=by, at=board.now, text=said)
     append_entry(board.cutover, "item.noted", by=by, item=item.key, title=item.title, text=note.text)
     return note
 

@@ -13,22 +13,12 @@ from django.db import transaction
 
 from checklists.models import Attempt, ChangeRequest, Cutover, Member, MemberChange
 from checklists.models.audit import database_now
+from checklists.models.person_rules import WORK
 from checklists.services.change_rules import LEADS, RULES, ChangeRule, Details
 from checklists.services.changes import request_change
 from checklists.services.permission import append_entry, get_member, lock_cutover
 from checklists.services.refusal import CommandRefused
 from checklists.states import ChangeKind, MemberPart
-
-#: Entries of the record after which a cutover is no longer being set up.
-WORK = (
-    "attempt.started",
-    "item.ticked",
-    "item.confirmed",
-    "item.skipped",
-    "gate.signed",
-    "rollback.ordered",
-    "runbook.confirmed",  # who confirmed the runbook for production has seen the people, too
-)
 
 
 @transaction.atomic

@@ -6,9 +6,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
 
 from checklists.announcements import announce_on_commit
-from checklists.board import Board, ItemView, allowed_commands, why_not_sign
+from checklists.board import Board, ItemView, allowed_commands, why_not_decide, why_not_sign
 from checklists.models import AuditEntry, Cutover, Item, Member
 from checklists.services.refusal import CommandRefused
+from checklists.states import ItemState
 
 #: How a command is called in the sentence that refuses it.
 VERBS = {
@@ -17,6 +18,7 @@ VERBS = {
     "skip": "skip",
     "unskip": "take the skip back from",
     "claim": "claim",
+    "hand_over": "hand over",
     "release": "release",
     "note": "note something on",
     "start": "start",
@@ -78,6 +80,8 @@ def _explain_refusal(verb: str, view: ItemView, board: Board, member: Member) ->
         return f"You are {part} here; only a migration lead may {VERBS[verb]} {name}."
     if verb == "sign" and view.gate:
         return why_not_sign(member, view)
+    if verb == "reconcile" and view.state == ItemState.UNKNOWN:
+        return why_not_decide(member, view, board)
     if verb in ("tick", "start") and view.blockers:
         return f"{name} has to wait: {view.blockers[0].what}"
     return f"{name} is {view.state.label.lower()}; you cannot {VERBS[verb]} it now."

@@ -17,10 +17,11 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
 from checklists import audit_sentences
+from checklists.board import GateView
 from checklists.durations import format_duration
-from checklists.models import AuditEntry, Cutover
+from checklists.models import Attempt, AuditEntry, Cutover
 from checklists.revision import Revision
-from checklists.states import AttemptStatus, ItemState, PreflightVerdict
+from checklists.states import AttemptStatus, Decision, ItemState, PreflightVerdict, Reconciliation
 from checklists.templatetags import fact_format
 from integrations.sizes import format_bytes
 
@@ -57,6 +58,13 @@ ATTEMPT_STATUS_STYLES = {
     AttemptStatus.CANCELLED: ("ban", "skipped"),
     AttemptStatus.UNKNOWN: ("circle-help", "unknown"),
     AttemptStatus.RECONCILED: ("user-check", "done"),
+}
+#: The item says “Failed” of all of these; its attempts say so too, and how.
+WAYS_TO_FAIL = {AttemptStatus.ERRORED: "Failed: error", AttemptStatus.TIMED_OUT: "Failed: timed out"}
+RECONCILIATION_STYLES = {
+    Reconciliation.DONE: ("user-check", "done"),
+    Reconciliation.NOT_DONE: ("ban", "skipped"),
+    Reconciliation.PARTIAL: ("triangle-alert", "failed"),
 }
 PREFLIGHT_VERDICT_STYLES = {
     PreflightVerdict.RED: ("x", "failed"),
@@ -166,6 +174,13 @@ def display_names(users: Iterable[User]) -> str:
 
 
 @register.filter
+def signers(gate: GateView) -> list[str]:
+    """The names of the people whose go counts at this gate."""
+    given = [seat.sign_off for seat in gate.seats if seat.sign_off and seat.sign_off.decision == Decision.GO]
+    return [display_name(one.person) for one in given]
+
+
+@register.filter
 def markdown(text: str) -> SafeString:
     """The runbook's Markdown as HTML. Markup in it is shown as text; unsafe addresses do not become links."""
     html: str = _MARKDOWN.render(text or "")
@@ -204,19 +219,35 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def state_badge(value: str, warned: object = None) -> SafeString:
-    """The state of an item: icon, colour and word; amber where it is done and has warnings."""
+def state_badge(value: str, warned: object = None, *, short: bool = False) -> SafeString:
+    """The state of an item: icon, colour and word; amber where it is done and has warnings.
+
+    ``short`` is for lists in which most items wait: there one word says it.
+    """
     state = ItemState(value)
-    if warned:
-        return _badge(("triangle-alert", "warned"), state.value, state.label)
-    return _badge(ITEM_STATE_STYLES[state], state.value, state.label)
+    word = "Waiting" if short and state == ItemState.BLOCKED else state.label
+    style = ("triangle-alert", "warned") if warned else ITEM_STATE_STYLES[state]
+    return _badge(style, state.value, word)
 
 
 @register.simple_tag
-def status_badge(value: str) -> SafeString:
-    """The status of an attempt: icon, colour and word."""
+def status_badge(value: str, warned: object = None) -> SafeString:
+    """The status of an attempt: icon, colour and word; amber for a success with warnings."""
     status = AttemptStatus(value)
+    if warned and status == AttemptStatus.SUCCEEDED:
+        return _badge(("triangle-alert", "warned"), status.value, status.label)
     return _badge(ATTEMPT_STATUS_STYLES[status], status.value, status.label)
+
+
+@register.simple_tag
+def attempt_badge(attempt: Attempt) -> SafeString:
+    """As `status_badge`, by what the attempt means: its warnings, or what a person decided that it did."""
+    if attempt.status == AttemptStatus.RECONCILED:
+        decided = Reconciliation(attempt.reconciliation)
+        return _badge(RECONCILIATION_STYLES[decided], attempt.status, f"Decided: {decided.label.lower()}")
+    if (status := AttemptStatus(attempt.status)) in WAYS_TO_FAIL:
+        return _badge(ATTEMPT_STATUS_STYLES[status], status.value, WAYS_TO_FAIL[status])
+    return status_badge(attempt.status, getattr(attempt, "warnings", None))
 
 
 @register.simple_tag

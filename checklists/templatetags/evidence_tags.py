@@ -25,6 +25,9 @@ MAX_TEXT = 200  # characters; longer text folds out
 MAX_SHOWN = 100_000  # characters of one text on a page; the evidence has all of it
 MAX_ENTRIES = 12  # longer lists and tables fold out
 MAX_COLUMNS = 6  # other columns of a row fold out
+MAX_HEADLINES = 6  # facts that are shown above all others
+#: Numbers that say nothing to a reader.
+NO_HEADLINE = frozenset({"pid", "port", "oid", "line", "number", "id", "attempt", "started", "finished"})
 MAX_DEPTH = 4  # levels; deeper structures are shown as JSON
 #: The order of facts. PostgreSQL returns the keys of JSON ordered by length, which says nothing to a reader.
 FIRST = (
@@ -39,7 +42,7 @@ BAD_WHEN_FALSE = ("equal", "ok", "equal_to_file")
 #: A row is marked as worth a look, without being bad, when this holds.
 NOTABLE_WHEN_TRUE = ("matters",)
 #: Facts of a comparison that the item's page shows; its tables and rows have pages of their own.
-COMPARISON_FACTS = ("summary", "mode", "rows", "declared_count", "started", "finished", "digest")
+COMPARISON_FACTS = ("summary", "selection", "mode", "rows", "declared_count", "started", "finished", "digest")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,38 @@ def layout_facts(facts: Any, prefix: str = "fact") -> list[FactLayout]:
         results = facts["preflight"].get("results", [])
         facts = {**facts, "preflight": _preflight_summary(results if isinstance(results, list) else [])}
     return _entries(facts, prefix, 1)
+
+
+@register.filter
+def fact_entries(fact: Any) -> list[Any]:
+    """The entries of a fact that is a list. A mask is one entry; a loop would take it apart."""
+    return fact if isinstance(fact, list) else [fact] if fact else []
+
+
+@register.filter
+def headline_facts(facts: Any) -> list[FactLayout]:
+    """The facts that answer first: numbers, yes and no, moments, of the first two levels.
+
+    Names of files, hashes, addresses and whatever is long are left to the complete list.
+    """
+    if not isinstance(facts, Mapping):
+        return []
+    inside = [one for one in facts.values() if isinstance(one, Mapping)]
+    found: dict[str, Any] = {}
+    for group in (facts, *inside):
+        for name, value in group.items():
+            if name not in found and _is_headline(name, value):
+                found[name] = value
+    names = sorted(found, key=lambda name: _sort_key(name, found[name]))[:MAX_HEADLINES]
+    return [_layout(f"headline-{n}", name, found[name], 1) for n, name in enumerate(names)]
+
+
+def _is_headline(name: str, value: Any) -> bool:
+    if name in NO_HEADLINE or "." in name:
+        return False
+    if isinstance(value, str):
+        return bool(TIMESTAMP.match(value)) and len(value) < 40
+    return isinstance(value, bool | int | float)
 
 
 def _preflight_summary(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

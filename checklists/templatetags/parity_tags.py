@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from checklists.comparisons.masking import ShownCell, ShownValue, ValueState
 from checklists.comparisons.summary import ComparisonSummary, TableSummary
 from checklists.comparisons.text_diff import MarkedTexts, TextPart, mark_differences, mark_outline
-from checklists.templatetags.cutover_tags import size
+from checklists.templatetags.cutover_tags import count, size
 
 register = template.Library()
 #: Characters; in a list of many rows, longer texts are not compared word by word.
@@ -146,3 +146,17 @@ def _row(row: Any) -> str:
 def read_rate(rate: float | None) -> str:
     """Bytes a second: “34.0 MB/s”."""
     return "" if rate is None else f"{size(rate)}/s"
+
+
+@register.filter
+def count_equal_tables(attempt: Any) -> str:
+    """What a comparison found, in a few words. ``attempt`` has the annotations of `trend.with_counts`.
+
+    The verdict may be another than that of the tables, and a selection says nothing about the rest.
+    """
+    noun = "table" if attempt.tables == 1 else "tables"
+    selected = "selected " if attempt.selection else ""
+    words = f"{count(attempt.alike)} of {count(attempt.tables)} {selected}{noun} equal"
+    if not attempt.equal and not attempt.unequal:
+        words += ", and what is beside the rows is not"
+    return f"{words}; the rest was not compared" if attempt.selection else words

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -19,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from checklists.board import Board
+from checklists.forms.password import ZONE_OF_PAGE
 from checklists.models import Cutover, Item, Member
 from checklists.models.masked_rows import found_values, show_found_values
 from checklists.revision import Revision, read_revisions
@@ -74,12 +76,27 @@ def require_sign_in(view: View) -> View:
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
+        if request.method == "POST":
+            messages.warning(
+                request, "Your session had ended, so nothing was sent. Sign in and send it again."
+            )
         if wants_fragment(request):
             # htmx would put the sign-in page into a part of this one; HX-Redirect loads it as a page.
-            return HttpResponse(status=204, headers={"HX-Redirect": resolve_url("account_login")})
-        return redirect_to_login(request.get_full_path())
+            return HttpResponse(status=204, headers={"HX-Redirect": _sign_in_url(request)})
+        return redirect_to_login(next_url(request, request.get_full_path()))
 
     return checked
+
+
+def _sign_in_url(request: HttpRequest) -> str:
+    """The sign-in page, which leads back to the page that htmx was on."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    page = htmx.current_url_abs_path
+    return (
+        f"{resolve_url('account_login')}?{urlencode({'next': page})}"
+        if page
+        else resolve_url("account_login")
+    )
 
 
 def wants_fragment(request: HttpRequest) -> bool:
@@ -114,6 +131,7 @@ def get_visit(request: HttpRequest, slug: str) -> Visit:
     revision = read_revisions([cutover.pk]).get(cutover.pk, Revision())
     visit = Visit(cutover, person, member, revision, cutover.has_comparisons, cutover.has_backups)
     show_found_values(visit.sees_found_values)
+    request.META[ZONE_OF_PAGE] = cutover.timezone
     return visit
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal.auth import begin_authentication
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
+from checklists.forms.password import factors_of
 from checklists.views.access import get_person, render_page, require_sign_in
 
 
@@ -14,8 +17,18 @@ from checklists.views.access import get_person, render_page, require_sign_in
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     """The person's parts in cutovers, and links to allauth's pages for password and second factor."""
-    parts = get_person(request).memberships.select_related("cutover")
-    return render_page(request, "account/account.html", parts=parts)
+    person = get_person(request)
+    parts = person.memberships.select_related("cutover").order_by("-cutover__created_at")
+    return render_page(request, "account/account.html", parts=parts, factors=_describe_factors(person))
+
+
+def _describe_factors(person: User) -> str:
+    """“2 passkeys, an authenticator app”: what the person has."""
+    kinds = factors_of(person)
+    keys = kinds.count(Authenticator.Type.WEBAUTHN)
+    found = [f"{keys} passkey{'' if keys == 1 else 's'}"] if keys else []
+    found += ["an authenticator app"] if Authenticator.Type.TOTP in kinds else []
+    return ", ".join(found) or "none yet: only your password proves that it is you"
 
 
 @require_sign_in

@@ -1,10 +1,12 @@
-"""The list of cutovers, one cutover's overview and status page, ordering its rollback, closing it."""
+"""The list of cutovers, one cutover's overview, ordering its rollback, closing it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -12,12 +14,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from checklists import headline, plain_status, services
 from checklists.board import Board, PhaseView, PreflightCounts, WindowState, allowed_commands
-from checklists.forecast import Forecast, find_rollback_costs, make_forecast
+from checklists.comparisons.trend import with_counts
+from checklists.forecast import Forecast, find_outcomes, find_rollback_costs, make_forecast
 from checklists.forms.items import CloseForm, RollbackForm
+from checklists.main_clocks import find_main_clocks
+from checklists.mission_control import find_next_gate, find_running, find_waits, next_points_of_no_return
 from checklists.models import Attempt, Cutover, Item
-from checklists.pending_tasks import group_by_person, pending_tasks
 from checklists.services import CommandRefused
 from checklists.states import ChangeKind, ItemState, MemberPart
+from checklists.timeline import PAGE, WALL, draw_timeline
 from checklists.views.access import (
     Visit,
     get_person,
@@ -35,8 +40,13 @@ RECENT_ENTRIES = 8  # of the record, on the overview
 @require_sign_in
 @require_GET
 def cutovers(request: HttpRequest) -> HttpResponse:
-    """The cutovers that the person may see; the open ones with headline and progress."""
+    """The cutovers that the person may see; the open ones with headline and progress.
+
+    Who only watches one open cutover is led to its page for everyone; ``?all`` shows the list to them, too.
+    """
     person = get_person(request)
+    if "all" not in request.GET and (watched := _only_watched(person)):
+        return redirect("status", watched.slug)
     seen = Cutover.objects.visible_to(person).order_by("-created_at")
     boards = [
         load_board(cutover, person) for cutover in seen.filter(closed_at=None).select_related("runbook")
@@ -57,6 +67,15 @@ def cutovers(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _only_watched(person: User) -> Cutover | None:
+    """The one open cutover that the person sees, if they are a stakeholder there."""
+    open_ones = list(Cutover.objects.visible_to(person).filter(closed_at=None)[:2])
+    if len(open_ones) != 1:
+        return None
+    watches = open_ones[0].members.filter(person=person, part=MemberPart.STAKEHOLDER)
+    return open_ones[0] if watches.exists() else None
+
+
 def _is_stakeholder(board: Board, request: HttpRequest) -> bool:
     member = board.member(request.user)
     return member is not None and member.part == MemberPart.STAKEHOLDER
@@ -69,30 +88,56 @@ def _progress(phases: list[PhaseView]) -> dict[str, int]:
 @require_sign_in
 @require_GET
 def cutover(request: HttpRequest, slug: str) -> HttpResponse:
-    """The overview: where the cutover stands, what runs, who is waited for, what is known."""
+    """Mission control: the clocks, the timeline, what runs, who is waited for, what is true now.
+
+    ``?wall`` is the same for a screen that people read from across a room.
+    """
     visit = get_visit(request, slug)
     board = Board.load(visit.cutover)
+    forecast = make_forecast(board)
+    on_wall = "wall" in request.GET
+    shown = {
+        "board": board,
+        "headline": headline.headline(board),
+        "forecast": forecast,
+        "clocks": find_main_clocks(board, forecast),
+        "timeline": draw_timeline(board, forecast, WALL if on_wall else PAGE),
+        "people_waited_for": find_waits(board, forecast, visit.person),
+        "running": find_running(board, forecast, with_logs=visit.sees_logs and not on_wall),
+        "next_gate": find_next_gate(board, forecast),
+        "window": WindowState.at(visit.cutover, board.now),
+        "frozen_since": plain_status.frozen_since(board),
+        **_current_facts(board),
+    }
+    if on_wall:
+        return render_page(request, "wall.html", visit, **shown)
+    return render_page(request, "cutover.html", visit, **shown, **_rest_of_overview(visit, board, forecast))
+
+
+def _current_facts(board: Board) -> dict[str, Any]:
+    """What is true now: each with its age."""
+    return {
+        "costs": find_rollback_costs(board),
+        "backup": board.cutover.backups.select_related("attempt").first(),
+        "parity": _latest_parity(board.cutover),
+        "preflight": PreflightCounts.load(board.cutover),
+        "service": plain_status.service_health(board),
+    }
+
+
+def _rest_of_overview(visit: Visit, board: Board, forecast: Forecast) -> dict[str, Any]:
+    """What is needed less often, and has no room on the wall."""
     waiting = list(visit.cutover.change_requests.waiting())
-    return render_page(
-        request,
-        "cutover.html",
-        visit,
-        board=board,
-        headline=headline.headline(board),
-        phases=headline.ordered_phases(board),
-        people_waited_for=group_by_person(pending_tasks(board), visit.person),
-        forecast=make_forecast(board),
-        costs=find_rollback_costs(board),
-        backup=visit.cutover.backups.select_related("attempt").first(),
-        parity=_latest_parity(visit.cutover),
-        preflight=PreflightCounts.load(visit.cutover),
-        change_requests=waiting,
-        runbook_unconfirmed=_is_unconfirmed(board),
-        ask_for_confirmation=not any(one.kind == ChangeKind.RUNBOOK for one in waiting),
-        window=WindowState.at(visit.cutover, board.now),
-        frozen_since=plain_status.frozen_since(board),
-        recent=visit.cutover.record.order_by("-seq")[:RECENT_ENTRIES],
-    )
+    ended = not visit.cutover.is_open
+    return {
+        "no_return": next_points_of_no_return(board, forecast),
+        "phases": headline.ordered_phases(board),
+        "outcomes": find_outcomes(board, forecast.times, forecast.measurements) if ended else [],
+        "change_requests": waiting,
+        "runbook_unconfirmed": _is_unconfirmed(board),
+        "ask_for_confirmation": not any(one.kind == ChangeKind.RUNBOOK for one in waiting),
+        "recent": visit.cutover.record.order_by("-seq")[:RECENT_ENTRIES],
+    }
 
 
 def _done_for_good(board: Board) -> list[Item]:
@@ -108,43 +153,9 @@ def _is_unconfirmed(board: Board) -> bool:
 
 
 def _latest_parity(cutover: Cutover) -> Attempt | None:
-    """The latest attempt that compared tables; ``tables`` and ``equal`` count them."""
-    compared = Attempt.objects.filter(cutover=cutover, parity_results__isnull=False)
-    counted = compared.annotate(
-        tables=Count("parity_results"), equal=Count("parity_results", filter=Q(parity_results__equal=True))
-    )
-    return counted.order_by("-ended_at", "-queued_at").first()
-
-
-@require_sign_in
-@require_GET
-def status(request: HttpRequest, slug: str) -> HttpResponse:
-    """The status page for stakeholders: no jargon, no buttons."""
-    visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
-    expected = make_forecast(board)
-    return render_page(
-        request,
-        "status.html",
-        visit,
-        board=board,
-        plain_status=plain_status.plain_status(board),
-        phases=plain_status.phase_progress(board, headline.ordered_phases(board)),
-        current_phase=headline.current_phase(board),
-        forecast=expected,
-        on_time=_on_time(visit.cutover, expected),
-        service=plain_status.service_health(board),
-        frozen_since=plain_status.frozen_since(board),
-    )
-
-
-def _on_time(cutover: Cutover, expected: Forecast) -> str:
-    """Whether the cutover ends within its window: “ended”, “late”, “yes”, or “no window”."""
-    if not cutover.is_open:
-        return "ended"
-    if expected.late_by:
-        return "late"
-    return "yes" if cutover.window_end else "no window"
+    """The latest attempt that compared tables, with the annotations of `with_counts`."""
+    compared = with_counts(Attempt.objects.filter(cutover=cutover))
+    return compared.order_by("-ended_at", "-queued_at").first()
 
 
 @require_sign_in
@@ -212,7 +223,6 @@ def _require_lead(visit: Visit) -> None:
 
 urlpatterns = [
     path("", cutover, name="cutover"),
-    path("status/", status, name="status"),
     path("rollback/", rollback, name="cutover-rollback"),
     path("close/", close, name="cutover-close"),
 ]

@@ -13,7 +13,7 @@ from asgiref.sync import iscoroutinefunction
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,6 +27,7 @@ from checklists.models.masked_rows import found_values
 from integrations.errors import explain_full_disk
 
 logger = logging.getLogger(__name__)
+RETRY_AFTER = 5  # seconds
 
 
 @sync_and_async_middleware
@@ -65,7 +66,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     problem = explain_full_disk(sys.exc_info()[1])
     if problem:
         return render(request, "507.html", {"problem": problem}, status=507)
+    is_away = _is_database_away(sys.exc_info()[1])
     done = _find_committed_again(request)
+    if not done and is_away:
+        answer = render(request, "503.html", status=503)
+        answer["Retry-After"] = str(RETRY_AFTER)
+        return answer
     if not done:
         return render(request, "500.html", status=500)
     for entry in done:
@@ -75,6 +81,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
             "have said so failed; do not repeat it.",
         )
     return redirect(reverse("cutover", args=[done[0].cutover.slug]))
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    """Whether the panel's database gave no answer, or ended the connection; not what it refused in words."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return not state or state.startswith(("08", "57"))  # connection_exception, operator_intervention
 
 
 def _discard_uploads(request: HttpRequest) -> None:

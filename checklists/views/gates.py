@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -18,13 +19,17 @@ from checklists.board import (
     Dissent,
     Fact,
     ItemView,
+    Trouble,
     answering_seats,
     checks_never_seen_red,
     compare_with_signed,
     items_decided_by,
+    read_trouble,
     why_not_sign,
 )
+from checklists.forecast import find_rollback_costs, make_forecast
 from checklists.forms.gates import AnswerForm, SignForm, WithdrawForm
+from checklists.gate_changes import MARK_WORDS, describe_changes, mark_of, snapshot_of
 from checklists.models import Evidence, Item, SignOff
 from checklists.pending_tasks import possible_signers
 from checklists.states import ItemKind
@@ -62,17 +67,23 @@ def _gate_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
     )
     assert view.gate is not None
     with_evidence = {fact.item.pk for fact in view.gate.facts}
+    mine = _my_signature(visit, view)
     return {
         "board": board,
         "view": view,
         "item": view.item,
         "gate": view.gate,
-        "facts": _facts_with_evidence(view),
+        "facts": _fact_rows(view, board),
+        "forecast": make_forecast(board),
+        "costs": find_rollback_costs(board),
+        "changed": _changes_since_last_look(visit, view, board.now),
+        "my_state": _my_state(visit, view, mine, form, why_not),
         "never_red": checks_never_seen_red(board.cutover),
         "other_blockers": [b for b in view.gate.blockers if b.item is None or b.item.pk not in with_evidence],
         "open_seats": [seat for seat in view.gate.seats if seat.sign_off is None],
         "waits_for": possible_signers(view, board),
-        "my_signature": _my_signature(visit, view),
+        "my_signature": mine,
+        "my_seat": board.cutover.seat_title(mine.seat) if mine else "",
         "irreversible": items_decided_by(view.item, board.items),
         "other_gaps": [gap for gap in view.gate.gaps if gap.item.pk not in with_evidence],
         "dissents": [_dissent_row(request, visit, board, view, one) for one in view.gate.dissents],
@@ -115,15 +126,60 @@ def _dissent_row(
     return DissentRow(dissent, form, may_answer)
 
 
-def _facts_with_evidence(view: ItemView) -> list[tuple[Fact, dict[str, Any]]]:
-    """Each fact with the evidence of its attempt, read with one query for all."""
-    assert view.gate is not None
-    ids = [fact.evidence.pk for fact in view.gate.facts if fact.evidence]
-    evidence = {one.pk: one.facts for one in Evidence.objects.filter(pk__in=ids)}
-    return [
-        (fact, evidence.get(fact.evidence.pk, {}) if fact.evidence else fact.handed_in)
-        for fact in view.gate.facts
-    ]
+@dataclass(frozen=True)
+class ChangedSince:
+    """What differs from the person's last visit, at that time."""
+
+    at: datetime
+    sentences: list[str]
+
+
+def _changes_since_last_look(visit: Visit, view: ItemView, now: datetime) -> ChangedSince | None:
+    """None on the first visit. What this visit shows is kept for the next one."""
+    seen = snapshot_of(view)
+    look = services.remember_look(gate=view.item, by=visit.person, seen=seen, now=now)
+    if look.before_at is None:
+        return None
+    return ChangedSince(look.before_at, describe_changes(look.before, seen))
+
+
+def _my_state(visit: Visit, view: ItemView, mine: SignOff | None, form: SignForm | None, why_not: str) -> str:
+    """How the gate stands for this person: “signed”, “asked”, “asked again”, “cannot” or “watching”."""
+    gate = view.gate
+    assert gate is not None
+    if mine:
+        return "signed"
+    if form:
+        voided = any(void.sign_off.person_id == visit.person.pk for void in gate.voided)
+        return "asked again" if voided else "asked"
+    return "cannot" if why_not and not gate.passed and not gate.blockers else "watching"
+
+
+@dataclass(frozen=True)
+class GateFactRow:
+    """One fact as the page shows it: with its mark, the words of it, what was found, and who answered it."""
+
+    fact: Fact
+    mark: str
+    words: str
+    evidence: dict[str, Any]
+    trouble: Trouble | None
+
+
+def _fact_rows(view: ItemView, board: Board) -> list[GateFactRow]:
+    """Each fact with the evidence of its attempt and the notes on it, read with one query each for all."""
+    gate = view.gate
+    assert gate is not None
+    ids = [fact.evidence.pk for fact in gate.facts if fact.evidence]
+    found = {one.pk: one.facts for one in Evidence.objects.filter(pk__in=ids)}
+    views = [board.items[fact.item.key] for fact in gate.facts]
+    trouble = {one.view.item.key: one for one in read_trouble(board, views)}
+    rows = []
+    for fact in gate.facts:
+        mark = mark_of(fact, has_passed=gate.passed is not None)
+        evidence = found.get(fact.evidence.pk, {}) if fact.evidence else fact.handed_in
+        rows.append(GateFactRow(fact, mark, MARK_WORDS[mark], evidence, trouble.get(fact.item.key)))
+    return rows
 
 
 @require_sign_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -19,10 +19,14 @@ from checklists.board import (
     allowed_commands,
     checks_never_seen_red,
     find_resource_holder,
+    trouble_of,
+    voided_of,
     waits_for_window,
 )
+from checklists.comparisons.differing_rows import RowFilter, get_row_page
 from checklists.curves import read_curves
 from checklists.earlier_parameters import built_in_for
+from checklists.forecast import make_forecast
 from checklists.forms.attempts import ReconcileForm, StartForm
 from checklists.forms.ticks import TickForm
 from checklists.models import Attempt, Evidence, Item, ItemPreview, Note, Tick
@@ -39,11 +43,15 @@ from checklists.views.access import (
     run_command,
     show_refusal,
 )
+from checklists.views.failure_choices import did_not_work, list_choices, list_successors
 from checklists.views.logs import log_context
+from checklists.views.parity import mask_for
 from integrations.actions import registry
 
 ATTEMPTS_ON_PAGE = 8  # older ones fold out
 READY_ON_PAGE = 3
+ROWS_ON_PAGE = 3  # of a comparison that found differences; the others have a page of their own
+UNDER_WAY = frozenset({ItemState.RUNNING, ItemState.QUEUED})
 
 
 @require_sign_in
@@ -86,14 +94,17 @@ def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
         "view": view,
         "item": view.item,
         "commands": commands,
+        **_time_context(board, view),
         "action": action,
         "effect": action.effect_of(view.item.params) if action else None,
         "built_in": built_in_for(visit.cutover).params_added(view.item.key, view.item.params),
         "needs": [board.items[key] for key in view.item.needs if key in board.items],
+        "holds_up": [other for other in board.items.values() if view.item.key in other.item.needs],
         "other_blockers": _blockers_beside_needs(view),
         "undo": board.items.get(view.item.undo),
         **_ready_context(board, view),
         **_window_context(visit, board, view),
+        "voided": [void for void in voided_of(board) if view.item.key in void.items],
         "signed_gates": board.signed_gates_on(view),
         "holder": find_resource_holder(attempts[0] if attempts else None),
         "never_red": checks_never_seen_red(visit.cutover),
@@ -102,15 +113,45 @@ def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
         "attempt": selected,
         "latest": attempts[0] if attempts else None,
         "curves": read_curves(selected) if selected else [],
-        "evidence": Evidence.objects.filter(attempt=selected).first() if selected else None,
+        "under_way": view.state in UNDER_WAY,
+        **_evidence_context(visit, selected),
+        **_choices_context(visit, board, view, commands),
         "start_form": _start_form(request, visit, view) if "start" in commands else None,
         "reconcile_form": ReconcileForm(request=request) if "reconcile" in commands else None,
-        "notes": list(_notes_on(view.item)),
+        "deciders": [m.person for m in board.members if "reconcile" in allowed_commands(m, view, board)],
+        **_notes_context(view),
         "ticks": list(_ticks_of(view.item)),
         "tick_form": _tick_form(view.item),
         **_preview_context(visit, view.item),
         **log_context(selected),
     }
+
+
+def _time_context(board: Board, view: ItemView) -> dict[str, Any]:
+    forecast = make_forecast(board)
+    return {"forecast": forecast, "times": forecast.times[view.item.key]}
+
+
+def _evidence_context(visit: Visit, attempt: Attempt | None) -> dict[str, Any]:
+    """What an attempt found, and of a comparison the first rows that differ, masked for this person."""
+    evidence = Evidence.objects.filter(attempt=attempt).first() if attempt else None
+    if attempt is None or evidence is None or "parity" not in evidence.facts:
+        return {"evidence": evidence}
+    mask, every_row = mask_for(visit, attempt), RowFilter()
+    page = get_row_page(attempt, every_row, mask, size=ROWS_ON_PAGE)
+    return {
+        "evidence": evidence,
+        "mask": mask,
+        "filter": every_row,
+        "differing": page if page.found else None,
+    }
+
+
+def _choices_context(visit: Visit, board: Board, view: ItemView, commands: set[str]) -> dict[str, Any]:
+    """Of an item that did not work: what this person may do now."""
+    successors = list_successors(view, board)
+    choices = list_choices(visit.member, view, board, commands, successors)
+    return {"did_not_work": did_not_work(view), "choices": choices, "successors": successors}
 
 
 def _blockers_beside_needs(view: ItemView) -> list[Blocker]:
@@ -140,7 +181,10 @@ def _preview_context(visit: Visit, item: Item) -> dict[str, Any]:
 
 def _list_attempts(item: Item) -> list[Attempt]:
     people = ("requested_by", "cancel_requested_by", "reconciled_by")
-    attempts = list(_attempts_of(item).select_related(*people, "item").order_by("-number"))
+    found = (
+        _attempts_of(item).select_related(*people, "item").annotate(warnings=F("evidence__facts__warnings"))
+    )
+    attempts: list[Any] = list(found.order_by("-number"))
     for attempt in attempts:
         attempt.cutover = attempt.item.cutover = item.cutover  # without this, each link would query it
     return attempts
@@ -162,6 +206,12 @@ def _attempts_of(item: Item) -> QuerySet[Attempt]:
 def _notes_on(item: Item) -> QuerySet[Note]:
     noted = Note.objects.filter(item__cutover=item.cutover_id, item__key=item.key)
     return noted.select_related("by").order_by("at")
+
+
+def _notes_context(view: ItemView) -> dict[str, Any]:
+    """The notes, and whether one of them answers what is not as wanted."""
+    notes = list(_notes_on(view.item))
+    return {"notes": notes, "trouble": trouble_of(view, notes)}
 
 
 def _ticks_of(item: Item) -> QuerySet[Tick]:

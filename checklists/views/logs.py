@@ -1,4 +1,4 @@
-"""The log of an attempt: its last lines on a page, and the whole of it as a file."""
+"""What an attempt wrote and found: the last lines of its log on a page; log and evidence as files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import path
 from django.views.decorators.http import require_GET
 
 from checklists.hub_reader import run_in_thread
-from checklists.models import Attempt, LogLine, ShownLine
+from checklists.models import Attempt, Evidence, LogLine, ShownLine
 from checklists.views.access import get_item, get_visit, require_sign_in
 
 LINES_ON_PAGE = 500  # the last ones; the whole log is one link away
@@ -56,6 +63,26 @@ def log(request: HttpRequest, slug: str, key: str, number: int) -> HttpResponseB
     return response
 
 
+@require_sign_in
+@require_GET
+def evidence_file(request: HttpRequest, slug: str, key: str, number: int) -> HttpResponse:
+    """What an attempt found, as a JSON file; values are masked as on the pages of this person."""
+    visit = get_visit(request, slug)
+    found = get_item(visit, key)
+    of_item = Evidence.objects.filter(attempt__cutover=visit.cutover, attempt__item__key=key)
+    evidence = of_item.filter(attempt__number=number).first() if number < 2**31 else None
+    if evidence is None:
+        raise Http404("This item has no such evidence.")
+    content = {"item": str(found), "attempt": number, "observed_at": evidence.observed_at.isoformat()}
+    response = JsonResponse(
+        {**content, "digest": evidence.digest, "facts": evidence.facts},
+        json_dumps_params={"indent": 1, "ensure_ascii": False},
+    )
+    response["Content-Disposition"] = f'attachment; filename="{found.key}-{number}.json"'
+    response["Cache-Control"] = "no-store, private"
+    return response
+
+
 async def _stream_log(attempt: UUID) -> AsyncIterator[str]:
     """Yields the text; between two parts it holds no database connection, however slow the reader is."""
     after, count = 0, 50
@@ -69,4 +96,7 @@ def _read_lines(attempt: UUID, after: int, count: int) -> list[LogLine]:
     return list(LogLine.objects.filter(attempt=attempt, number__gt=after).order_by("number")[:count])
 
 
-urlpatterns = [path("items/<slug:key>/attempts/<int:number>/log.txt", log, name="attempt-log")]
+urlpatterns = [
+    path("items/<slug:key>/attempts/<int:number>/log.txt", log, name="attempt-log"),
+    path("items/<slug:key>/attempts/<int:number>/evidence.json", evidence_file, name="attempt-evidence"),
+]

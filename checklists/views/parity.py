@@ -21,6 +21,7 @@ from checklists.comparisons.masking import PersonalMask, get_mask
 from checklists.comparisons.summary import UNDER_WAY, TableSummary, filter_comparisons, get_comparison_summary
 from checklists.comparisons.trend import get_trends, with_counts
 from checklists.models import Attempt, Cutover, ParityResult, RowDifference, TableProgress
+from checklists.states import AttemptStatus
 from checklists.views.access import Visit, get_visit, render_page, require_sign_in
 
 #: Facts of a table that its page shows in a sentence or a section of their own.
@@ -30,6 +31,8 @@ FACTS_SHOWN_ELSEWHERE = frozenset({
     "settled", "source_rows", "target_rows", "unsound",
 })  # fmt: skip
 STOPPED_ON_PAGE = 20
+#: An attempt that ended so has its result, also where it compared nothing, as a fingerprint.
+WITH_RESULT = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.FAILED, AttemptStatus.RECONCILED})
 #: The largest number that a row can have: the column is a 32-bit integer.
 MAX_ROW_NUMBER = 2**31 - 1
 
@@ -46,7 +49,8 @@ def parity(request: HttpRequest, slug: str) -> HttpResponse:
         "parity_list.html",
         visit,
         running=without.filter(status__in=UNDER_WAY),
-        stopped=without.exclude(status__in=UNDER_WAY).order_by("-queued_at")[:STOPPED_ON_PAGE],
+        other_results=without.filter(status__in=WITH_RESULT).order_by("-ended_at"),
+        stopped=without.exclude(status__in=UNDER_WAY | WITH_RESULT).order_by("-queued_at")[:STOPPED_ON_PAGE],
         comparisons=with_counts(attempts).order_by("-ended_at"),
     )
 

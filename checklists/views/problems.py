@@ -7,7 +7,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from checklists import services
-from checklists.board import Board, PreflightState, find_problems
+from checklists.board import Board, PreflightState, find_dissents, find_problems
 from checklists.views.access import (
     get_visit,
     get_visit_for_command,
@@ -26,6 +26,7 @@ def problems(request: HttpRequest, slug: str) -> HttpResponse:
     items = {key: view.item for key, view in board.items.items()}
     preflight = PreflightState.load(visit.cutover, board.now, items)
     found = find_problems(board, preflight)
+    dissents = find_dissents(board)
     return render_page(
         request,
         "problems.html",
@@ -34,6 +35,8 @@ def problems(request: HttpRequest, slug: str) -> HttpResponse:
         problems=found,
         unsettled=sum(not problem.is_settled for problem in found),
         preflight=preflight,
+        dissents=dissents,
+        no_gos_open=sum(one.answer is None for one in dissents),
     )
 
 

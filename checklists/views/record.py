@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -9,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.models import AuditEntry
+from checklists.board import Board, SignedThen, signed_again_of, voided_of
+from checklists.models import AuditEntry, Cutover, SignOff
 from checklists.record import export, verify
 from checklists.views.access import get_visit, render_page, require_sign_in
 
@@ -31,17 +35,41 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
     for link in shown:
         if not isinstance(link.payload, dict):
             link.payload = {"payload": link.payload}
+    void = _void_signatures(visit.cutover, list(shown))
     return render_page(
         request,
         "record.html",
         visit,
         verdict=verify(visit.cutover),
-        links=shown,
+        links=[(link, void.get(link.seq)) for link in shown],
+        shown=shown,
         actor=actor,
         kind=kind,
         actors=actors,
         kinds=kinds,
     )
+
+
+def _void_signatures(cutover: Cutover, links: Sequence[AuditEntry]) -> dict[int, SignedThen]:
+    """Number of the link → the signature that it tells of, where that is or was void."""
+    if not any(link.kind == "gate.signed" for link in links):
+        return {}
+    numbers = _numbers_of_signatures(cutover)
+    found = [*signed_again_of(cutover), *voided_of(Board.load(cutover))]
+    return {numbers[void.sign_off.pk]: void for void in found if void.sign_off.pk in numbers}
+
+
+def _numbers_of_signatures(cutover: Cutover) -> dict[int, int]:
+    """Primary key of a sign-off → number of its link. Of the same content, both are in the same order."""
+    links: dict[tuple[Any, ...], list[int]] = {}
+    entries = AuditEntry.objects.filter(cutover=cutover, kind="gate.signed").order_by("seq")
+    for seq, *key in entries.values_list("seq", "payload__gate", "actor", "payload__digest"):
+        links.setdefault(tuple(key), []).append(seq)
+    found = {}
+    for one in SignOff.objects.filter(gate__cutover=cutover).select_related("gate", "person").order_by("pk"):
+        if own := links.get((one.gate.key, one.person.get_username(), one.digest)):
+            found[one.pk] = own.pop(0)
+    return found
 
 
 def _values(links: QuerySet[AuditEntry], name: str) -> list[str]:

@@ -12,6 +12,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
@@ -21,11 +22,11 @@ from cutover.accounts.clients import client_address, remember_browser
 from cutover.accounts.oidc import note_proof
 
 TOO_MANY_SIGN_INS = (
-    "Too many wrong passwords from here. Wait five minutes, then try again. "
+    "Too many wrong passwords from here. {when}. "
     "A browser in which you signed in before is not affected by the mistakes of others."
 )
 WRONG_SIGN_IN = "That name and password do not belong together. Check both, then try again."
-TOO_MANY_PROOFS = "too many tries were wrong. Wait five minutes, then try again. Nothing was done."
+TOO_MANY_PROOFS = "too many tries were wrong. {when}. Nothing was done."
 WRONG_PROOF = "that is not right, or the code was used before. Nothing was done."
 
 
@@ -34,7 +35,6 @@ class PanelAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allau
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "too_many_login_attempts": TOO_MANY_SIGN_INS,
         "username_email_password_mismatch": WRONG_SIGN_IN,
         "username_password_mismatch": WRONG_SIGN_IN,
         "email_password_mismatch": WRONG_SIGN_IN,
@@ -57,12 +57,10 @@ class PanelAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allau
         person = find_account(name)
         guess = limits.begin_sign_in(request, person, name)
         if guess.exceeded not in ([], [limits.CLIENT]):
-            guess.take_back()
-            raise self.validation_error("too_many_login_attempts")
+            raise _too_many_sign_ins(request, guess)
         found: User | None = super().authenticate(request, **credentials)
         if guess.exceeded and not (found and has_second_factor(found)):
-            guess.take_back()
-            raise self.validation_error("too_many_login_attempts")
+            raise _too_many_sign_ins(request, guess)
         if found:
             guess.take_back()
         return found
@@ -89,7 +87,7 @@ class PanelAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allau
         guess = limits.begin_repeated_proof(request, person)
         if guess.exceeded:
             guess.take_back()
-            return TOO_MANY_PROOFS
+            return TOO_MANY_PROOFS.format(when=limits.say_when_open(request, guess))
         # Not person.check_password(): it may renew an old hash, and that would end this session.
         if not (check_password(given, person.password) or _is_valid_code(person, given)):
             return WRONG_PROOF
@@ -119,6 +117,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
     def get_totp_issuer(self) -> str:
         """The name that authenticator apps show."""
         return f"Cutover {self._get_site_name()}"
+
+
+def _too_many_sign_ins(request: HttpRequest, guess: limits.Guess) -> ValidationError:
+    """The refusal of a guess that was not checked, and does not count."""
+    guess.take_back()
+    return ValidationError(TOO_MANY_SIGN_INS.format(when=limits.say_when_open(request, guess)))
 
 
 def find_account(name: str) -> User | None:

@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils import timezone
 
+from checklists.forms.password import ZONE_OF_PAGE
 from cutover.accounts.clients import client_address, known_browser
 from cutover.accounts.models import FailedAttempt
 
@@ -55,10 +58,11 @@ SESSION = Limit("session", 20, 3600)
 class Guess:
     """One guess. It is counted before it is checked, so that many at the same time count as many.
 
-    ``exceeded``: the limits that this guess is beyond.
+    ``exceeded``: the limits that this guess is beyond; ``opens_at``: when the next one is checked again.
     """
 
     exceeded: list[Limit]
+    opens_at: datetime | None = None
     _rows: list[int] = field(default_factory=list)
 
     def take_back(self) -> None:
@@ -72,12 +76,16 @@ def begin_guess(*counted: tuple[Limit, tuple[str, ...]]) -> Guess:
     guess = Guess([])
     for limit, who in counted:
         bucket = limit.bucket(*who)
-        guess._rows.append(FailedAttempt.objects.create(bucket=bucket).pk)
-        recent = FailedAttempt.objects.filter(
-            bucket=bucket, at__gt=Now() - timedelta(seconds=limit.seconds)
-        ).count()
-        if recent > limit.failures:
+        own = FailedAttempt.objects.create(bucket=bucket).pk
+        guess._rows.append(own)
+        window = timedelta(seconds=limit.seconds)
+        recent = FailedAttempt.objects.filter(bucket=bucket, at__gt=Now() - window)
+        if recent.count() > limit.failures:
             guess.exceeded.append(limit)
+            # This guess is not kept, so the next one is checked when all but failures - 1 have grown old.
+            kept = recent.exclude(pk=own).order_by("-at")[limit.failures - 1 : limit.failures]
+            opens_at = max((one.at for one in kept), default=timezone.now()) + window
+            guess.opens_at = max(opens_at, guess.opens_at or opens_at)
     FailedAttempt.objects.filter(at__lt=Now() - KEPT_FOR).delete()
     return guess
 
@@ -101,6 +109,17 @@ def begin_repeated_proof(request: HttpRequest, person: User) -> Guess:
     """A password or code that a signed-in person gives again."""
     session = request.session.session_key or ""
     return begin_guess((REPEATED_AT_CLIENT, (str(person.pk), client_address(request))), (SESSION, (session,)))
+
+
+def say_when_open(request: HttpRequest, guess: Guess) -> str:
+    """“Try again at 02:14 (UTC), in 4 min”: in the zone of the cutover whose page this is, else UTC."""
+    zone = str(request.META.get(ZONE_OF_PAGE, "UTC"))
+    now = timezone.now()
+    # Up to the next whole minute: who comes at that time is not refused for some seconds more.
+    opens_at = ((guess.opens_at or now) + timedelta(seconds=59)).replace(second=0, microsecond=0)
+    clock = opens_at.astimezone(ZoneInfo(zone))
+    minutes = max(1, round((opens_at - now).total_seconds() / 60))
+    return f"Try again at {clock:%H:%M} ({zone}), in {minutes} min"
 
 
 def _id_of(person: User | None, name: str) -> str:

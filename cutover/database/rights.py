@@ -58,12 +58,14 @@ RIGHTS: Mapping[str, Rights] = {
     "checklists_gateevidence": APPEND,
     "checklists_phase": _added_and("position", "title", "note", "original", "before_window"),
     "checklists_item": _added_and(
-        *("position", "owner_title", "superseded_at", "claimed_by_id"),
+        *("position", "owner_title", "service_restored", "ends_window", "superseded_at", "claimed_by_id"),
+        "claimed_at",
         *("done_by_id", "done_at", "skipped_by_id", "skipped_at", "skip_reason"),
     ),
     "checklists_cutover": _added_and(
         *("runbook_id", "status", "direction", "epoch", "window_start", "window_end"),
         *("timezone", "systems", "seat_titles", "logs_for_stakeholders", "closed_at"),
+        *("rto_from", "rto_to", "decision_time"),
     ),
     "checklists_member": Rights(insert=True, update=("part", "seats", "roles"), delete=True),
     # what happened
@@ -86,9 +88,14 @@ RIGHTS: Mapping[str, Rights] = {
     "checklists_preflightrun": _added_and(*_PREFLIGHT_CHANGES),
     "checklists_releasedvariable": EVERYTHING,  # Django's admin site keeps who changed it
     "checklists_rowdifference": APPEND,
+    "checklists_simulatedforecast": _added_and("at", "direction", "revision", "seed", "runs", "moments"),
     "checklists_servicebeat": Rights(insert=True, update=("at",), delete=True),
     "checklists_signoff": APPEND,
     "checklists_nogoanswer": APPEND,
+    "checklists_gatelook": Rights(
+        insert=True, update=("at", "seen", "before_at", "before"), delete=True
+    ),  # decides nothing
+    "checklists_statuslink": _added_and("revoked_by_id", "revoked_at"),
     "checklists_tableprogress": _added_and(*_TABLE_PROGRESS_CHANGES),
     "checklists_tick": APPEND,
     "checklists_tickfile": APPEND,

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
-from django.db import connections
 from django.urls import reverse
 
 from checklists.board import STARTABLE, Board, ItemView
@@ -23,14 +22,14 @@ from checklists.states import (
     Requirement,
 )
 from checklists.verify_record import sentence
+from cutover.demo import running_attempt
 from cutover.demo.outcome_lines import describe_failure, result_line, what_went_wrong
 from cutover.demo.outside_work import Defect, NoOutsideWork, OutsideWork
 from cutover.demo.panel_session import FormRefused, PanelSession
-from cutover.demo.running_attempt import pass_on_lines, read_running_attempt
 from cutover.demo.staging import DemoPerson
 from integrations.errors import Problem
 
-POLL = 0.25  # seconds between two checks of a running attempt
+POLL, SELDOM = 0.25, 1.0  # seconds between two checks of an attempt that has just begun, that runs for long
 WAITING = frozenset({ItemState.QUEUED, ItemState.RUNNING})
 
 
@@ -135,9 +134,9 @@ class Autopilot:
 
         With ``at_last`` it settles every item that can be done while that one is open, and leaves it.
         """
-        began, played = time.monotonic(), 0
-        while (view := self._next_item(at_last)) and view.item.key not in (until, at_last):
-            self._settle(view)
+        began, played, views = time.monotonic(), 0, self._views()
+        while (view := self._next_item(views, at_last)) and view.item.key not in (until, at_last):
+            views = self._settle(view)
             played += 1
         if not (until or at_last):
             self._require_all_settled()
@@ -175,17 +174,16 @@ class Autopilot:
     # ── choosing the next item ──────────────────────────────────────────────────────
 
     def _views(self) -> list[ItemView]:
-        connections.close_all()  # every read sees the newest rows, and waiting holds no connection
+        running_attempt.close_broken_connection()
         board = Board.load(Cutover.objects.select_related("runbook").get(pk=self.cutover.pk))
         phases = [phase for phase in board.phases if phase.phase.direction == self.direction]
         return [view for phase in phases for view in phase.items]
 
     def _refreshed(self, view: ItemView) -> ItemView:
-        return next(now for now in self._views() if now.item.pk == view.item.pk)
+        return running_attempt.find_again(view, self._views())
 
-    def _next_item(self, at_last: str = "") -> ItemView | None:
+    def _next_item(self, views: list[ItemView], at_last: str = "") -> ItemView | None:
         """The first item that runs already or is ready; ``at_last`` only when there is no other."""
-        views = self._views()
         stuck = [v for v in views if v.state in (ItemState.UNKNOWN, ItemState.NO_GO)]
         if stuck:
             raise AutopilotFailed(describe_failure(stuck[0]))
@@ -204,12 +202,13 @@ class Autopilot:
 
     # ── settling an item ─────────────────────────────────────────────────────────
 
-    def _settle(self, view: ItemView) -> None:
+    def _settle(self, view: ItemView) -> list[ItemView]:
+        """Gives what all items are like afterwards."""
         began = time.monotonic()
         settle_kind = {ItemKind.MANUAL: self._tick, ItemKind.ACTION: self._run, ItemKind.GATE: self._sign}
         try:
             settle_kind[ItemKind(view.item.kind)](view)
-            while self._answer_red(now := self._refreshed(view)):
+            while self._answer_red(now := running_attempt.find_again(view, views := self._views())):
                 self._run(now)
         except (FormRefused, Problem) as why:
             raise AutopilotFailed(f"{describe_failure(self._refreshed(view))}\n  {why}")
@@ -217,6 +216,7 @@ class Autopilot:
             raise AutopilotFailed(describe_failure(now))
         took = now.actual or timedelta(seconds=time.monotonic() - began)
         self.say(f"✓ {view.item.number:<5} {view.item.title} · {format_duration(took)}{result_line(now)}")
+        return views
 
     def _answer_red(self, view: ItemView) -> bool:
         """Does what a red check waits for, if anything; True when the check should run again.
@@ -276,13 +276,13 @@ class Autopilot:
     def _run(self, view: ItemView) -> None:
         if view.state not in WAITING:
             self.lead.submit(self._url(view, "item"), self._url(view, "item-start"))
-        seen, give_up = 0, time.monotonic() + self.patience
-        while (attempt := read_running_attempt(view)) is not None:
-            seen = pass_on_lines(attempt, seen, self.outside.handle_log_line)
-            if time.monotonic() > give_up:
+        seen, began = 0, time.monotonic()
+        while (attempt := running_attempt.read_running_attempt(view)) is not None:
+            seen = running_attempt.pass_on_lines(attempt, seen, self.outside.handle_log_line)
+            if (runs := time.monotonic() - began) > self.patience:
                 what = f"{view.item} did not end within {self.patience:g} s"
                 raise AutopilotFailed(f"{what} ({attempt.progress_what}).")
-            time.sleep(POLL)
+            time.sleep(min(SELDOM, max(POLL, runs / 10)))
 
     def _sign(self, view: ItemView) -> None:
         self._vote(view, "GO", "Rehearsal played by the autopilot.")

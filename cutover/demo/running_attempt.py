@@ -1,12 +1,25 @@
-"""The attempt that an item waits for while the autopilot plays."""
+"""What the autopilot reads of the database while it plays: items, and the attempt that one waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from django.db import connection
 
 from checklists.board import ItemView
 from checklists.models import Attempt
 from checklists.states import LIVE, AttemptStatus
+
+
+def close_broken_connection() -> None:
+    """Keeps one that works: through a new one the server plans every query again."""
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
+
+
+def find_again(view: ItemView, views: Iterable[ItemView]) -> ItemView:
+    """The same item in what was read later."""
+    return next(now for now in views if now.item.pk == view.item.pk)
 
 
 def read_running_attempt(view: ItemView) -> Attempt | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import transaction
 
 from checklists import services
@@ -102,6 +102,8 @@ def _ensure_user(person: DemoPerson) -> User:
     if is_new or not user.check_password(person.password):
         user.set_password(person.password)
         user.save()
+    if person.part == MemberPart.LEAD:  # whoever tries the demo as its lead opens a cutover of their own, too
+        user.user_permissions.add(Permission.objects.get(codename="add_cutover"))
     return user
 
 

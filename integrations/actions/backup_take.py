@@ -172,9 +172,7 @@ def _judge_contents(backup: BackupFacts, address: str) -> actions.Outcome:
     contents = f"{backup['tables']} tables with {backup['rows']:,} rows"
     if backup["rows"]:
         size = format_bytes(backup["bytes"])
-        return actions.Outcome(
-            True, f"{contents} in {size}; not yet verified: restore it with backup.verify."
-        )
+        return actions.Outcome(True, f"{contents} in {size}; not yet verified: nobody has restored it.")
     return actions.Outcome(
         False,
         f"The backup holds {contents}: a rollback could bring nothing back. {address} is probably not the "

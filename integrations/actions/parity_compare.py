@@ -5,52 +5,54 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from integrations import actions
 from integrations.actions.backup_verify import BackupVerifyEvidence
 from integrations.actions.parity_errors import parity_errors_as_problems
-from integrations.actions.parity_fingerprint import FingerprintFacts, ParityFingerprintEvidence
+from integrations.actions.parity_evidence import (
+    ParityCompareEvidence,
+    announced_changes,
+    fingerprint_of,
+    kept_pass_of,
+)
+from integrations.actions.parity_fingerprint import ParityFingerprintEvidence
 from integrations.actions.parity_options import (
     ComparisonOptionsForm,
     ComparisonParams,
     engine_options,
     option_lines,
     read_only_server,
+    table_lines,
     watch_sides,
 )
 from integrations.actions.parity_reporter import ComparisonReporter
 from integrations.actions.parity_sides import ComparedSidesForm
+from integrations.actions.parity_sources import (
+    caution_lines,
+    describe_source,
+    is_other_kind,
+    source_url,
+)
 from integrations.actions.prisma_diff import PrismaDiffEvidence
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity.beyond_rows.totals import GroupTotal
 from integrations.parity.engine.comparison import compare_before, compare_live
-from integrations.parity.engine.fingerprint import Fingerprint, read_fingerprint
 from integrations.parity.engine.recheck import PassNotKept, compare_and_keep_pass, recheck
-from integrations.parity.model.announced import AnnouncedChange
 from integrations.parity.model.declared import DeclaredRule
+from integrations.parity.model.selection import RowCondition, TableSelection
 from integrations.parity.result import ComparisonResult
 from integrations.parity.server.catalog import read_tables
 from integrations.parity.server.snapshot import PostgresServer, Snapshot
-from integrations.sql_review.announced import list_announced
-from integrations.sql_review.parser import SqlSyntaxError
+from integrations.parity.sources.source_comparison import compare_source
 from integrations.systems import System
 
-
-class KeptPassFacts(TypedDict):
-    """The file with the bucket sums of a full comparison, for a later recheck."""
-
-    path: str
-    sha256: str
-    taken_at: str
-
-
-class ParityCompareEvidence(TypedDict, total=False):
-    """``parity`` is `ComparisonResult.as_facts` and ``personal``, the patterns of columns that are masked."""
-
-    parity: dict[str, Any]
-    kept_pass: KeptPassFacts
+#: So that no gate takes a part for the whole.
+NOT_THE_WHOLE = (
+    "A selection never counts as the whole: compare everything, or set selection_counts where this part is"
+    " enough."
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ class ParityCompareParams(ComparisonParams):
     totals: tuple[GroupTotal, ...]
     schemas: tuple[str, ...]
     announced: actions.EarlierItem[PrismaDiffEvidence] | None
+    tables: tuple[str, ...]
+    exclude: tuple[str, ...]
+    where: tuple[RowCondition, ...]
+    selection_counts: bool
     only_tell: bool
     keep_pass: bool
     recheck: actions.EarlierItem[ParityCompareEvidence] | None
@@ -77,6 +83,11 @@ class ParityCompareParams(ComparisonParams):
         system = self.target or self.database
         assert system is not None  # every mode names one of them
         return system
+
+    @property
+    def selection(self) -> TableSelection:
+        """The tables and rows that are compared."""
+        return TableSelection(self.tables, self.exclude, self.where)
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
@@ -92,12 +103,27 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
     key, title = "parity.compare", "Compare every row of every table"
     verdict_shown = True
     public_params = frozenset(
-        {"declared", "totals", "schemas", "views", "judge", "checks", "spots", "personal", "harmless"}
+        {
+            "declared",
+            "totals",
+            "schemas",
+            "tables",
+            "exclude",
+            "where",
+            "selection_counts",
+            "views",
+            "judge",
+            "checks",
+            "spots",
+            "personal",
+            "harmless",
+        }
     )
     deadline = timedelta(hours=1)
 
     class Params(ComparisonOptionsForm, ComparedSidesForm):
-        """What is compared: ``source`` with ``target``, both live; or ``database`` as it is with
+        """What is compared: ``source`` with ``target``, both live (the source may be MySQL, MariaDB or a file
+        of SQLite, and then takes fewer parameters); or ``database`` as it is with
         ``before``, the item that took its fingerprint; or with ``backup``, the item that verified and
         kept the restored backup on ``scratch``. With both ``before`` and ``backup``, the fingerprint
         decides and the backup names the rows. ``declared``: differences that are expected, and
@@ -107,6 +133,9 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
         item that reviewed the schema diff; what its statements create, change or drop is expected, and
         counted apart. ``only_tell``:
         differences are the result and no failure: the item succeeds once everything was compared.
+
+        ``tables``, ``exclude`` and ``where`` select what is compared. A part never counts as the whole: such
+        an item fails, whatever it finds, unless ``selection_counts`` says that this part is enough.
 
         ``keep_pass``: keeps what was read of ``source`` and ``target``, so that a later comparison with
         ``recheck``, the item that kept it, reads only what was written since: minutes before the
@@ -123,10 +152,13 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
         current = _current_server(params)
         with Snapshot(current, statement_timeout=30) as snapshot:
             tables = read_tables(snapshot, params.schemas)
+        sides = f"of {current.address} with {_describe_other_side(params)}"
         lines = [
-            f"Compare {len(tables)} tables of {current.address} with {_describe_other_side(params)}.",
+            *table_lines(params.selection, [table.label for table in tables.values()], sides),
+            *([] if params.selection_counts or not params.selection.description else [NOT_THE_WHOLE]),
             f"Read each in one read-only snapshot: {_describe_reads(params)}, then the rows that differ.",
         ]
+        lines += caution_lines(params.source)
         lines += [f"Declared: {rule.description}." for rule in _declared_rules(params)]
         if params.announced:
             lines.append(f"What the schema diff of “{params.announced.key}” announced is expected.")
@@ -138,7 +170,7 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
         self, params: ParityCompareParams, report: actions.RunReport[ParityCompareEvidence]
     ) -> actions.Outcome:
         """``ok`` only when everything was compared and no undeclared difference was found."""
-        sides = (params.source, params.current, params.scratch)
+        sides = (None if is_other_kind(params.source) else params.source, params.current, params.scratch)
         watches = watch_sides(report, params.context.attempt, *sides)
         with closing(ComparisonReporter(report, params.personal_columns, watches)) as reporter:
             if params.before:
@@ -147,6 +179,8 @@ class ParityCompare(actions.ReadOnlyAction[ParityCompareParams, ParityCompareEvi
                 result = _compare_live_sides(params, reporter, report)
         reporter.report_remaining(result.tables)
         report.evidence({"parity": {**result.as_facts(), "personal": list(params.personal_columns)}})
+        if result.selection and not params.selection_counts:
+            return actions.Outcome(False, f"{result.summary} {NOT_THE_WHOLE}")
         if params.only_tell and not result.equal and result.sound and not result.unmatched_rules:
             return actions.Outcome(True, f"{result.summary} Told, not judged.")
         return actions.Outcome(result.equal, result.summary)
@@ -157,14 +191,15 @@ def _compare_with_fingerprint(
     before: actions.EarlierItem[ParityFingerprintEvidence],
     reporter: ComparisonReporter,
 ) -> ComparisonResult:
-    kept = _read_fingerprint(before)
+    kept = fingerprint_of(before)
     options = engine_options(
         params,
         rules=kept.rules,
         totals=kept.requested_totals,
         schemas=tuple(kept.schemas),
         personal=params.personal_columns,
-        announced=_announced_changes(params),
+        announced=announced_changes(params.announced),
+        **_selected(params),
     )
     backup = _restored_backup(params) if params.backup else None
     return compare_before(kept, _current_server(params), options, reporter.observer, backup=backup)
@@ -181,15 +216,19 @@ def _compare_live_sides(
         totals=params.totals,
         schemas=params.schemas,
         personal=params.personal_columns,
-        announced=_announced_changes(params),
+        announced=announced_changes(params.announced),
+        **_selected(params),
     )
     context = params.context
+    if params.source and is_other_kind(params.source):
+        url = source_url(params.source)
+        return compare_source(url, _current_server(params), options, reporter.observer)
     source = (
         read_only_server(params.source["url"], context.attempt) if params.source else _restored_backup(params)
     )
     current = _current_server(params)
     if params.recheck:
-        kept = _kept_pass(params.recheck)
+        kept = kept_pass_of(params.recheck)
         path = context.artefacts.fetch(kept["path"], host=params.recheck.host, sha256=kept["sha256"])
         return recheck(source, current, path, options, reporter.observer, sha256=kept["sha256"])
     if not params.keep_pass:
@@ -207,39 +246,8 @@ def _compare_live_sides(
     return result
 
 
-def _announced_changes(params: ParityCompareParams) -> tuple[AnnouncedChange, ...]:
-    """What the reviewed diff announces. Raises `Problem` when there is none, or it cannot be parsed."""
-    if params.announced is None:
-        return ()
-    facts = params.announced.evidence.get("diff")
-    if not facts:
-        raise Problem(
-            f"There is no reviewed schema diff: the item “{params.announced.key}” has not left one.",
-            means="Without it, every change of the migration would count as a difference.",
-            next=f"Carry out “{params.announced.key}”, then compare again.",
-        )
-    store = params.announced.context.artefacts
-    path = store.fetch(facts["file"], host=params.announced.host, sha256=facts["sha256"])
-    try:
-        return list_announced(path.read_text())
-    except SqlSyntaxError as error:
-        raise Problem(
-            f"The schema diff of “{params.announced.key}” cannot be parsed: {error}.",
-            means="What it announces is not known.",
-            next="Read its file, and leave out “announced”, or make the diff again.",
-        ) from None
-
-
-def _kept_pass(earlier: actions.EarlierItem[ParityCompareEvidence]) -> KeptPassFacts:
-    """The kept pass of an earlier comparison. Raises `Problem` when there is none."""
-    facts = earlier.evidence.get("kept_pass")
-    if not facts:
-        raise Problem(
-            f"There is no kept pass to build on: the item “{earlier.key}” has not left one.",
-            means="Only a comparison that succeeded with keep_pass: true leaves one.",
-            next=f"Carry out “{earlier.key}”, then compare again.",
-        )
-    return facts
+def _selected(params: ParityCompareParams) -> dict[str, Any]:
+    return {"tables": params.tables, "exclude": params.exclude, "where": params.where}
 
 
 def _describe_reads(params: ParityCompareParams) -> str:
@@ -251,7 +259,7 @@ def _describe_reads(params: ParityCompareParams) -> str:
 
 def _describe_other_side(params: ParityCompareParams) -> str:
     if params.source:
-        return postgres.address(params.source["url"])
+        return describe_source(params.source)
     backup = f"the restored backup of “{params.backup.key}”" if params.backup else ""
     if not params.before:
         return backup
@@ -264,18 +272,7 @@ def _declared_rules(params: ParityCompareParams) -> tuple[DeclaredRule, ...]:
     if not params.before:
         return params.declared
     taken = "fingerprint" in params.before.evidence
-    return _read_fingerprint(params.before).rules if taken else ()
-
-
-def _read_fingerprint(before: actions.EarlierItem[ParityFingerprintEvidence]) -> Fingerprint:
-    facts: FingerprintFacts | None = before.evidence.get("fingerprint")
-    if not facts:
-        raise Problem(
-            f"There is no fingerprint of before: the item “{before.key}” has not left one.",
-            next=f"Carry out “{before.key}” (before anything is migrated), then compare again.",
-        )
-    path = before.context.artefacts.fetch(facts["path"], host=before.host, sha256=facts["sha256"])
-    return read_fingerprint(path, facts["sha256"])
+    return fingerprint_of(params.before).rules if taken else ()
 
 
 def _current_server(params: ParityCompareParams) -> PostgresServer:

@@ -192,6 +192,11 @@ def _facts(taken: Fingerprint, path: Path, sha256: str, personal: Sequence[str])
         "address": taken.address,
         "failed": {
             **{kept.table.label: kept.failed for kept in taken.tables if kept.failed},
+            **{
+                kept.table.label: f"it is incomplete: {'; '.join(kept.left_out)}"
+                for kept in taken.tables
+                if kept.left_out
+            },
             **{kind: f"it could not be read: {reason}" for kind, reason in taken.objects.failed.items()},
         },
         "personal": list(personal),

@@ -16,11 +16,13 @@ from integrations.clients.watched_connection import LockWatch, MainThreadReport
 from integrations.parity.beyond_rows.object_registry import STRUCTURE_CHOICES
 from integrations.parity.beyond_rows.spot_checks import SpotCheck, parse_spot_checks
 from integrations.parity.beyond_rows.sql_rules import SqlRule, parse_sql_rules
+from integrations.parity.model.selection import TableSelection
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.server.snapshot import PostgresServer
 from integrations.systems import System
 
 FIRST_LOOK = 2.0  # seconds after which a statement that has not ended is looked at
+NAMED = 5  # tables of a selection whose names a preview shows
 LOCK_SECONDS = 10.0  # the engine's lock_timeout
 #: options that keep the engine's own default when the runbook does not set them
 OPTIONS_WITH_DEFAULTS = ("settle", "workers", "page_rate", "snapshot_age", "largest", "sample")
@@ -96,6 +98,20 @@ def engine_options(params: ComparisonParams, **more: Any) -> ComparisonOptions:
         given["structure"] = params.structure
     given |= {name: getattr(params, name) for name in ("views", "judge", "checks", "spots", "harmless")}
     return ComparisonOptions(**more, **given)
+
+
+def table_lines(selection: TableSelection, labels: Sequence[str], sides: str) -> Iterator[str]:
+    """The lines of a preview about the tables of one side: how many, and of a selection which ones.
+
+    ``sides`` says of which database, and what they are compared with.
+    """
+    if not selection.description:
+        yield f"Compare {len(labels)} tables {sides}."
+        return
+    found = [label for label in labels if selection.selects(label)]
+    named = f" ({', '.join(found[:NAMED])}{', …' if len(found) > NAMED else ''})" if found else ""
+    yield f"Compare {len(found)} of the {len(labels)} tables {sides}{named}."
+    yield f"This is a selection: {selection.description}."
 
 
 def option_lines(params: ComparisonParams, personal: Sequence[str]) -> Iterator[str]:

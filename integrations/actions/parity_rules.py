@@ -8,6 +8,7 @@ from integrations.parity.beyond_rows.object_reader import read_objects
 from integrations.parity.beyond_rows.objects_of_tables import COLUMNS
 from integrations.parity.beyond_rows.totals import GroupTotal
 from integrations.parity.model.declared import DeclaredRule
+from integrations.parity.model.mapping import NameMapping
 from integrations.parity.model.unmatched_rules import (
     ColumnShape,
     SchemaShape,
@@ -35,7 +36,7 @@ def find_unmatched(
     """
     tables = read_tables(snapshot, schemas)
     before = read_shape(tables.values(), read_objects(snapshot, schemas, [COLUMNS]).found)
-    after = datamodel_shape(prisma) if prisma else None
+    after = NameMapping.of(rules).translate_shape(datamodel_shape(prisma)) if prisma else None
     return [
         *find_unmatched_rules(before, after, rules, personal),
         *_iterate_unmatched_totals(totals, before, after),

@@ -8,8 +8,10 @@ from django import forms
 
 from integrations import actions
 from integrations.actions.parity_fields import EntriesField, NamesField
+from integrations.actions.parity_sources import OTHER_KINDS, POSTGRES, is_other_kind, iterate_refusals
 from integrations.parity.beyond_rows.totals import parse_totals
 from integrations.parity.model.declared import parse_rules
+from integrations.parity.model.selection import parse_conditions
 
 #: combinations of parameters that say what is compared with what
 MODES = (
@@ -24,7 +26,7 @@ SIDES = ("source", "target", "before", "database", "backup", "scratch")
 class ComparedSidesForm(actions.ActionForm):
     """What is compared with what, and by which rules."""
 
-    source = actions.SystemField(kind="postgres", required=False)
+    source = actions.SystemField(kind=POSTGRES, or_kinds=tuple(OTHER_KINDS), required=False)
     target = actions.SystemField(kind="postgres", required=False)
     before = actions.EvidenceField(action="parity.fingerprint", required=False)
     database = actions.SystemField(kind="postgres", required=False)
@@ -34,6 +36,17 @@ class ComparedSidesForm(actions.ActionForm):
     totals = EntriesField(parse_totals)
     schemas = NamesField()
     announced = actions.EvidenceField(action="prisma.diff", required=False)
+    tables = NamesField(help_text="Only these tables: names, which may contain *.")
+    exclude = NamesField(help_text="Not these tables: names, which may contain *.")
+    where = EntriesField(
+        parse_conditions,
+        help_text="Only rows that meet a condition: `{table, condition}`, or `{table, source, target}`.",
+    )
+    selection_counts = forms.BooleanField(
+        required=False,
+        help_text="The selected tables and rows are enough: without this, an item that compares a selection"
+        " fails, whatever it finds.",
+    )
     only_tell = forms.BooleanField(required=False)
     keep_pass = forms.BooleanField(required=False)
     recheck = actions.EvidenceField(action="parity.compare", required=False)
@@ -49,6 +62,13 @@ class ComparedSidesForm(actions.ActionForm):
         if "before" in given and self.cleaned_data.get("sample"):
             self.add_error("sample", "works with two live databases only: remove “before”, or the sample.")
         self._refuse_incomplete_passes()
+        if is_other_kind(self.cleaned_data.get("source")):
+            for name, reason in iterate_refusals(self.cleaned_data):
+                self.add_error(name, reason)
+        if self.cleaned_data.get("selection_counts") and not any(
+            self.cleaned_data.get(name) for name in ("tables", "exclude", "where")
+        ):
+            self.add_error("selection_counts", "needs tables, exclude or where: nothing is selected.")
         return self.cleaned_data
 
     def _refuse_rules_beside_a_fingerprint(self) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from integrations import actions
 from integrations.clients.payments import Payment, PaymentProvider
-from integrations.clients.payments.gift_api import ApiGift, GiftApi, GiftRefused
+from integrations.clients.payments.gift_api import ApiGift, GiftApi, GiftRefused, GiftUnanswered
 from integrations.clients.payments.units import format_amount
 from integrations.errors import Problem
 
 RETURN_URL = "https://example.org/"  # where the checkout leads afterwards; nothing has to answer there
+MAY_HAVE_BEGUN = "Whether it began one all the same is not known."
 UNREACHED = (
     "If its log says that the provider was not reached or refused the key: a rehearsal needs the provider's "
     "test host and test key, so the API has to read the provider's address from a setting."
@@ -68,10 +69,11 @@ class ApiCheckout(Checkout):
                 self.provider.name, self.reference, self.minor, self.currency, RETURN_URL
             )
         except GiftRefused as refused:
+            is_known = not isinstance(refused, GiftUnanswered)
             raise Problem(
                 f"The API did not begin a payment of {format_amount(self.minor, self.currency)} "
                 f"with {self.provider.name} ({refused}).",
-                means="Nobody could give money this way.",
+                means="Nobody could give money this way." if is_known else MAY_HAVE_BEGUN,
                 next=UNREACHED,
             ) from None
         if not self.gift.address:
@@ -87,6 +89,8 @@ class ApiCheckout(Checkout):
         assert self.gift is not None
         try:
             seen = self.api.change(self.gift, "paid")
+        except GiftUnanswered as said:
+            return f"What the API makes of an unpaid gift is not known: it answered {said}."
         except GiftRefused:
             return ""
         if seen.status != self.api.word("paid"):

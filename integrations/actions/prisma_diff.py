@@ -51,6 +51,7 @@ class PrismaDiff(actions.ReadOnlyAction[PrismaDiffParams, PrismaDiffEvidence]):
     """Always succeeds: its summary says what the runbook did not expect."""
 
     key, title = "prisma.diff", "Compare the live database with the Prisma datamodel"
+    is_check = False  # it lists and counts, and judges nothing
 
     class Params(actions.ActionForm):
         """``prisma``: the project. ``database``: where rows are counted, if not in the project's own

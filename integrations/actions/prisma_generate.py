@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from integrations import actions
+from integrations.errors import Problem
 from integrations.prisma.cli import Prisma
+from integrations.prisma.errors import ESCAPES
+from integrations.programs import CompletedProgram
 from integrations.systems import System
+
+#: What the CLI prints for each generator of a client, in versions 5, 6 and 7.
+GENERATED = re.compile(r"Generated Prisma Client .+ in \d")
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class PrismaGenerate(actions.Action[PrismaGenerateParams, PrismaGenerateEvidence
         """Generates the client, and records the version and the schema's digest."""
         prisma = Prisma(params.prisma, attempt=params.context.attempt, report=report)
         report.secret(*prisma.secrets)
-        prisma.run("generate")
+        _require_client(prisma.run("generate"))
         version, digest = prisma.version[1], prisma.hash_schema()
         report.evidence(
             {"generated": {"schema_sha256": digest, "prisma": version, "project": str(prisma.project)}}
@@ -74,4 +81,15 @@ class PrismaGenerate(actions.Action[PrismaGenerateParams, PrismaGenerateEvidence
         return actions.Finding(
             actions.ProbeStatus.NOT_DONE,
             "Whether the client is complete cannot be seen; generating it again makes it complete.",
+        )
+
+
+def _require_client(done: CompletedProgram) -> None:
+    """Raises `Problem` unless the CLI says that it has generated a client: its exit code is 0 for less."""
+    if not GENERATED.search(ESCAPES.sub("", f"{done.stdout}\n{done.stderr}")):
+        raise Problem(
+            "prisma generate ended without an error, but does not say that it generated a client.",
+            means="Whether there is a client of this schema is not known.",
+            next="Read the log. See that the schema has a generator of prisma-client, and that command: of "
+            "the system starts Prisma itself.",
         )

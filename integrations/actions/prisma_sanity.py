@@ -143,6 +143,7 @@ class PrismaSanity(actions.ReadOnlyAction[PrismaSanityParams, PrismaSanityEviden
             raise _explain_start(prisma.mask(done.stderr).strip())
         with reading_answer("the Prisma client", means=UNREAD, next=REPORT):
             models, sums = _read_output(done.stdout)
+            _refuse_other_totals(sums, params.totals)
             for model in models:
                 model["message"] = prisma.mask(str(model.get("message", "")))
                 report.log(_describe(model))
@@ -158,7 +159,8 @@ class PrismaSanity(actions.ReadOnlyAction[PrismaSanityParams, PrismaSanityEviden
 def _read_output(output: str) -> tuple[list[ModelFacts], list[dict[str, Any]]]:
     """The models and the totals, one JSON object a line; other lines are the client's own words.
 
-    Raises ValueError for an object of another shape: a model that is not understood is not readable.
+    Raises ValueError for an object of another shape: a model that is not understood is not readable. So does
+    an answer without its last line, which counts both: models that were not named would pass as read.
     """
     said = [JsonAnswer(parse_json(line)) for line in output.splitlines() if line.startswith("{")]
     for one in said:
@@ -170,7 +172,17 @@ def _read_output(output: str) -> tuple[list[ModelFacts], list[dict[str, Any]]]:
                 one.at("table").text()
                 one.at("rows").whole(0)
     models = [cast("ModelFacts", dict(one.object())) for one in said if "model" in one.object()]
-    return models, [dict(one.object()) for one in said if "total" in one.object()]
+    sums = [dict(one.object()) for one in said if "total" in one.object()]
+    ends = [one.at("end") for one in said if "end" in one.object()]
+    if [(end.at("models").whole(0), end.at("totals").whole(0)) for end in ends] != [(len(models), len(sums))]:
+        raise ValueError(f"it is not whole: {len(models)} model(s) and {len(sums)} total(s) were named")
+    return models, sums
+
+
+def _refuse_other_totals(sums: list[dict[str, Any]], asked: list[Aggregate]) -> None:
+    """Raises ValueError unless exactly the totals were added up that were asked for."""
+    if [one["total"] for one in sums] != [one.as_json() for one in asked]:
+        raise ValueError("it has other totals than those that were asked for")
 
 
 def _aggregates(models: list[ModelFacts], sums: list[dict[str, Any]], before: Aggregates) -> Aggregates:

@@ -20,6 +20,11 @@ STATUS_TEXTS = {
     "and your local": "diverged",
     "No migration found": "no migrations",
 }
+COMPLETE = ("up to date", "no migrations")
+DOUBT = (
+    "The table is complete, and Prisma does not agree (exit code {code}): run the log's command by hand, "
+    "and find out whether what answers is Prisma itself."
+)
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,12 @@ class PrismaStatus(actions.ReadOnlyAction[PrismaStatusParams, PrismaStatusEviden
             }
         )
         held = f" Prisma's lock is held by {holders[0]}." if holders else ""
-        remedy = "" if state.complete else f" {_remedy(state)}"
+        # Both have to say it: the table does not know what the CLI's own version makes of the project.
+        agreed = status in COMPLETE and done.ok
+        doubt = "" if agreed else f" {DOUBT.format(code=done.code)}"
+        remedy = doubt if state.complete else f" {_remedy(state)}"
         summary = f"{state.summarize()}. Prisma says: {status}.{held}{remedy}"
-        return actions.Outcome(state.complete, summary.replace("..", "."))
+        return actions.Outcome(state.complete and agreed, summary.replace("..", "."))
 
 
 def _remedy(state: MigrationState) -> str:

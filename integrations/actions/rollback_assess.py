@@ -20,7 +20,7 @@ from integrations.actions.parity_options import read_only_server
 from integrations.actions.rollback_sentences import describe_loss, list_warnings
 from integrations.backups.kept_copies import find_foreign_mark
 from integrations.backups.loss_measurement import count_since_fingerprint, measure_loss
-from integrations.backups.rollback_loss import RollbackLoss, find_changed_copy
+from integrations.backups.rollback_loss import RollbackLoss, find_changed_copy, find_missing_tables
 from integrations.clients import postgres
 from integrations.errors import Problem
 from integrations.parity.engine.fingerprint import read_fingerprint
@@ -37,7 +37,7 @@ DEFAULT_WORKERS = 2  # connections per side: the live database serves people whi
 class RollbackAssessParams(actions.ActionParams):
     """The live database, its backup with the restored copy, and the rules that explain the migration.
 
-    ``money`` has entries {table, sum, by: [columns]}.
+    ``money`` has entries {table, sum, by: [columns]}. ``names``: table → what its rows are, for pages.
     """
 
     database: System
@@ -48,6 +48,7 @@ class RollbackAssessParams(actions.ActionParams):
     declared: tuple[DeclaredRule, ...]
     created: str
     money: list[dict[str, Any]]
+    names: dict[str, str]
     workers: int | None
     page_rate: int | None
     largest: int | None
@@ -101,7 +102,8 @@ class LossFacts(TypedDict):
 
     ``since``: the moment of the backup by the clock of the database that it was taken of. ``counted_at``:
     the moment of the count by the clock of the live database. ``rows`` are all rows that differ. ``added``:
-    rows of tables that the backup does not have. ``unknown``: what could not be counted, with the reason.
+    rows of tables that the backup does not have. ``not_there``: tables of ``names`` that were not found.
+    ``unknown``: what could not be counted, with the reason.
     """
 
     answer: str
@@ -115,6 +117,7 @@ class LossFacts(TypedDict):
     tables: dict[str, TableLossFacts]
     money: list[Any]
     added: dict[str, int]
+    not_there: list[str]
     unknown: dict[str, str]
     compared: int
     explained: int
@@ -134,7 +137,7 @@ class RollbackAssess(actions.ReadOnlyAction[RollbackAssessParams, RollbackAssess
     docs/how-to/cost-of-a-rollback.md."""
 
     key, title = "rollback.assess", "Count what a rollback would lose since the backup"
-    public_params = frozenset({"declared", "created", "money"})
+    public_params = frozenset({"declared", "created", "money", "names"})
     is_check = False  # it counts, and judges nothing
     any_direction = True  # the numbers are needed before somebody orders the rollback
     deadline = timedelta(hours=1)
@@ -145,13 +148,13 @@ class RollbackAssess(actions.ReadOnlyAction[RollbackAssessParams, RollbackAssess
         are compared with that copy; no time decides. Without it the answer is unknown.
 
         ``before``: the item that took the fingerprint of before the migration (default: the only such item
-        of the runbook). Its ``declared`` differences
-        explain what the migration itself changed, and its ``personal`` columns are not shown; ``declared``
-        has more such differences. Without a restored copy, the fingerprint gives lower bounds.
+        of the runbook). Its ``declared`` differences explain what the migration itself changed, and its
+        ``personal`` columns are not shown; ``declared`` has more such differences. Without a restored copy,
+        the fingerprint gives lower bounds.
 
-        ``money``: tables with an amount, as {table, sum, by: [columns]}. ``created``: the column with the
-        time at which a row was created; it filters nothing. ``workers`` (default 2), ``page_rate``,
-        ``largest``: limits on the load, as in `parity.compare`."""
+        ``money``: tables with an amount, as {table, sum, by: [columns]}. ``names``: table → what people call
+        its rows; pages tell of these first. ``created``: the column with the time of a row, which filters
+        nothing. ``workers`` (default 2), ``page_rate``, ``largest``: limits, as in `parity.compare`."""
 
         database = actions.SystemField(kind="postgres")
         backup = actions.EvidenceField(action="backup.take")
@@ -161,6 +164,7 @@ class RollbackAssess(actions.ReadOnlyAction[RollbackAssessParams, RollbackAssess
         declared = EntriesField(parse_rules)
         created = forms.CharField(max_length=63, required=False)
         money = actions.JSONValueField(kind=list, required=False)
+        names = actions.JSONValueField(kind=dict, required=False)
         workers = forms.IntegerField(min_value=1, max_value=16, required=False)
         page_rate = forms.IntegerField(min_value=1, required=False)
         largest = forms.IntegerField(min_value=1, required=False)
@@ -203,7 +207,7 @@ class RollbackAssess(actions.ReadOnlyAction[RollbackAssessParams, RollbackAssess
             loss.unknown["the backup itself"] = revoked
         for what, reason in loss.unknown.items():
             report.log(f"Not counted: {what}: {reason}")
-        report.evidence(_evidence(loss, backup))
+        report.evidence(_evidence(loss, backup, params.names))
         return actions.Outcome(not loss.unknown, describe_loss(loss, backup["taken_at"]))
 
 
@@ -259,7 +263,7 @@ def _count_without_copy(params: RollbackAssessParams, observer: ComparisonObserv
     return loss
 
 
-def _evidence(loss: RollbackLoss, backup: BackupFacts) -> RollbackAssessEvidence:
+def _evidence(loss: RollbackLoss, backup: BackupFacts, names: Mapping[str, str]) -> RollbackAssessEvidence:
     tables: dict[str, TableLossFacts] = {
         name: {
             "created": table.created,
@@ -272,6 +276,7 @@ def _evidence(loss: RollbackLoss, backup: BackupFacts) -> RollbackAssessEvidence
         }
         for name, table in loss.tables.items()
     }
+    not_there = find_missing_tables(loss, names)
     facts: LossFacts = {
         "answer": loss.answer,
         "since": backup["taken_at"],
@@ -284,8 +289,12 @@ def _evidence(loss: RollbackLoss, backup: BackupFacts) -> RollbackAssessEvidence
         "tables": tables,
         "money": loss.money,
         "added": loss.added,
+        "not_there": not_there,
         "unknown": loss.unknown,
         "compared": loss.compared,
         "explained": loss.explained,
     }
-    return {"loss": facts, "not_counted": [*loss.untold, WITHOUT_ROWS], "warnings": list_warnings(loss)}
+    warnings = list_warnings(loss)
+    if not_there:
+        warnings.append(f"The runbook names tables that were not found (names:): {', '.join(not_there)}.")
+    return {"loss": facts, "not_counted": [*loss.untold, WITHOUT_ROWS], "warnings": warnings}

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from integrations.parity.server.catalog import CatalogTable
+from integrations.parity.server.column_types import text_of
 from integrations.parity.server.server_errors import explain_read_failure
 from integrations.parity.server.snapshot import Snapshot
 
@@ -45,8 +46,8 @@ def count_values(live: Snapshot, table: CatalogTable, columns: Sequence[str]) ->
     found = _read_defaults(live, table, columns)
     if not found:
         return {}
-    counts = [_count_of(name, default) for name, default in found.items()]
-    query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(counts), table.from_clause)
+    counts = [_count_of(table, name, default) for name, default in found.items()]
+    query = sql.SQL("select {} from {} as r").format(sql.SQL(", ").join(counts), table.from_clause)
     return dict(zip(found, _read_numbers(live, query), strict=True))
 
 
@@ -64,14 +65,15 @@ def _read_defaults(live: Snapshot, table: CatalogTable, columns: Sequence[str]) 
     }
 
 
-def _count_of(name: str, default: str | None) -> sql.Composable:
-    column = sql.Identifier(name)
+def _count_of(table: CatalogTable, name: str, default: str | None) -> sql.Composable:
+    column = table.column(name)
+    assert column is not None
     if default is None:
-        return sql.SQL("count({})").format(column)
+        return sql.SQL("count({})").format(column.identifier)
     # As texts, because json has no equality. The default is the catalog's own, and a plain value.
-    constant = sql.SQL(default)
-    return sql.SQL("count({0}) filter (where {0}::text is distinct from ({1})::text)").format(
-        column, constant
+    constant = sql.SQL("({})::{}").format(sql.SQL(default), sql.SQL(column.type))
+    return sql.SQL("count({}) filter (where {} is distinct from {})").format(
+        column.identifier, column.text, text_of(constant, column.output)
     )
 
 

@@ -69,6 +69,10 @@ class Manifest(BackupContents):
     files: dict[str, ArchivedFile]
 
 
+#: An archive in the custom format, and the contents of one in the directory format.
+DUMP_BEGINS = b"PGDMP"
+
+
 @dataclass(frozen=True)
 class Archive:
     """The folder of one attempt's backup; ``path`` has its final name."""
@@ -94,6 +98,16 @@ class Archive:
         """Creates the empty partial folder (0700). Raises `FileExistsError` when there is one."""
         atomic_files.make_private_folder(self.path.parent)
         self.partial.mkdir(mode=0o700)
+
+    @property
+    def has_partial_dump(self) -> bool:
+        """Whether there is an archive of pg_dump: its file, or the table of contents of its folder."""
+        dump = self.partial_dump
+        file = dump / "toc.dat" if dump.is_dir() else dump
+        if not file.is_file():
+            return False
+        with file.open("rb") as opened:
+            return opened.read(len(DUMP_BEGINS)) == DUMP_BEGINS
 
     def finish(self, contents: BackupContents) -> str:
         """Flushes all files, writes the manifest, renames the folder. Returns the manifest's SHA-256."""

@@ -134,6 +134,8 @@ def _dump_snapshot(
         progress.hashing = hashing
         command = _command(options, tools, archive.partial_dump, snapshot.name)
         done = _run_pg_dump(options, command, env, progress)
+        if not archive.has_partial_dump:
+            raise _no_archive(done)
         contents = hashing.result(progress.raise_if_cancelled)
     return {
         "attempt": options.attempt,
@@ -221,6 +223,15 @@ def _run_pg_dump(
             next=f"{remedy} Then start the item again.".strip(),
         )
     return done
+
+
+def _no_archive(done: programs.CompletedProgram) -> Problem:
+    """A program in the place of pg_dump that does nothing, or a wrapper that lost its exit code."""
+    return Problem(
+        f"{done.argv[0]} ended without an error and has written no archive.",
+        means="There is no backup of this attempt. What answers there may not be pg_dump itself.",
+        next="Run it by hand with --version, read the log for what it said, then start the item again.",
+    )
 
 
 def _command(options: DumpOptions, tools: Tools, target: Path, snapshot: str) -> list[str]:

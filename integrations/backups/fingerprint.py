@@ -1,10 +1,10 @@
 """The fingerprint of a database: row counts and hashes per table, by which a copy is proven equal.
 
-The server hashes the whole text of each row (``(t.*)::text``) with two seeds and sums the hashes. The text
-is unambiguous and binds each value to its row and column; the sum does not depend on the order of rows; two
-seeds make it 128 bits. The settings that the text depends on are fixed first. Not used, because unsound:
-sums of hashes of single columns, ``hash_record_extended``, and PostgreSQL's own hashes of numeric, jsonb
-or timestamps.
+The server hashes the whole text of each row with two seeds and sums the hashes. The text is that of
+``record_out()``: a cast to text could be a user's own, and leave out a part. It is unambiguous and binds each
+value to its row and column; the sum does not depend on the order of rows; two seeds make it 128 bits. The
+settings that the text depends on are fixed first. Not used, because unsound: sums of hashes of single
+columns, ``hash_record_extended``, and PostgreSQL's own hashes of numeric, jsonb or timestamps.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass a
 order by 1, 2
 """
 ROWS = """
-select count(*), coalesce(sum(hashtextextended((cutover_row.*)::text collate "C", {})::numeric), 0)::text,
-coalesce(sum(hashtextextended((cutover_row.*)::text collate "C", {})::numeric), 0)::text
+select count(*),
+coalesce(sum(hashtextextended(textin(record_out(cutover_row.*)) collate "C", {})::numeric), 0)::text,
+coalesce(sum(hashtextextended(textin(record_out(cutover_row.*)) collate "C", {})::numeric), 0)::text
 from only {} as cutover_row
 """
 LARGE_OBJECTS = """

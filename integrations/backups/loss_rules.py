@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from integrations.parity.model.declared import DeclaredRule
+from integrations.parity.model.declared import RENAMES, DeclaredRule
+from integrations.parity.result import TableResult
 from integrations.parity.server.catalog import CatalogColumn, CatalogTable
 
 Tables = Mapping[tuple[str, str], CatalogTable]
@@ -30,17 +31,29 @@ def choose_rules(
     """The declared rules without those that would hide a loss, and the rounding that the types imply.
 
     “New rows” and a table that is “not compared” are expected after a migration. A rollback loses these
-    rows all the same, so both are counted here. Foreign tables are left out: no restore touches their rows.
+    rows all the same, so both are counted here. What has another name counts as unknown, like any table or
+    column that only one side has. Foreign tables are left out: no restore touches their rows.
     """
     kept, notes = [], []
     for rule in declared:
-        if rule.kind == "new_rows" or (rule.kind == "not_compared" and not rule.column):
+        if rule.kind in RENAMES:
+            notes.append(f"{rule.description}: what was renamed is not compared, and counts as unknown.")
+        elif rule.kind == "new_rows" or (rule.kind == "not_compared" and not rule.column):
             what = "declared as new rows" if rule.kind == "new_rows" else "declared as not compared"
             notes.append(f"{rule.table} is {what}: rows that the migration wrote there count as well.")
         else:
+            if rule.is_sql:
+                notes.append(f"{rule.description}: what its SQL takes for the same does not count as lost.")
             kept.append(rule)
     left_out = (DeclaredRule("not_compared", glob.escape(name)) for name in foreign)
     return LossRules((*kept, *_iterate_rounding(copy, live), *left_out), tuple(notes))
+
+
+def expresses_key(table: TableResult) -> bool:
+    """Whether a column of the key was compared through SQL: its texts are then no values of the column."""
+    return any(
+        line.startswith(f"{column} through SQL: ") for column in table.key for line in table.expressions
+    )
 
 
 def _iterate_rounding(copy: Tables, live: Tables) -> Iterator[DeclaredRule]:

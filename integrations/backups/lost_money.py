@@ -49,12 +49,12 @@ def sum_money(
         return []
     by = sql.SQL(", ").join(sql.Identifier(name) for name in asked["by"])
     query = sql.SQL(
-        "select {by}, count(*), sum({sum}) from {table} where {keys} group by {by} order by {by}"
+        "select {by}, count(*), sum({sum}) from {table} as r where {keys} group by {by} order by {by}"
     ).format(
         by=by,
         sum=sql.Identifier(asked["sum"]),
         table=table.from_clause,
-        keys=keys_condition(key, keys),
+        keys=keys_condition(table, key, keys),
     )
     with side.savepoint():
         rows = side.fetch_rows(query)

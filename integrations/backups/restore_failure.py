@@ -9,7 +9,7 @@ from enum import StrEnum
 from integrations.clients.postgres_errors import IN_FUNCTION, mask_server_line
 
 LONGEST = 900  # characters of what was said
-ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (?P<object>.+?)(?: \(no owner\)| \S+)?\s*$")
+ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (?P<object>.+)")  # followed by its owner
 PROGRAM = re.compile(r"^(pg_restore|pg_dump): ?")
 ERROR = re.compile(r"^(pg_restore|pg_dump): (error|fatal):")
 MISSING_NAME = re.compile(
@@ -124,7 +124,15 @@ def read_failure(stderr: str, code: int) -> RestoreFailure:
     text = _collect_text(lines[at:])
     said = " ".join(mask_server_line(line) for line in text)[:LONGEST].rstrip(" .;")
     fault, remedy = _find_cause(" ".join(text))
-    return RestoreFailure(entry["object"].strip() if entry else "", said, fault, remedy)
+    return RestoreFailure(_without_owner(entry["object"]) if entry else "", said, fault, remedy)
+
+
+def _without_owner(entry: str) -> str:
+    """“TABLE DATA public members ama” without its last word; “(no owner)” are two."""
+    words = entry.rstrip().removesuffix(" (no owner)")
+    if words != entry.rstrip():
+        return words.strip()
+    return words.rpartition(" ")[0].strip() or words.strip()
 
 
 def _collect_text(lines: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from integrations.backups.lost_money import LostMoney
@@ -79,3 +79,10 @@ def find_changed_copy(loss: RollbackLoss, counts: Mapping[str, int]) -> dict[str
                 f"the restored copy has {rows:,} rows and the backup {known:,}: somebody has changed the copy"
             )
     return found
+
+
+def find_missing_tables(loss: RollbackLoss, names: Iterable[str]) -> list[str]:
+    """Those of the named tables that were not found. Without a copy none was looked for, and none is told."""
+    if not loss.copied_rows:
+        return []
+    return sorted(set(names) - loss.copied_rows.keys() - loss.added.keys() - loss.unknown.keys())

@@ -17,6 +17,7 @@ from integrations.systems import Systems
 
 TIMEOUT = 10.0  # seconds for a whole response
 LARGEST = 1_000_000  # bytes of a body
+UNCHANGED = "Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,16 @@ def display_url(url: str) -> str:
     except ValueError:
         return f"{url.partition('://')[0][:20]}://…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def explain_effect(status: int) -> str:
+    """What an answer with this status, no 2xx, means for a change that was asked for.
+
+    Only a status of 4xx says that the service itself refused. A gateway that answers 502 to 504 may have
+    passed the request on, and so may have one whose answer is no answer of the service.
+    """
+    is_refusal = 400 <= status < 500 and status != 408
+    return UNCHANGED if is_refusal else "Whether it took the change is not known."
 
 
 class HttpClient:

@@ -21,18 +21,24 @@ from integrations.clients.lost_clients import options_for_programs
 from integrations.errors import Problem
 
 DEBIAN = Path("/usr/lib/postgresql")
+VERSION = re.compile(r"\b(\d{1,3})(?:\.\d+|beta|rc|devel)")
+VERSION_SECONDS = 20.0  # to tell a version
 TLS = {"require", "verify-ca", "verify-full"}
 
 
 @dataclass(frozen=True)
 class Tools:
-    """One installation of the client programs; ``found`` says how it was found."""
+    """One installation of the client programs; ``found`` says how it was found.
+
+    ``trouble``: why its version is not known (``major`` is 0 then).
+    """
 
     folder: Path
     major: int
     version: str
     found: str
     tls: bool = True
+    trouble: str = ""
 
     @property
     def dump(self) -> Path:
@@ -57,7 +63,7 @@ def choose(server: int, *, configured: str = "", sslmode: str = "", archive: int
     for tools in find_installed(configured):
         reason = why_unsuitable(tools, server, sslmode=sslmode, archive=archive)
         if reason:
-            reasons.append(f"{tools.folder} ({tools.version}): {reason}")
+            reasons.append(f"{tools.folder} ({tools.version or 'version not known'}): {reason}")
         else:
             fitting.append(tools)
     if fitting:
@@ -72,6 +78,8 @@ def choose(server: int, *, configured: str = "", sslmode: str = "", archive: int
 
 def why_unsuitable(tools: Tools, server: int, *, sslmode: str = "", archive: int = 0) -> str:
     """Why an installation cannot be used with such a server; "" when it can."""
+    if tools.trouble:
+        return tools.trouble
     if tools.major < server:
         return f"it is older than the server ({server}) and refuses it"
     if tools.major >= 17 > server:
@@ -91,10 +99,21 @@ def find_installed(configured: str = "") -> Iterator[Tools]:
         if real in known or not all(os.access(folder / name, os.X_OK) for name in ("pg_dump", "pg_restore")):
             continue
         known.add(real)
-        version = programs.run([folder / "pg_dump", "--version"], capture=True, timeout=20).stdout.strip()
-        number = re.search(r"\b(\d{1,3})(?:\.\d+|beta|rc|devel)", version)
-        if number:
-            yield Tools(folder, int(number[1]), version.partition(") ")[2], found, tls)
+        yield _ask_version(folder, found, tls)
+
+
+def _ask_version(folder: Path, found: str, tls: bool) -> Tools:
+    """An installation that does not tell its version must not hide the others, nor a reason."""
+    try:
+        done = programs.run([folder / "pg_dump", "--version"], capture=True, timeout=VERSION_SECONDS)
+    except Problem as problem:
+        return Tools(folder, 0, "", found, tls, trouble=f"its version is not known: {problem.what}")
+    said = next((line.strip() for line in done.stdout.splitlines() if line.strip()), "")
+    number = VERSION.search(said[:200])
+    if not done.ok or number is None:
+        how = f"said “{said[:80]}”" if done.ok else f"ended with code {done.code}"
+        return Tools(folder, 0, "", found, tls, trouble=f"its version is not known: pg_dump --version {how}")
+    return Tools(folder, int(number[1]), said[:200].partition(") ")[2] or number[0], found, tls)
 
 
 def _folders(configured: str) -> Iterator[tuple[Path, str, bool]]:

@@ -148,7 +148,7 @@ def connect(
             raise shared_sessions(address(url))
         connection.read_only = readonly or None
         connection.autocommit = autocommit
-    except BaseException as error:
+    except BaseException as error:  # raised again as what caused it
         connection.close()
         raise (connection_error(url, error) if isinstance(error, psycopg.Error) else error) from None
     # Behind a pooler the server's session has another pid; its name is passed on.

@@ -20,12 +20,15 @@ OUT_OF_RANGE = "22003"  # its detail is the precision of the type
 #: Functions and triggers raise these with words of their own.
 RAISED = ("P0", "38", "39")
 
-EMAIL = re.compile(r"[^\s@'\"(),;=«»„“]+@[^\s@'\"(),;=«»„“]+\.[^\s@'\"(),;=«»„“.]+")
+#: Only where a word begins: to try it at each of its characters takes a time that grows with its square.
+EMAIL = re.compile(r"(?<![^\s@'\"(),;=«»„“])[^\s@'\"(),;=«»„“]++@[^\s@'\"(),;=«»„“]+\.[^\s@'\"(),;=«»„“.]+")
 QUOTED = re.compile(r"""["“”„«»‹›].*["“”„«»‹›]|(?<!\w)'.*'(?!\w)""", re.DOTALL)
 LITERAL = re.compile(r"'(?:[^']|'')*'?")
 NUMBER = re.compile(r"(?<![\w$(,.])-?\d+(?:[.,]\d+)*(?!\w)")
-ROW_VALUES = re.compile(r"(?<==)\(.*\)", re.DOTALL)  # Key (email)=(…): greedy, a value may have brackets
-WHOLE_ROW = re.compile(r"\(.*\)", re.DOTALL)  # Failing row contains (…)
+ROW_VALUES = re.compile(
+    r"\A((?:(?!=\().)*+=)\(.*\)", re.DOTALL
+)  # Key (email)=(…): greedy, a value may have brackets
+WHOLE_ROW = re.compile(r"\A([^(]*+)\(.*\)", re.DOTALL)  # Failing row contains (…)
 AFTER_COLON = re.compile(r"(?<=: )\S.*", re.DOTALL)
 
 
@@ -64,7 +67,8 @@ def describe_details(error: psycopg.Error) -> str:
 def _mask_detail(detail: str, state: str) -> str:
     """The detail of a broken constraint keeps its columns; any other loses what may be a value."""
     if state.startswith("23"):
-        return ROW_VALUES.sub(f"({MASK})", detail) if "=(" in detail else WHOLE_ROW.sub(f"({MASK})", detail)
+        values = ROW_VALUES if "=(" in detail else WHOLE_ROW
+        return values.sub(rf"\1({MASK})", detail)
     if state.startswith(RAISED):
         return _mask_free_text(detail)
     return (

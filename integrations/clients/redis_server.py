@@ -15,7 +15,9 @@ from redis.retry import Retry
 
 from integrations.clients.redis_address import RedisAddress
 from integrations.clients.redis_causes import find_cause, server_line
+from integrations.clients.redis_deadline import bound_answers
 from integrations.errors import Problem, Unreachable
+from integrations.json_answer import UNREADABLE
 from integrations.redact import MASK
 
 TIMEOUT = 10.0  # seconds for an answer
@@ -36,23 +38,33 @@ def connect(url: str) -> Iterator[RedisClient]:
         yield client
     except (redis.RedisError, OSError) as error:
         raise _explained(where, _read_farewell(where, error) or error) from None
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
+    except (*UNREADABLE, TypeError, LookupError, AttributeError) as error:
+        if not (isinstance(error, UNREADABLE) or _is_of_library(error)):
+            raise  # a mistake of ours in the block; it must not be called a strange answer of Redis
         raise _unreadable_answer(where, error) from error
     finally:
         client.close()
 
 
+def _is_of_library(error: BaseException) -> bool:
+    """Was it raised while the library read an answer, and not by the code that uses it?"""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and str(last.tb_frame.f_globals.get("__name__")).startswith("redis.")
+
+
 def _unreadable_answer(where: RedisAddress, error: Exception) -> Problem:
     return Problem(
         f"Redis at {where} gave an answer of another form than Redis has ({type(error).__name__}).",
-        means="Another program answers there, the keys are of another library, or the panel misreads them.",
-        next="Check host, port and prefix. If they are right, report this sentence to the panel's authors.",
+        means="Another program answers there, or the keys are of another library.",
+        next="Check host, port and prefix.",
     )
 
 
 def _client(where: RedisAddress) -> RedisClient:
     """One retry: a connection that the server closed while it was idle is opened again."""
-    return redis.Redis(**_settings(where), retry=Retry(ConstantBackoff(0.2), 1))
+    return bound_answers(redis.Redis(**_settings(where), retry=Retry(ConstantBackoff(0.2), 1)))
 
 
 def open_asynchronous(url: str) -> redis.asyncio.Redis:

@@ -27,7 +27,7 @@ MANIFEST_TYPES = ", ".join(
 )
 LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes; registries take no larger ones
 DIGEST_HEADER = "docker-content-digest"
-_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_PARAMETER = re.compile(r'\b(\w++)="([^"]*+)"')
 
 
 class Registry:

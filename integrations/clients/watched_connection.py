@@ -216,7 +216,7 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
             if watch.report is not None:
                 watch.report.raise_if_cancelled()
             watch.poll()
-        except Exception as error:
+        except Exception as error:  # the caller raises it, after the statement has ended
             self.cancel_safe(timeout=5)
             return error
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dotenv.parser import parse_stream
@@ -46,25 +46,28 @@ def read_as_python(text: str) -> Reading:
 
 
 # JavaScript's own classes: its \s has the byte order mark and no control characters, its \w is ASCII only.
-SPACE = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
+SPACES = "\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
+SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
+SPACE = f"[{SPACES}]"
 NEWLINE = "\n\u2028\u2029"
 BEGIN, END = f"(?<![^{NEWLINE}])", f"(?=[{NEWLINE}]|\\Z)"
-QUOTED = "|".join(f"{SPACE}*{quote}(?:\\\\{quote}|[^{quote}])*{quote}" for quote in "'\"`")
-#: a value in quotes may have several lines; without them it ends at ``#`` or at the end of the line
+QUOTED = "|".join(f"{SPACE}*+{quote}(?:\\\\{quote}|[^{quote}])*{quote}" for quote in "'\"`")
+#: a value in quotes may have several lines; without them it ends at ``#`` or at the end of the line. The
+#: text has no carriage return any more, so one space behind the sign is as good as all of them.
 NODE_SETTING = re.compile(
-    f"{BEGIN}{SPACE}*(?:export{SPACE}+)?(?P<name>[A-Za-z0-9_.-]+)"
-    f"(?:{SPACE}*={SPACE}*?|:{SPACE}+?)"
+    f"{BEGIN}{SPACE}*+(?:export{SPACE}++)?(?P<name>[A-Za-z0-9_.-]++)"
+    f"(?:{SPACE}*+=|:{SPACE})"
     f"(?P<value>{QUOTED}|[^#\r\n]+)?"
     f"{SPACE}*(?:#[^{NEWLINE}]*)?{END}"
 )
 OUTER_QUOTES = re.compile(f"{BEGIN}(['\"`])(.*)\\1{END}", re.DOTALL)
-TRIMMED = re.compile(f"\\A{SPACE}*(.*?){SPACE}*\\Z", re.DOTALL)
+LINE = re.compile(BEGIN)
 
 
 def read_as_node(text: str) -> Reading:
     """As npm's dotenv 16 (github.com/motdotla/dotenv) reads it. It passes over what is no setting."""
     text, found, end = re.sub("\r\n?", "\n", text), Reading(), 0
-    for match in NODE_SETTING.finditer(text):
+    for match in _find_settings(text):
         _note_unread(found, text, end, match.start())
         number = text.count("\n", 0, match.start("name")) + 1
         found.lines.setdefault(match["name"], []).append(number)
@@ -74,10 +77,27 @@ def read_as_node(text: str) -> Reading:
     return found
 
 
+def _find_settings(text: str) -> Iterator[re.Match[str]]:
+    """The settings, in their order.
+
+    A search by the pattern alone would begin again at each line of a run of blank ones and pass over the
+    rest of the run each time. Where a setting does not begin before such a run, none begins inside of it.
+    """
+    at = 0
+    while at <= len(text) and (line := LINE.search(text, at)):
+        at = line.start()
+        if match := NODE_SETTING.match(text, at):
+            yield match
+            at = match.end()
+        else:
+            while at < len(text) and text[at] in SPACES:
+                at += 1
+            at += 1
+
+
 def _node_value(raw: str) -> str:
     """Quotes around the value are taken off; of escapes only ``\\n`` and ``\\r`` count, in double quotes."""
-    trimmed = TRIMMED.match(raw)
-    value = trimmed[1] if trimmed else raw
+    value = raw.strip(SPACES)
     first = value[:1]
     value = OUTER_QUOTES.sub(lambda match: match[2], value)
     return value.replace("\\n", "\n").replace("\\r", "\r") if first == '"' else value

@@ -15,7 +15,7 @@ from integrations.clients.dns.names import normal_name
 HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+(?P<port>:\d{1,5})?")
 #: the pattern of a label matcher of PromQL: ``instance=~"old-api\\.example\\.org:.*"``
 MATCHER = re.compile(r"=~\s*(?P<quote>[\"'`])(?P<pattern>.{1,1000}?)(?<!\\)(?P=quote)")
-ANCHOR = re.compile(r"\\+[bBAzZ]")  # of a regular expression: no letter of a name
+ANCHOR = re.compile(r"(?<!\\)\\++[bBAzZ]")  # of a regular expression: no letter of a name
 UNRELATED = ("unrelated.invalid", "unrelated.invalid:9100")
 PORTS = ("", ":80", ":443", ":9100")
 #: names that resolve nowhere (RFC 6761), and are not asked for

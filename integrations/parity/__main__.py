@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import yaml
 
-from integrations.parity.arguments import build_options, build_parser, find_conflict, server_at
+from integrations.parity.argument_conflicts import find_conflict, list_outputs
+from integrations.parity.arguments import (
+    build_options,
+    build_parser,
+    resolve_address,
+    server_at,
+)
+from integrations.parity.configuration import parse_call
 from integrations.parity.engine.comparison import compare_before, compare_live
 from integrations.parity.engine.fingerprint import read_fingerprint, take_fingerprint, write_fingerprint
 from integrations.parity.engine.recheck import PassNotKept, compare_and_keep_pass, recheck
@@ -23,11 +31,23 @@ from integrations.parity.model.declared import InvalidRule
 from integrations.parity.model.personal import PersonalColumns
 from integrations.parity.observer import ComparisonObserver
 from integrations.parity.options import ComparisonOptions
-from integrations.parity.report.facts import COULD_NOT, DIFFERENT, EQUAL, RowCollector, build_facts, exit_code
-from integrations.parity.report.html import render_page
-from integrations.parity.report.terminal import ProgressLine, render_text
+from integrations.parity.outputs import Outputs
+from integrations.parity.report.facts import (
+    COULD_NOT,
+    DIFFERENT,
+    EQUAL,
+    RowCollector,
+    build_facts,
+    build_table_facts,
+    exit_code,
+)
+from integrations.parity.report.printable import printable
+from integrations.parity.report.terminal import ProgressLine
 from integrations.parity.result import ComparisonResult, TableResult
 from integrations.parity.server.snapshot import Snapshot
+from integrations.parity.sources.mariadb_address import kind_of_address, shown_source_address
+from integrations.parity.sources.source_comparison import compare_source
+from integrations.parity.sources.source_options import refuse_kept_pass
 
 __all__ = ["COULD_NOT", "DIFFERENT", "EQUAL", "main"]
 
@@ -35,25 +55,45 @@ __all__ = ["COULD_NOT", "DIFFERENT", "EQUAL", "main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Compares and prints the findings; the exit code is the verdict."""
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    try:
+        arguments = parse_call(parser, sys.argv[1:] if argv is None else argv)
+    except (ValueError, OSError, RecursionError) as error:
+        reason = "the file of --config is nested too deeply" if isinstance(error, RecursionError) else error
+        sys.stderr.write(f"Could not compare: {printable(mask_passwords(str(reason)))}\n")
+        return COULD_NOT
     if reason := find_conflict(arguments):
         parser.error(reason)
     try:
         options = build_options(arguments)
-        return (
-            _take_fingerprint(arguments, options)
-            if arguments.take
-            else _compare_and_report(arguments, options)
-        )
+        with _sigterm_as_interrupt():
+            return (
+                _take_fingerprint(arguments, options)
+                if arguments.take
+                else _compare_and_report(arguments, options)
+            )
     except RecursionError:
         sys.stderr.write("Could not compare: the file of --declared is nested too deeply.\n")
         return COULD_NOT
     except (ParityError, InvalidRule, ValueError, OSError, psycopg.Error, yaml.YAMLError) as error:
-        sys.stderr.write(f"Could not compare: {mask_passwords(str(error))}\n")
+        sys.stderr.write(f"Could not compare: {printable(mask_passwords(str(error)))}\n")
         return COULD_NOT
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the sessions on the servers are ended, and there is no result.\n")
         return COULD_NOT
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a comparison as Ctrl-C does: the sessions on the servers, and with what was found."""
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # somebody else's program decides on its signals
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _take_fingerprint(arguments: argparse.Namespace, options: ComparisonOptions) -> int:
@@ -66,22 +106,34 @@ def _take_fingerprint(arguments: argparse.Namespace, options: ComparisonOptions)
     sys.stdout.write(f"{numbers}, digest {taken.digest}, SHA-256 {sha256}\n")
     failed = [kept for kept in taken.tables if kept.failed]
     for kept in failed:
-        sys.stderr.write(f"{kept.table.label} is not in it: {kept.failed}\n")
-    return COULD_NOT if failed else EQUAL
+        sys.stderr.write(printable(f"{kept.table.label} is not in it: {kept.failed}") + "\n")
+    left_out = [f"{kept.table.label}.{reason}" for kept in taken.tables for reason in kept.left_out]
+    for reason in left_out:
+        sys.stderr.write(printable(reason) + "\n")
+    return COULD_NOT if failed or left_out else EQUAL
 
 
 def _compare_and_report(arguments: argparse.Namespace, options: ComparisonOptions) -> int:
-    progress_line, kept = (
-        ProgressLine(sys.stderr, lines=not (arguments.quiet or arguments.json)),
-        RowCollector(options.keep),
-    )
-    finished: dict[str, TableResult] = {}
+    with Outputs(list_outputs(arguments)) as outputs:
+        return _compare_into(outputs, arguments, options)
+
+
+def _compare_into(outputs: Outputs, arguments: argparse.Namespace, options: ComparisonOptions) -> int:
+    logs = not arguments.quiet and outputs.prints_text
+    progress_line, kept = ProgressLine(sys.stderr, lines=logs), RowCollector(options.keep)
+    personal, finished = PersonalColumns(options.personal), dict[str, TableResult]()
     started = time.time()
+
+    def finish(table: TableResult) -> None:
+        finished[table.table] = table
+        if outputs.streams:
+            outputs.write_table(build_table_facts(table, kept.rows, personal, options.keep))
+
     observer = ComparisonObserver(
         on_progress=progress_line.progress,
         on_log=progress_line.log,
         on_table=progress_line.table,
-        on_table_finished=lambda table: finished.__setitem__(table.table, table),
+        on_table_finished=finish,
         on_difference=kept.add,
     )
     failure: BaseException | None = None
@@ -95,8 +147,7 @@ def _compare_and_report(arguments: argparse.Namespace, options: ComparisonOption
         result = _result_so_far(arguments, finished.values(), error, started)
     finally:
         progress_line.clear()
-    facts = build_facts(result, kept.rows, PersonalColumns(options.personal), options.keep)
-    _write(arguments, facts)
+    outputs.write_result(build_facts(result, kept.rows, personal, options.keep))
     if failure:
         raise failure
     return exit_code(result)
@@ -109,25 +160,17 @@ def _result_so_far(
     tables = list(finished)
     why = "it was stopped" if isinstance(error, KeyboardInterrupt) else mask_passwords(str(error))
     partial = f"after {len(tables)} tables it ended: {why}"
-    kept = Path(arguments.keep_pass or "")
+    kept = Path(arguments.keep_pass or arguments.resume or "")
     if kept.is_file() and kept.stat().st_mtime >= started:
-        partial += f"; --recheck {arguments.keep_pass} goes on from there"
+        partial += f"; --resume {kept} goes on from there"
     source, target = ({"address": _shown_address(side)} for side in (arguments.source, arguments.target))
     return ComparisonResult("live", source, target, tables=tables, partial=partial, unsound=[partial])
 
 
 def _shown_address(side: str) -> str:
-    return side if Path(side).is_file() else server_at(side).address
-
-
-def _write(arguments: argparse.Namespace, facts: Mapping[str, Any]) -> None:
-    """Prints the findings and writes the report: a full disk must not hide the one because of the other."""
-    try:
-        sys.stdout.write(json.dumps(facts, indent=1) + "\n" if arguments.json else render_text(facts))
-        sys.stdout.flush()
-    finally:
-        if arguments.html:
-            Path(arguments.html).write_text(render_page(facts), encoding="utf-8")
+    if Path(side).is_file():
+        return side
+    return shown_source_address(resolve_address(side)) or server_at(side).address
 
 
 def _compare(
@@ -139,13 +182,19 @@ def _compare(
         return compare_before(
             read_fingerprint(Path(arguments.source)), target, options, observer, backup=backup
         )
+    if kind_of_address(address := resolve_address(arguments.source)):
+        refuse_kept_pass(keep=arguments.keep_pass, again=arguments.recheck)
+        return compare_source(address, target, options, observer)
     source = server_at(arguments.source)
     if arguments.recheck:
         return recheck(source, target, Path(arguments.recheck), options, observer)
-    if not arguments.keep_pass:
+    path = arguments.keep_pass or arguments.resume
+    if not path:
         return compare_live(source, target, options, observer)
-    result, sha256 = compare_and_keep_pass(source, target, Path(arguments.keep_pass), options, observer)
-    observer.on_log(f"The pass is kept in {arguments.keep_pass}, SHA-256 {sha256}.")
+    result, sha256 = compare_and_keep_pass(
+        source, target, Path(path), options, observer, resume=bool(arguments.resume)
+    )
+    observer.on_log(f"The pass is kept in {path}, SHA-256 {sha256}.")
     return result
 
 

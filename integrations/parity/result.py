@@ -12,6 +12,8 @@ from integrations.parity.beyond_rows.structure import count_expected, list_undec
 
 LIMIT = 380_000  # bytes of JSON that a result may have
 EXAMPLES = 100  # rows per table
+#: Facts of a table that are left out where they are empty, so that digests are those of before.
+LATER_FIELDS = frozenset({"restricted", "names", "expressions"})
 FEW = 20  # structure differences of each kind where the size leaves no room for more
 
 
@@ -19,6 +21,11 @@ def compute_digest(value: Any) -> str:
     """SHA-256 over the canonical JSON of the value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_restriction(source: str, target: str) -> str:
+    """The condition that rows had to meet on both sides; empty where all were compared."""
+    return source if source == target else f"source: {source}; target: {target}"
 
 
 @dataclass
@@ -69,6 +76,9 @@ class TableResult:
     pages: int = 0  # 8 kB pages of the larger side
     by_column: dict[str, int] = field(default_factory=dict)  # changed rows of the examples, by column
     repair: list[str] = field(default_factory=list)  # SQL that would repair the examples; never run
+    restricted: str = ""  # the SQL that a row had to meet to be compared
+    names: list[str] = field(default_factory=list)  # what has another name in the target
+    expressions: list[str] = field(default_factory=list)  # columns that were compared through SQL
 
     @property
     def differing(self) -> int:
@@ -82,7 +92,11 @@ class TableResult:
 
     def as_facts(self, examples: int = EXAMPLES) -> dict[str, Any]:
         """JSON values with at most ``examples`` rows and statements that would repair them."""
-        facts = {name: value for name, value in vars(self).items() if name != "examples"}
+        facts = {
+            name: value
+            for name, value in vars(self).items()
+            if name != "examples" and (value or name not in LATER_FIELDS)
+        }
         shown = [vars(example) for example in self.examples[:examples]]
         facts.update(equal=self.equal, differing=self.differing, seconds=round(self.seconds, 3))
         cut = {"examples": shown, "repair": self.repair[:examples]}
@@ -115,6 +129,8 @@ class ComparisonResult:
     uncompared: list[dict[str, Any]] = field(default_factory=list)  # objects that are there: kind, numbers
     checks: list[dict[str, Any]] = field(default_factory=list)  # rules in SQL, with both answers
     spots: list[dict[str, Any]] = field(default_factory=list)  # named entities, side by side
+    notes: list[str] = field(default_factory=list)  # how it was read, where that is not one snapshot a side
+    selection: str = ""  # which tables and rows were selected; empty for all
 
     @property
     def problems(self) -> list[str]:
@@ -154,8 +170,11 @@ class ComparisonResult:
     def _problems_of_checks(self) -> Iterator[str]:
         if wrong := [total["table"] for total in self.totals if not total["equal"]]:
             yield f"{_count(len(wrong), 'total')} not the same ({_name_first(wrong)})"
-        if rules := [check["name"] for check in self.checks if not check["equal"]]:
+        silent = [check["name"] for check in self.checks if check.get("reason")]
+        if rules := [one["name"] for one in self.checks if not one["equal"] and not one.get("reason")]:
             yield f"{_count(len(rules), 'rule')} answered differently ({_name_first(rules)})"
+        if silent:
+            yield f"{_count(len(silent), 'rule')} without an answer ({_name_first(silent)})"
         if spots := [spot["table"] for spot in self.spots if not spot["equal"]]:
             yield f"{_count(len(spots), 'spot check')} not the same ({_name_first(spots)})"
         if other := self.undeclared_structure:
@@ -197,7 +216,23 @@ class ComparisonResult:
             line += f"; {_count(self.declared_count, 'difference')} {'is' if one else 'are'} declared"
         if expected := self.expected_count:
             line += f"; {_count(expected, 'part')} of the structure changed as announced"
+        if restricted := sum(bool(table.restricted) for table in self.tables):
+            line += f"; of {_count(restricted, 'table')} only the rows that meet a condition"
+        if expressions := sum(len(table.expressions) for table in self.tables):
+            line += f"; {_count(expressions, 'column')} compared through SQL"
+        if self.selection:
+            line += f"; selected: {self.selection}"
         return line + "."
+
+    @property
+    def conditions(self) -> list[str]:
+        """What the verdict holds under, in words: names, rows and columns that were compared otherwise."""
+        found = []
+        for table in self.tables:
+            found += table.names
+            found += [f"{table.table}: only the rows where {table.restricted}"] if table.restricted else []
+            found += [f"{table.table}.{expression}" for expression in table.expressions]
+        return found
 
     @property
     def digest(self) -> str:
@@ -218,7 +253,7 @@ class ComparisonResult:
                 self.uncompared,
                 self.checks,
                 self.spots,
-                *([self.unmatched_rules] if self.unmatched_rules else []),
+                *(part for part in (self.unmatched_rules, self.conditions) if part),
             ]
         )
 
@@ -245,6 +280,7 @@ class ComparisonResult:
             "rows": sum(table.source_rows for table in self.tables),
             "tables": [table.as_facts(examples) for table in ordered],
             "digest": self.digest,
+            **({"conditions": self.conditions} if self.conditions else {}),
         }
 
 

@@ -43,6 +43,12 @@ def _table(place: str, given: Any) -> Iterator[NamedEntry]:
         yield NamedEntry(place, str(given))
 
 
+def _titles(place: str, given: Any) -> Iterator[NamedEntry]:
+    """{table: what its rows are called}."""
+    for table in _mapping(given):
+        yield NamedEntry(f"{place}.{table}", str(table))
+
+
 def _totals(place: str, given: Any, when: str = EITHER) -> Iterator[NamedEntry]:
     """A list of {table, sum, by: [columns]}."""
     for number, total in enumerate(_list(given)):
@@ -101,7 +107,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
     "parity.fingerprint": {"totals": _totals_of_both},
     "parity.compare": {"totals": _totals_of_both, "spots": _spots, "views": _tables},
     "prisma.sanity": {"totals": _totals},
-    "rollback.assess": {"money": _totals},
+    "rollback.assess": {"money": _totals, "names": _titles},
     "rows.present": {"tables": _tables},
     "login.canary": {"accounts": _accounts},
     "dualrun.watch": {"booked": _booked, "table": _table},

@@ -7,8 +7,9 @@ import re
 from integrations.clients.postgres_errors import mask_server_line
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+LONGEST_LINE = 4_000  # characters of a line that are read; a program may print a line of megabytes
 LONGEST_MESSAGE = 1200  # characters of Prisma's own message in a sentence
-ERROR_LINE = re.compile(r"\s*(?:\w*Error\b|error\b|.*\bERR_|.*\berror:|thread '.*panicked)")
+ERROR_LINE = re.compile(r"\s*+(?:\w*Error\b|error\b|.*\bERR_|.*\berror:|thread '.*panicked)")
 BOX = re.compile(r"[│┃┌┐└┘─━╭╮╰╯|]+")
 STACK = re.compile(r"\s*(at\s|\d+: \w+(::|_)|with [\w]+=|\[[\w/.-]+\.(rs|js|ts):\d+)")
 STRUCT = re.compile(r"DbError \{.*?\}|Db\(?Error\)?\s*\{.*", re.DOTALL)
@@ -34,7 +35,7 @@ def read_message(output: str) -> str:
     Notices in boxes (updates) and lines of a stack are left out. Of the database's own error its detail, hint
     and context are kept, without values of rows.
     """
-    text = ESCAPES.sub("", output)
+    text = "\n".join(line[:LONGEST_LINE] for line in ESCAPES.sub("", output).splitlines())
     details = [_read_field(*found.groups()) for found in STRUCT_FIELD.finditer(text)]
     lines = STRUCT.sub("", text).splitlines()
     start = next((number for number, line in enumerate(lines) if ERROR_LINE.match(line)), None)

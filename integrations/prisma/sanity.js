@@ -1,5 +1,6 @@
 // Lets the project's own Prisma client read one row of every model, with its relations, and count its rows; one JSON
-// line each. Then it adds up the totals: [{table, sum, by}] by names of the database; one JSON line each.
+// line each. Then it adds up the totals: [{table, sum, by}] by names of the database; one JSON line each. The last
+// line says how many of both there were.
 // Started in the project's folder: node sanity.js [CLIENT_MODULE [TOTALS]]. Its session can only read.
 "use strict";
 const path = require("node:path");
@@ -64,7 +65,9 @@ async function main() {
     }
     console.log(JSON.stringify(said));
   }
+  let totals = 0;
   for (const total of JSON.parse(process.argv[3] ?? "[]")) {
+    totals += 1;
     const said = { total, groups: [], error: "" };
     try {
       said.groups = await addUp(client, Prisma.dmmf.datamodel.models, total);
@@ -73,6 +76,8 @@ async function main() {
     }
     console.log(JSON.stringify(said));
   }
+  // Node.js ends without an error when nothing is left to wait for: without this line the answer is not whole.
+  console.log(JSON.stringify({ end: { models: Prisma.dmmf.datamodel.models.length, totals } }));
   await client.$disconnect();
 }
 

@@ -13,7 +13,7 @@ from integrations.redact.terminal_text import UNSEEN, strip_control_characters
 
 SHORTEST = 6  # characters; a shorter secret would mask half of every log
 LONGEST_PART = 512  # characters; of a longer secret these parts are searched one by one
-SETTING_NAME = re.compile(r"(?i)\w*(?:password|passwd|secret|token|api_?key)\w*")
+SETTING_NAME = re.compile(r"(?i)(?<!\w)\w*(?:password|passwd|secret|token|api_?key)\w*")
 _BREAK = re.compile(r"\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 

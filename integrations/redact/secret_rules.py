@@ -74,7 +74,7 @@ _NO_VALUE = re.compile(
 )
 
 # “Check token: of the system”: a word in lower case, another word, and no name of a further value.
-_PROSE = re.compile(r"\(?(?:(?:and|or|nor)\s|[a-z]+\s+(?![\w.-]{0,64}+[:=])[a-zA-Z(])")
+_PROSE = re.compile(r"\(?(?:(?:and|or|nor)\s|[a-z]++\s++(?![\w.-]{0,64}+[:=])[a-zA-Z(])")
 
 
 def has_signs(text: str) -> bool:

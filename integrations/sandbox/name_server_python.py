@@ -128,8 +128,8 @@ def _not_authorised(wire: bytes) -> bytes:
 
 
 def serve(file: Path, environ: Mapping[str, str]) -> None:
-    """Answers on 127.0.0.1, UDP and TCP, until SIGTERM."""
-    server, place = NameServer(file, environ), ("127.0.0.1", int(environ["PORT"]))
+    """Answers on 127.0.0.1, or on the ADDRESS of the environment, UDP and TCP, until SIGTERM."""
+    server, place = NameServer(file, environ), (environ.get("ADDRESS", "127.0.0.1"), int(environ["PORT"]))
 
     class Datagrams(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -3,6 +3,7 @@
 Settings: PUBLIC_URL; VISITS_PER_SECOND (default 5); PUBLIC_NAME and NAME_SERVER (address:port): where they
 look the name up, and keep the answer as long as it says; FORMS_PER_SECOND (default 0): gifts, prayers and new
 accounts, by the forms of the old application where it answers; FINCRA_SECRET_KEY: Fincra's reports of gifts.
+VISITORS_PACE (default 1): what both rates are multiplied by.
 """
 
 from __future__ import annotations
@@ -142,8 +143,9 @@ def main() -> None:
         stopped.append(number)
 
     signal.signal(signal.SIGTERM, stop)
-    address, pace = Address(os.environ), 1 / float(os.environ.get("VISITS_PER_SECOND", "5"))
-    forms = float(os.environ.get("FORMS_PER_SECOND", "0"))
+    address, pace = Address(os.environ), float(os.environ.get("VISITORS_PACE", "1"))
+    visits = pace * float(os.environ.get("VISITS_PER_SECOND", "5"))
+    forms = pace * float(os.environ.get("FORMS_PER_SECOND", "0"))
     if forms:
         values = (address, forms, os.environ.get("FINCRA_SECRET_KEY", ""))
         threading.Thread(target=fill_in_forms, args=values, daemon=True).start()
@@ -151,7 +153,7 @@ def main() -> None:
         if stopped:
             return
         visit(address.now() + path)
-        time.sleep(pace)
+        time.sleep(1 / visits)
 
 
 if __name__ == "__main__":

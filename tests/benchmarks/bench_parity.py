@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.parity import parts
 from tests.benchmarks.parity.declared import declared
+from tests.benchmarks.parity.other_sources import other_sources
 from tests.benchmarks.parity.parts import Run
+from tests.benchmarks.parity.same_rows import same_rows
 from tests.benchmarks.parity.servers import DEBIAN, Bench, bench
 from tests.benchmarks.parity.sizes import FULL, Sizes
 from tests.benchmarks.parity.table import Table
@@ -35,6 +37,8 @@ PARTS: dict[str, Part] = {
     "small": parts.small,
     "workers": parts.workers,
     "declared": declared,
+    "same": same_rows,
+    "sources": other_sources,
 }
 JUDGED = ("declared",)  # parts whose sizes are those that are promised, also without --full
 ABOUT = """# What a comparison costs

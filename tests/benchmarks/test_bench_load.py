@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from checklists import hub
+from checklists import hub, services
+from checklists.models import AuditEntry, Tick
 from checklists.states import AttemptStatus
-from tests.benchmarks import bench_backup
+from tests.benchmarks import bench_attempts, bench_backup, bench_lines, bench_ticks
 from tests.benchmarks.bench_streams import Findings, measure_bare
 from tests.benchmarks.load.lines import line_text
 from tests.benchmarks.load.panel import make_viewers
 from tests.benchmarks.load.viewers import LogViewer, Viewers, Watch, percentile
-from tests.checklists.histories import ended, make_cutover
+from tests.by_hand import by_hand
+from tests.checklists.histories import ended, item_of, make_cutover, person
 from tests.checklists.test_stream import in_thread, run, write_lines
 
 LINES = 40
@@ -85,3 +88,49 @@ def test_a_backup_of_the_benchmark_is_whole(filled: str, tmp_path: Path) -> None
     found = bench_backup.run(filled, tmp_path, 1)
     assert [len(values) for values in found.values()] == [1, 1]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lines_that_are_missing_or_changed_are_seen() -> None:
+    cutover = make_cutover(text=bench_lines.RUNBOOK)
+    attempt = ended(make_cutover("announced"), "look", AttemptStatus.RUNNING)
+    texts = [bench_lines.text_of(number) for number in range(1, 4)]
+    write_lines(attempt, 1, 3, "line {0}: copied batch {0} of the table donations, 1000 rows in 12 ms")
+    assert cutover.phases.count() == 1
+    assert bench_lines.what_is_wrong(attempt, texts) == []
+    assert bench_lines.what_is_wrong(attempt, [*texts, "more"]) == ["3 of 4 lines", "lines differ"]
+    assert bench_lines.what_is_wrong(attempt, [*texts[:2], "other"]) == ["lines differ"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_item_that_was_not_ticked_once_and_a_changed_record_are_seen() -> None:
+    cutover = make_cutover(text=bench_ticks.make_runbook(2))
+    for number in range(2):
+        services.tick_item(item=item_of(cutover, f"i{number}"), by=person("ama"))
+    assert bench_ticks.what_is_wrong(cutover, 2) == []
+    with by_hand():
+        Tick.objects.filter(item__key="i1").delete()
+        AuditEntry.objects.filter(cutover=cutover, kind="item.ticked").update(actor="somebody")
+    assert [fault.split(":")[0] for fault in bench_ticks.what_is_wrong(cutover, 2)] == [
+        "1 of 2 items are ticked",
+        "the record does not verify",
+    ]
+
+
+def test_an_attempt_that_did_not_run_once_is_seen(tmp_path: Path) -> None:
+    attempt = StandIn({"world": str(tmp_path)}, "SUCCEEDED")
+    (tmp_path / "journal").write_text("begin 1\ndone 1\n")
+    assert bench_attempts.what_is_wrong([attempt]) == []
+    (tmp_path / "journal").write_text("begin 1\nbegin 1\ndone 1\n")
+    assert len(bench_attempts.what_is_wrong([attempt])) == 1
+
+
+@dataclass
+class StandIn:
+    """An attempt whose row does not change."""
+
+    params: dict[str, str]
+    status: str
+
+    def refresh_from_db(self) -> None:
+        """It is as it was."""

@@ -7,6 +7,7 @@ import pytest
 from cutover.embedded import Postgres
 from integrations.parity.result import TableResult
 from tests.benchmarks.parity.declared import declared
+from tests.benchmarks.parity.other_sources import other_sources
 from tests.benchmarks.parity.parts import (
     Run,
     agreement,
@@ -19,11 +20,14 @@ from tests.benchmarks.parity.parts import (
     workers,
 )
 from tests.benchmarks.parity.peers import PEERS, found_by
+from tests.benchmarks.parity.same_rows import same_rows
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.sizes import Sizes
 from tests.benchmarks.parity.table import Line, Table
 
-TINY = Run(Sizes(donations=2000, attendance=500, scale=(2000, 4000), small=3, declared=(2000,), times=1))
+TINY = Run(
+    Sizes(donations=2000, attendance=500, scale=(2000, 4000), small=3, declared=(2000,), same=2000, times=1)
+)
 
 
 @pytest.fixture
@@ -59,11 +63,11 @@ def test_a_peer_that_finds_more_is_an_error_and_one_that_finds_less_is_noted() -
 
 
 def test_every_part_finds_its_edits(bench: Bench) -> None:
-    parts = (headline, agreement, rechecks, many, scale, small, workers, declared)
+    parts = (headline, agreement, rechecks, many, scale, small, workers, declared, same_rows, other_sources)
     tables = [table for part in parts for table in part(bench, TINY)]
     assert [table.title.split(":")[0] for table in tables] == [
         "donations", "attendance", "Agreement", "Recheck", "Many differences", "Growth",
-        "Small tables", "Workers", "Declared differences",
+        "Small tables", "Workers", "Declared differences", "Rows without a key", "Other sources",
     ]  # fmt: skip
     untimed = ("pages", "ours")
     assert all(line.seconds or line.what.startswith(untimed) for table in tables for line in table.lines)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from tests import servers
 from tests.browser.contexts import new_context
 from tests.checklists.histories import person
 from tests.ports import free_port
-from tests.quiet_network import unchanged_network
 from tests.waiting import wait_for
 
 PROJECT = Path(__file__).parents[2]
@@ -33,14 +33,20 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 @pytest.fixture(scope="package")
 def panel_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a panel on the tests' database, one for all tests of this package."""
-    port = free_port()
+    with serve_panel(tmp_path_factory.mktemp("panel")) as address:
+        yield address
+
+
+@contextmanager
+def serve_panel(folder: Path) -> Iterator[str]:
+    """The address of a panel on the tests' database, in the environment of now; its log is in there."""
+    port, log = free_port(), folder / "uvicorn.log"
     environment = os.environ | {
         "DATABASE_URL": servers.application_url(settings.DATABASES["default"]["NAME"]),
         "DEBUG": "0",
     }
     command = [sys.executable, "-m", "uvicorn", "tests.browser.panel:application"]
     options = ["--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "1"]
-    log = tmp_path_factory.mktemp("panel") / "uvicorn.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
             [*command, *options, "--no-access-log"],
@@ -59,10 +65,9 @@ def panel_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def panel_url(transactional_db: None, panel_server: str) -> Iterator[str]:
+def panel_url(transactional_db: None, panel_server: str) -> str:
     """The address of the panel, for a test whose database is emptied afterwards."""
-    with unchanged_network():
-        yield panel_server
+    return panel_server
 
 
 def _wait_for_panel(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

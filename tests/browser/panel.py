@@ -8,6 +8,10 @@ settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.stora
 django.setup()
 
 from cutover.asgi import application  # noqa: E402  # the settings come first
+from integrations.actions import registry  # noqa: E402  # the settings come first
 from tests.checklists import sample_actions  # noqa: E402  # the settings come first
+from tests.checklists.executor.actions import ACTIONS  # noqa: E402  # the settings come first
+
+registry().update(ACTIONS)
 
 __all__ = ["application", "sample_actions"]

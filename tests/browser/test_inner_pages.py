@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -14,6 +16,7 @@ from checklists.models import Attempt, Cutover, LogLine, SignOff
 from checklists.models.audit import database_now
 from checklists.states import AttemptStatus, CutoverKind, Decision
 from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
+from tests.by_hand import by_hand
 from tests.checklists.histories import (
     PASSWORD,
     asked_preflight,
@@ -170,7 +173,7 @@ def test_evidence_that_changes_under_the_pen_is_not_signed(signed_in) -> None:
     services.add_note(
         item=item_of(cutover, "go"), by=person("ama"), text="compared again"
     )  # announces a change
-    expect(page.locator("#fact-look")).to_contain_text("attempt #2")
+    expect(page.locator("#fact-look")).to_contain_text("Attempt #2")
     page.locator("#sign").click()
     expect(page.locator("#sign-problem")).to_contain_text("The evidence changed")
     assert page.locator("#id_reason").input_value() == "I read the first"
@@ -266,7 +269,8 @@ def compared(cutover: Cutover) -> Attempt:
     attempt = ended(
         cutover, "look", AttemptStatus.FAILED, facts={"parity": result.as_facts()}, summary=result.summary
     )
-    PROJECTIONS["parity"](attempt, result.as_facts(), attempt.ended_at)
+    with by_hand():  # its executor does so in the transaction of the verdict
+        PROJECTIONS["parity"](attempt, result.as_facts(), attempt.ended_at)
     return attempt
 
 
@@ -312,7 +316,8 @@ def every_page() -> list[tuple[str, str]]:
         pages.append(("ama", item(cutover)))
     rich = make_cutover("announced")
     backup = ended(rich, "look", facts=FACTS)
-    PROJECTIONS["backup"](backup, FACTS["backup"], backup.ended_at)
+    with by_hand():  # its executor does so in the transaction of the verdict
+        PROJECTIONS["backup"](backup, FACTS["backup"], backup.ended_at)
     services.add_note(item=item_of(rich, "look"), by=person("ama"), text="a note " * 40)
     pages += [("ama", item(rich)), ("efua", gate(rich)), ("ama", reverse("backups", args=[rich.slug]))]
     attempt = compared(rich)
@@ -332,6 +337,11 @@ def every_page() -> list[tuple[str, str]]:
     pages += [("ama", reverse("problems", args=[known.slug])), ("ama", item(known))]
     refused = make_cutover("looked")
     sign(refused, "efua", "technical", Decision.NO_GO, "The disk is full.")
+    link = services.create_status_link(
+        cutover=rich, label="all", lasts=timedelta(hours=1), nonce=uuid.uuid4(), by=person("ama")
+    )
+    pages += [("ama", reverse("status-links", args=slug)), ("ama", reverse("shared-status", args=[link[1]]))]
+    pages += [("yaw", reverse("status", args=[one.slug])) for one in at.values()]
     return [*pages, ("efua", gate(refused)), ("ama", reverse("backups", args=[at["opened"].slug]))]
 
 

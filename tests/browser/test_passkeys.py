@@ -61,7 +61,7 @@ def add_passkey(page: Page) -> None:
         page.get_by_role("button", name="Go on").click()
     page.locator("#id_passwordless").check()
     page.locator("#mfa_webauthn_add").click()
-    expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+    expect(page.get_by_role("heading", name="recovery codes are left")).to_be_visible()
 
 
 def test_a_passkey_is_added_signs_in_proves_and_is_removed(phone_with_key: Page) -> None:
@@ -97,9 +97,8 @@ def test_a_passkey_is_added_signs_in_proves_and_is_removed(phone_with_key: Page)
 
     page.goto("/accounts/2fa/webauthn/")
     page.get_by_role("link", name="Remove").click()
-    if page.get_by_role("heading", name="Is it still you").count() or "reauthenticate" in page.url:
-        page.locator("#id_password").fill(PASSWORD)
-        page.get_by_role("button", name="Go on").click()
+    page.locator("#id_password").fill(PASSWORD)  # to remove a key asks again who it is
+    page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No security keys have been added.")).to_be_visible()
     assert not Authenticator.objects.filter(user=person("ama")).exists()
@@ -113,6 +112,7 @@ def test_the_pages_of_the_second_factor_are_readable(
     wrong = unreadable(page)
     page.locator("#id_password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/accounts/2fa/totp/activate/")  # what is still loading has nothing to judge
     wrong += unreadable(page)
     for address in ("/accounts/2fa/", "/accounts/2fa/webauthn/add/", "/accounts/3rdparty/"):
         page.goto(address)

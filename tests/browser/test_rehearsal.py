@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.demo import SLUG, Demo
 
-pytestmark = [pytest.mark.browser, pytest.mark.prisma, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.browser, pytest.mark.prisma, pytest.mark.timeout(4500)]
 
 PATIENCE = 180_000  # milliseconds for an action of the machine; the Prisma CLI is slow on a busy machine
 FORWARD = f"/cutovers/{SLUG}/runbook/"

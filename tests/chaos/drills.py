@@ -28,9 +28,11 @@ from tests.chaos.journal import Journal, now
 from tests.chaos.people import Night, People, damage
 from tests.chaos.processes import Processes, send
 from tests.chaos.surroundings import Surroundings
+from tests.chaos.visitors import Visitors
 
 T = TypeVar("T")
 STALE = 4.5  # seconds until a reaper that is frozen is not seen any more; see `surroundings.TIMES`
+CUT_OFF = 13.0  # seconds for which a host is cut off: a lease, the limit of its guards, and some more
 ENDED = ("SUCCEEDED", "FAILED", "ERRORED", "TIMED_OUT", "CANCELLED", "RECONCILED")
 
 
@@ -46,6 +48,7 @@ class Scene:
     people: People
     panel: Processes
     faults: Faults
+    visitors: Visitors
 
     def until(self, condition: Callable[[], T], what: str, timeout: float = 60) -> T:
         """The first true answer. Raises `DrillFailed`."""
@@ -70,12 +73,14 @@ class Scene:
 
     def start(self, night: Night, key: str) -> Attempt:
         """Starts it, as Ama."""
-        return self.people.start(self.item(night, key))
+        item = self.item(night, key)
+        return self.people.start(item, item.attempts.count())
 
-    def await_status(self, attempt: Attempt, *statuses: str, timeout: float = 60) -> Attempt:
+    def await_status(self, attempt: Attempt, *statuses: str, timeout: float = 150) -> Attempt:
         """The attempt once it has one of these."""
         rows = Attempt.objects.filter(pk=attempt.pk, status__in=statuses)
-        return self.until(lambda: rows.first(), f"{attempt} is never {' or '.join(statuses)}", timeout)
+        self.until(rows.exists, f"{attempt} is never {' or '.join(statuses)}", timeout)
+        return rows.get()
 
     def signed_night(self) -> Night:
         """A night whose gate has passed."""
@@ -159,7 +164,13 @@ def epoch(scene: Scene) -> None:
     with transaction.atomic():
         ama = User.objects.get(username="ama")
         services.order_rollback(cutover=Cutover.objects.get(pk=night.cutover), by=ama, reason="A drill.")
-        Attempt.objects.filter(pk=attempt.pk).update(cancel_requested_at=None, cancel_requested_by=None)
+    # The database refuses to take a request back; its administrator loses this one.
+    lost = "cancel_requested_at = NULL, cancel_requested_by_id = NULL"
+    scene.around.execute(
+        "SET session_replication_role = replica; "
+        f"UPDATE checklists_attempt SET {lost} WHERE id = '{attempt.pk}'",
+        "cutover",
+    )
     night.rollback_at = now()
     send(signal.SIGCONT, reaper)
     scene.pause(0.7)
@@ -216,6 +227,49 @@ def verification(scene: Scene) -> None:
     scene.await_status(scene.start(night, "verify"), *ENDED, timeout=90)
 
 
+def self_stop(scene: Scene) -> None:
+    """The host of an executor is cut off while its program runs, for longer than a lease."""
+    night = scene.signed_night()
+    attempt = scene.start(night, "once-c")
+    scene.until(lambda: scene.has_started(attempt), "the program never starts")
+    host = str(Attempt.objects.get(pk=attempt.pk).owner["host"])
+    mend = scene.faults.network.partition(host if host in scene.panel.services else "worker-1")
+    scene.pause(CUT_OFF)
+    mend()
+    scene.await_settled(night)
+
+
+def declaration(scene: Scene) -> None:
+    """A host disappears in the middle of an attempt, and two people declare it dead."""
+    scene.panel.hold("worker-1")
+    scene.until(lambda: scene.panel.first_of("worker-1") is None, "the other worker never stops")
+    night = scene.signed_night()
+    attempt = scene.start(night, "once-c")
+    scene.until(lambda: scene.has_started(attempt), "the program never starts")
+    scene.panel.release("worker-1")
+    if scene.faults.network.lose_host() is None:
+        raise DrillFailed("no host can disappear here: it needs a pid namespace")
+    if str(attempt.pk) not in scene.faults.network.lost_attempts():
+        raise DrillFailed("the attempt did not run on the host that disappeared")
+    scene.await_status(attempt, "RECONCILED")
+    _start_again_if_it_may(scene, night)
+
+
+def same_form(scene: Scene) -> None:
+    """A form to start is clicked twice, and sent again after its attempt has ended."""
+    night = scene.signed_night()
+    view = Board.load(Cutover.objects.select_related("runbook").get(pk=night.cutover)).items["again"]
+    form = scene.visitors.fill_in_start(night, view)
+    if form is None:
+        raise DrillFailed("the page of the item has no form to start it")
+    scene.visitors.send_twice(form)
+    scene.await_settled(night)
+    scene.visitors.send(form)
+    scene.await_settled(night)
+
+
+#: Drill → the services that it needs beside the usual ones.
+BESIDES = {"declaration": ("worker-2",), "same-form": ("web",)}
 DRILLS: dict[str, Callable[[Scene], None]] = {
     "fence": fence,
     "epoch": epoch,
@@ -225,4 +279,7 @@ DRILLS: dict[str, Callable[[Scene], None]] = {
     "append-only": append_only,
     "redactor": redactor,
     "verification": verification,
+    "self-stop": self_stop,
+    "declaration": declaration,
+    "same-form": same_form,
 }

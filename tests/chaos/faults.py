@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import psutil
 import psycopg
 import redis
 from kombu.exceptions import OperationalError
@@ -21,15 +22,18 @@ from psutil import Process
 from integrations import processes as host_processes
 from tests.chaos.forgeries import Forgeries
 from tests.chaos.journal import now
+from tests.chaos.network_faults import Heal, NetworkFaults
 from tests.chaos.processes import PROBER, WORKER, Processes, attempts_below, choose, send
 from tests.chaos.surroundings import Surroundings
 
-Heal = Callable[[], None]
 #: Faults after which everybody starts anew are drawn less often, or no work would ever be done.
 SELDOM = {
     "kill_database": 0.2, "restart_database": 0.2, "kill_session": 0.2, "freeze_database": 0.5,
     "kill_worker": 0.4, "restart_worker": 0.4, "kill_redis": 0.5, "kill_program": 0.5,
+    "lose_host": 0.5,
 }  # fmt: skip
+#: Seconds until a fault is healed, if it has to be; those of a host that is away leave time for people.
+LASTS, LONG_LASTS = (0.5, 2, 4, 9), (2, 6, 12, 20)
 QUEUE = "steps"
 
 
@@ -59,6 +63,8 @@ class Faults:
         self.known: dict[str, Callable[[], Heal | None]] = {
             name.removeprefix("do_"): getattr(self, name) for name in dir(self) if name.startswith("do_")
         }
+        self.network = NetworkFaults(self.around, self.panel, self.draw)
+        self.known |= self.network.known()
         if not self.around.has_small_disk:
             del self.known["fill_disk"]
 
@@ -67,11 +73,14 @@ class Faults:
         under_way = {name for _, name, _ in self.healing}
         free = [name for name in sorted(self.known) if name not in under_way]
         name = self.draw.choices(free, [SELDOM.get(name, 1.0) for name in free])[0]
-        with contextlib.suppress(redis.RedisError, psycopg.Error, OperationalError, OSError):
+        gone = (psutil.Error, redis.RedisError, psycopg.Error, OperationalError, OSError)
+        with contextlib.suppress(*gone):  # whom it was to strike has ended by itself, or was struck before
             heal = self.known[name]()
             self.counts[name] += 1
+            self.network.note_disturbance(name)
             if heal:
-                self.healing.append((time.monotonic() + self.draw.choice([0.5, 2, 4, 9]), name, heal))
+                lasts = LONG_LASTS if "host" in name else LASTS
+                self.healing.append((time.monotonic() + self.draw.choice(lasts), name, heal))
             return name
         return ""
 
@@ -80,7 +89,7 @@ class Faults:
         due = [one for one in self.healing if everything or one[0] <= time.monotonic()]
         self.healing = [one for one in self.healing if one not in due]
         for _, _, heal in due:
-            with contextlib.suppress(redis.RedisError, OSError):
+            with contextlib.suppress(psutil.Error, redis.RedisError, OSError):
                 heal()
 
     # ── kills ────────────────────────────────────────────────────────────────
@@ -116,6 +125,9 @@ class Faults:
 
     def do_kill_reaper(self) -> None:
         self._signal(signal.SIGKILL, self.panel.first_of("reaper"))
+
+    def do_kill_web(self) -> None:
+        self._signal(signal.SIGKILL, self.panel.first_of("web"))
 
     def do_kill_database(self) -> None:
         if self.around.postgres.process is not None:
@@ -157,6 +169,9 @@ class Faults:
     def do_freeze_reaper(self) -> Heal | None:
         return self._freeze(self.panel.first_of("reaper"))
 
+    def do_freeze_web(self) -> Heal | None:
+        return self._freeze(self.panel.first_of("web"))
+
     def do_freeze_database(self) -> Heal | None:
         server = self.around.postgres.process
         return self._freeze(Process(server.pid), *host_processes.descendants(server.pid)) if server else None
@@ -168,33 +183,6 @@ class Faults:
     def do_freeze_redis(self) -> Heal | None:
         server = self.around.valkey.process
         return self._freeze(Process(server.pid)) if server else None
-
-    # ── the network ──────────────────────────────────────────────────────────
-    def do_cut_database(self) -> Heal:
-        proxy = self.around.hosts[self._host()].database
-        proxy.cut()
-        return proxy.mend
-
-    def do_hang_database(self) -> Heal:
-        proxy = self.around.hosts[self._host()].database
-        proxy.freeze()
-        return proxy.mend
-
-    def do_cut_redis(self) -> Heal:
-        proxy = self.around.hosts[self._host()].redis
-        proxy.cut()
-        return proxy.mend
-
-    def do_partition_host(self) -> Heal:
-        host = self.around.hosts[self._host()]
-        host.database.freeze()
-        host.redis.freeze()
-
-        def mend() -> None:
-            host.database.mend()
-            host.redis.mend()
-
-        return mend
 
     # ── messages ─────────────────────────────────────────────────────────────
     def do_empty_redis(self) -> None:
@@ -221,7 +209,10 @@ class Faults:
 
     def do_fill_redis(self) -> Heal:
         self.redis.config_set("maxmemory", "1mb")
-        return lambda: self.redis.config_set("maxmemory", "0") and None
+        return self._make_room_in_redis
+
+    def _make_room_in_redis(self) -> None:
+        self.redis.config_set("maxmemory", "0")
 
     def do_fill_disk(self) -> Heal:
         file = self.around.data / "filled"
@@ -259,9 +250,6 @@ class Faults:
             return []
         found = host_processes.descendants(server.pid)
         return [process for process in found if " cutover " in " ".join(process.cmdline())]
-
-    def _host(self) -> str:
-        return self.draw.choice(sorted(self.around.hosts))
 
     def _attempts(self) -> list[str]:
         statement = "SELECT id::text FROM checklists_attempt ORDER BY random() LIMIT 5"

@@ -37,7 +37,7 @@ class Forgeries:
 
     def forge_live_attempt(self) -> None:
         """As somebody with the application role's password: a second live attempt of an item that runs."""
-        url = self.around.panel_url(self.around.postgres.port or 0)
+        url = self.around.panel_url(self.around.loopback)
         self._try("a second live attempt", FORGED_ATTEMPT, url)
 
     def forge_record(self) -> None:

@@ -38,6 +38,7 @@ END $$
 DROP_STARTED_WITH_ENTRY = DROP_APPEND_ONLY.replace("append\\_only", "is\\_started\\_with")
 NOT_OURS = "fence != attempt.fence or fresh.status != AttemptStatus.CLAIMED"
 HERE = "    here, place ="
+DECLARED = "    return _find_declaration(attempt)"
 GUARDS = {
     "fence": Guard(
         "no AT_MOST_ONCE effect twice",
@@ -67,6 +68,24 @@ GUARDS = {
     "proof-of-death": Guard(
         "no AT_MOST_ONCE effect twice",
         ((f"{EXECUTOR}.process.proof_of_death", HERE, f"    return 'Somebody said so.'\n{HERE}"),),
+    ),
+    "self-stop": Guard(
+        "a host that is cut off stops its work",
+        (
+            (
+                f"{EXECUTOR}.guard",
+                "if self.child is None or self.lease.age < TIMES.ask_to_stop:",
+                "if True:",
+            ),
+        ),
+    ),
+    "declaration": Guard(
+        "nothing is decided without proof of death",
+        ((f"{EXECUTOR}.process.proof_of_death", DECLARED, f"    return 'Somebody said so.'\n{DECLARED}"),),
+    ),
+    "same-form": Guard(
+        "no form is carried out twice",
+        (("checklists.services.attempts", "(after is not None and latest.number > after)", "False"),),
     ),
     "append-only": Guard("all records verify", sql=DROP_APPEND_ONLY),
     "redactor": Guard(

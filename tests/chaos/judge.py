@@ -9,8 +9,7 @@ import re
 import subprocess
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,63 +19,20 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from checklists.executor.process.containment import SECONDS, choose_containment
-from checklists.models import Attempt, BackupVerification, Cutover, Item, LogLine, SignOff
+from checklists.models import Attempt, BackupVerification, Cutover, HostDeath, Item, LogLine, SignOff
 from checklists.states import AttemptStatus, Direction
 from integrations.clients import pgtools
 from integrations.programs import build_environment
-from tests.chaos.faults import Faults
-from tests.chaos.journal import Journal
+from tests.chaos.evidence import SLACK, Evidence, add_property
 from tests.chaos.name_server import NEW, OLD
-from tests.chaos.people import People
-from tests.chaos.processes import Processes
 from tests.chaos.runbook import PROGRAMS
 from tests.chaos.surroundings import Surroundings
 
 CLOCK = 0.02  # seconds: the start of a process is known to a hundredth
-SLACK = 2.0  # seconds beyond a promised limit, for a machine that has more to do
-Check = Callable[["Evidence"], Iterator[str]]
-PROPERTIES: dict[str, Check] = {}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is judged."""
-
-    around: Surroundings
-    people: People
-    faults: Faults
-    panel: Processes
-    journal: Journal
-
-    @classmethod
-    def collect(cls, around: Surroundings, people: People, faults: Faults, panel: Processes) -> Evidence:
-        """Reads the journal when nothing writes into it any more."""
-        return cls(around, people, faults, panel, Journal.read(around.journal))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A property with what speaks against it."""
-
-    name: str
-    violations: list[str]
-
-
-def judge(evidence: Evidence) -> list[Verdict]:
-    """Every property."""
-    return [Verdict(name, sorted(set(check(evidence)))) for name, check in PROPERTIES.items()]
-
-
-def _property(name: str) -> Callable[[Check], Check]:
-    def register(check: Check) -> Check:
-        PROPERTIES[name] = check
-        return check
-
-    return register
 
 
 # ── effects ──────────────────────────────────────────────────────────────────
-@_property("no AT_MOST_ONCE effect twice")
+@add_property("no AT_MOST_ONCE effect twice")
 def effects(evidence: Evidence) -> Iterator[str]:
     """By the programs' journal, and by Prisma's own table in each target."""
     for key, attempts in evidence.journal.effects().items():
@@ -95,7 +51,7 @@ def _migrations_twice(evidence: Evidence, database: str) -> Iterator[str]:
     yield from (f"{database}: {name} was applied {times} times" for name, times in twice.items())
 
 
-@_property("no two attempts at once on a resource")
+@add_property("no two attempts at once on a resource")
 def overlaps(evidence: Evidence) -> Iterator[str]:
     """From the first to the last sign of life of an attempt nothing of another one may live."""
     by_resource = defaultdict(list)
@@ -107,7 +63,7 @@ def overlaps(evidence: Evidence) -> Iterator[str]:
                 yield f"{resource}: {later.key} began {both:.2f} s before {earlier.key} had ended"
 
 
-@_property("nothing forward after a rollback")
+@add_property("nothing forward after a rollback")
 def rollbacks(evidence: Evidence) -> Iterator[str]:
     """No forward program started after the order was acknowledged; no name was switched after it was back."""
     ordered = {night.number: night.rollback_at for night in evidence.people.nights if night.rollback_at}
@@ -130,7 +86,7 @@ def _switched_after_back(path: Path) -> Iterator[str]:
 
 
 # ── nothing lost ─────────────────────────────────────────────────────────────
-@_property("nothing acknowledged is lost")
+@add_property("nothing acknowledged is lost")
 def acknowledged(evidence: Evidence) -> Iterator[str]:
     """Each command that a person was told is done has its rows."""
     attempts = {str(row.pk): row for row in Attempt.objects.all()}
@@ -138,6 +94,10 @@ def acknowledged(evidence: Evidence) -> Iterator[str]:
     ticked = set(Item.objects.exclude(done_at=None).values_list("pk", flat=True))
     turned = set(Cutover.objects.filter(direction=Direction.ROLLBACK).values_list("pk", flat=True))
     closed = set(Cutover.objects.exclude(closed_at=None).values_list("pk", flat=True))
+    dead = set(HostDeath.objects.values_list("cutover", flat=True))
+    latest: dict[tuple[int, str], int] = {}
+    for cutover, key, number in Attempt.objects.values_list("cutover", "item__key", "number"):
+        latest[cutover, key] = max(number, latest.get((cutover, key), 0))
     for said in evidence.people.acknowledged:
         row = attempts.get(said.attempt)
         there = {
@@ -147,12 +107,14 @@ def acknowledged(evidence: Evidence) -> Iterator[str]:
             "tick": said.item in ticked,
             "rollback": said.cutover in turned,
             "close": said.cutover in closed,
+            "declare": said.cutover in dead,
+            "start by form": latest.get((said.cutover, said.key), 0) > said.after,
         }
         if not there[said.command]:
             yield f"{said} is not in the database"
 
 
-@_property("logs are complete")
+@add_property("logs are complete")
 def logs(evidence: Evidence) -> Iterator[str]:
     """Numbers without gaps; the program's lines in order from the first, all of them when it succeeded."""
     printed = evidence.journal.printed()
@@ -170,7 +132,7 @@ def logs(evidence: Evidence) -> Iterator[str]:
 
 
 # ── nothing left ─────────────────────────────────────────────────────────────
-@_property("nothing is stuck")
+@add_property("nothing is stuck")
 def stuck(evidence: Evidence) -> Iterator[str]:
     """When the faults were over, every attempt came to an end."""
     for attempt in Attempt.objects.live().select_related("item"):
@@ -178,7 +140,7 @@ def stuck(evidence: Evidence) -> Iterator[str]:
         yield f"{attempt.item.key} #{attempt.number} is {attempt.status}: {saw}"[:300]
 
 
-@_property("nothing is orphaned")
+@add_property("nothing is orphaned")
 def orphans(evidence: Evidence) -> Iterator[str]:
     """What an attempt started ended soon after its guard was killed, and nothing is left now."""
     limit = SECONDS[choose_containment()] + SLACK
@@ -191,7 +153,7 @@ def orphans(evidence: Evidence) -> Iterator[str]:
 
 
 # ── secrets, records, backups ────────────────────────────────────────────────
-@_property("no secret byte anywhere")
+@add_property("no secret byte anywhere")
 def secrets(evidence: Evidence) -> Iterator[str]:
     """In no row, no log, no file and no message: not as it is, and in none of its encodings."""
     forms = _forms(evidence.around.canary)
@@ -225,7 +187,7 @@ def _around(text: bytes, form: bytes) -> str:
     return text[max(0, at - 60) : at].decode(errors="replace").replace("\n", " ") + "…"
 
 
-@_property("all records verify")
+@add_property("all records verify")
 def records(evidence: Evidence) -> Iterator[str]:
     """`manage.py record verify` says so of every cutover."""
     if not Cutover.objects.exists():
@@ -238,13 +200,13 @@ def records(evidence: Evidence) -> Iterator[str]:
         yield f"{error} {' · '.join(broken)[:300]}"
 
 
-@_property("forged rows are refused")
+@add_property("forged rows are refused")
 def forgeries(evidence: Evidence) -> Iterator[str]:
     """By the database itself."""
     yield from (f"the database accepted {what}" for what in evidence.faults.forgeries.accepted)
 
 
-@_property("verified backups restore")
+@add_property("verified backups restore")
 def backups(evidence: Evidence) -> Iterator[str]:
     """Each backup that the panel calls verified is restored once more, and compared with its source."""
     for verification in BackupVerification.objects.filter(equal=True).select_related("backup"):
@@ -271,7 +233,7 @@ def _why_not_restored(around: Surroundings, path: Path, number: int) -> str:
     return "" if same else "it has other rows than its source"
 
 
-@_property("no person met an unexpected error")
+@add_property("no person met an unexpected error")
 def crashes(evidence: Evidence) -> Iterator[str]:
     """Faults are refusals in words or errors of the database; anything else is a fault of the panel."""
     for text in evidence.people.crashes:
@@ -286,6 +248,7 @@ def summarize(evidence: Evidence) -> dict[str, Any]:
         "nights": len(evidence.people.nights),
         "rollbacks": sum(night.rollback_at is not None for night in evidence.people.nights),
         "commands acknowledged": len(evidence.people.acknowledged),
+        "… of them by pages": sum(said.by_page for said in evidence.people.acknowledged),
         "attempts": ", ".join(f"{n} {status}" for status, n in sorted(statuses.items())),
         "effects begun": ", ".join(f"{n} {effect}" for effect, n in sorted(effects_had.items())),
         "programs started": sum(1 for _ in evidence.journal.all_of("start")),

@@ -1,6 +1,7 @@
 """The sandbox's name server, with a journal of every update that it has carried out.
 
-``python -m tests.chaos.name_server FOLDER PORT`` with ZONE, TSIG_NAME and TSIG_SECRET in the environment.
+``python -m tests.chaos.name_server FOLDER ADDRESS:PORT`` with ZONE, TSIG_NAME and TSIG_SECRET in the
+environment.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def main() -> None:
         records = "; ".join(f"night-{number} 60 A {OLD}" for number in range(1, NAMES))
         file.write_text(zone_file(os.environ["ZONE"], records))
     name_server_python.NameServer = JournalledServer
-    name_server_python.serve(file, {**os.environ, "PORT": sys.argv[2]})
+    address, _, port = sys.argv[2].rpartition(":")
+    name_server_python.serve(file, {**os.environ, "ADDRESS": address, "PORT": port})
 
 
 if __name__ == "__main__":

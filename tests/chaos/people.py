@@ -6,6 +6,7 @@ database after the last night. What they were told nothing about may be there or
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -24,6 +25,8 @@ from checklists import services
 from checklists.board import Board, ItemView
 from checklists.models import Attempt, Cutover, Item
 from checklists.states import (
+    ChangeKind,
+    CutoverKind,
     CutoverStatus,
     Decision,
     Direction,
@@ -33,6 +36,7 @@ from checklists.states import (
     Reconciliation,
 )
 from tests.chaos.journal import now
+from tests.chaos.network_faults import NetworkFaults
 from tests.chaos.runbook import runbook_text
 from tests.chaos.surroundings import Surroundings
 
@@ -51,6 +55,9 @@ class Acknowledged:
     item: int = 0
     nonce: str = ""
     cutover: int = 0
+    key: str = ""
+    after: int = 0
+    by_page: bool = False
 
 
 @dataclass
@@ -76,6 +83,11 @@ class People:
     refused: Counter[str] = field(default_factory=Counter)
     damaged: set[str] = field(default_factory=set)  # archives that were damaged before they were verified
     crashes: list[str] = field(default_factory=list)
+    #: Each start that somebody tried: cutover, item, and the number of attempts that the person saw.
+    forms: set[tuple[int, str, int]] = field(default_factory=set)
+    passwords: dict[str, str] = field(default_factory=dict)
+    unproven: list[str] = field(default_factory=list)  # what was accepted although nothing proved a death
+    network: NetworkFaults | None = None
     stopping: bool = False
     settling: bool = False
 
@@ -89,7 +101,8 @@ class People:
     def arrive(self) -> None:
         """Makes the accounts; before anything goes wrong."""
         for name in ("ama", "efua", "kofi"):
-            User.objects.create_user(name, password=uuid.uuid4().hex)
+            self.passwords[name] = uuid.uuid4().hex
+            User.objects.create_user(name, password=self.passwords[name])
         names = ["CHAOS_SHOP", "CHAOS_SERVER", "CHAOS_SCRATCH", "CHAOS_DNS_KEY", "CHAOS_SECRET"]
         if self.around.with_prisma:
             names += ["PRISMA_PROJECT", "PRISMA_COMMAND"]
@@ -101,13 +114,17 @@ class People:
         if prisma:
             self.around.execute(f"CREATE DATABASE prisma_{number} TEMPLATE template0")
         text = runbook_text(
-            number, port=self.around.dns_port, program=str(self.around.program),
+            number, names=self.around.name_server_place, program=str(self.around.program),
             journal=str(self.around.journal), mark=self.mark, prisma=prisma,
         )  # fmt: skip
         ama = User.objects.get(username="ama")
         runbook = services.load_runbook(text=text, by=ama)
         cutover = services.open_cutover(
-            runbook=runbook, kind="REHEARSAL", title=f"Night {number}", slug=f"night-{number}", by=ama
+            runbook=runbook,
+            kind=CutoverKind.REHEARSAL,
+            title=f"Night {number}",
+            slug=f"night-{number}",
+            by=ama,
         )
         for name, seats in (("efua", ["technical"]), ("kofi", ["data"])):
             who = User.objects.get(username=name)
@@ -161,7 +178,7 @@ class People:
 
     def _tick(self, view: ItemView) -> None:
         services.tick_item(item=view.item, by=self._person("ama"))
-        self._note("tick", item=view.item.pk)
+        self.note("tick", item=view.item.pk)
 
     def _sign(self, view: ItemView) -> None:
         if view.gate is None or view.state != ItemState.READY:
@@ -174,7 +191,7 @@ class People:
             digest=view.gate.digest, nonce=uuid.uuid4(),
             accepted_gaps=[gap.item.key for gap in view.gate.gaps],
         )  # fmt: skip
-        self._note("sign", nonce=str(signed.nonce))
+        self.note("sign", nonce=str(signed.nonce))
 
     def _start_or_cancel(self, night: Night, view: ItemView) -> None:
         if view.attempt and view.attempt.is_live:
@@ -184,30 +201,58 @@ class People:
         if view.state in STARTABLE and not view.blockers and night.starts[view.item.key] < 8:
             if view.item.key == "verify" and self.draw.random() < 0.25:
                 self._damage_backup(night)
-            self.start(view.item)
+            self.start(view.item, view.attempts)
             night.starts[view.item.key] += 1
 
-    def start(self, item: Item) -> Attempt:
-        """Starts an item, sometimes with a double click."""
-        after = item.attempts.count()
+    def start(self, item: Item, after: int) -> Attempt:
+        """Starts an item, sometimes with a double click; ``after``: the attempts that the person saw."""
+        self.forms.add((item.cutover_id, item.key, after))
         for _ in range(self.draw.choice([1, 1, 2])):
             attempt = services.start_attempt(item=item, by=self._person("ama"), after=after)
-            self._note("start", attempt=str(attempt.pk))
+            self.note("start", attempt=str(attempt.pk))
         return attempt
 
     def _decide_what_is_unknown(self, board: Board) -> None:
         for view in board.unknown:
-            finding = view.attempt.finding if view.attempt else {}
-            if view.attempt and finding.get("dead") and finding.get("seen") in Reconciliation.values:
-                self.decide(view.attempt)
+            if (attempt := view.attempt) is None:
+                continue
+            if attempt.finding.get("dead") and attempt.finding.get("seen") in Reconciliation.values:
+                self.decide(attempt, Reconciliation(attempt.finding["seen"]))
+            elif attempt.finding.get("at") and self._is_of_a_lost_host(attempt):  # it was probed
+                self._declare_dead(board.cutover, attempt)
 
-    def decide(self, attempt: Attempt) -> None:
+    def decide(self, attempt: Attempt, found: Reconciliation) -> None:
         """Believes the probe, as the panel advises."""
-        found = Reconciliation(attempt.finding["seen"])
+        lost = self._is_of_a_lost_host(attempt)
         services.reconcile_attempt(
             attempt=attempt, by=self._person("efua"), found=found, note="I believe the probe."
         )
-        self._note("decide", attempt=str(attempt.pk))
+        self.note("decide", attempt=str(attempt.pk))
+        if lost:
+            self.unproven.append(f"efua decided about {attempt} of a host that nobody had declared dead")
+
+    def _is_of_a_lost_host(self, attempt: Attempt) -> bool:
+        """Whether it ran on a host when that disappeared, which nobody has declared dead since."""
+        lost = self.network.lost_attempts() if self.network else frozenset()
+        return str(attempt.pk) in lost
+
+    def _declare_dead(self, cutover: Cutover, attempt: Attempt) -> None:
+        """Two people declare the host dead, after each has tried what nobody may do alone."""
+        with contextlib.suppress(services.CommandRefused):
+            self.decide(attempt, Reconciliation.NOT_DONE)
+        host = str(attempt.owner["host"])
+        asked = cutover.change_requests.waiting().filter(kind=ChangeKind.HOST_DEAD).first()
+        if asked is None:
+            asked = services.declare_host_dead(
+                cutover=cutover, host=host, reason="It was unplugged.", by=self._person("ama")
+            )
+        with contextlib.suppress(services.CommandRefused):
+            services.confirm_change(request=asked, by=self._person("ama"))
+            self.unproven.append(f"ama alone declared {host} dead")
+        services.confirm_change(request=asked, by=self._person("kofi"))
+        self.note("declare", cutover=cutover.pk)
+        assert self.network is not None
+        self.network.declare(host)
 
     def _maybe_end(self, night: Night, board: Board) -> None:
         age = time.monotonic() - night.opened_at
@@ -217,7 +262,7 @@ class People:
         if age > LENGTH and not busy and (age > PATIENCE or not board.ready):
             ama, late = self._person("ama"), CutoverStatus.ABANDONED
             services.close_cutover(cutover=board.cutover, status=late, by=ama, reason="It is late.")
-            self._note("close", cutover=night.cutover)
+            self.note("close", cutover=night.cutover)
             self.open.remove(night)
 
     def order_rollback(self, night: Night) -> None:
@@ -226,7 +271,7 @@ class People:
             cutover=Cutover.objects.get(pk=night.cutover), by=self._person("ama"), reason="It goes wrong."
         )
         night.rollback_at = now()
-        self._note("rollback", cutover=night.cutover)
+        self.note("rollback", cutover=night.cutover)
 
     def _damage_backup(self, night: Night) -> None:
         """Somebody's disk flips a byte of the latest backup before it is verified."""
@@ -239,7 +284,8 @@ class People:
     def _person(self, name: str) -> User:
         return User.objects.get(username=name)
 
-    def _note(self, command: str, **rows: Any) -> None:
+    def note(self, command: str, **rows: Any) -> None:
+        """A command that somebody was told is carried out."""
         self.acknowledged.append(Acknowledged(command, **rows))
 
 

@@ -22,7 +22,7 @@ from tests.chaos.surroundings import PROJECT, Surroundings, end_with_parent
 
 GUARD, PROBER, WORKER = "cutover-guard", "cutover-prober", "cutover-worker"  # as `ps` shows them
 STEPS = ("worker", "--queues", "steps,probes,control", "--cancel-on-stop", "--concurrency")
-#: As root the second worker is a host of its own: another name, and pids that nobody else can see.
+#: The second worker is a host of its own where that is allowed: another name, and pids that nobody else sees.
 APART = ("unshare", "--uts", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc")
 #: name → host, command
 SERVICES = {
@@ -30,7 +30,9 @@ SERVICES = {
     "worker-2": ("worker-2", (*STEPS, "2")),
     "dispatcher": ("own", ("dispatcher",)),
     "reaper": ("own", ("reaper",)),
+    "web": ("own", ("web",)),
 }
+LAST = "worker-2"  # the host that disappears
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
     start_at: float = 0.0
     starts: int = 0
+    held: bool = False  # it stays away until this is taken back
 
     @property
     def runs(self) -> bool:
@@ -60,14 +63,14 @@ class Processes:
 
     def __post_init__(self) -> None:
         self.services = {name: Service(name) for name in self.names}
-        if os.geteuid() == 0:
-            tried = subprocess.run([*APART, "hostname", "tried"], capture_output=True, check=False)
-            self.has_hosts = tried.returncode == 0
+        if os.geteuid() == 0 or self.around.network is not None:
+            words = [*self.around.inside(LAST), *APART, "hostname", "tried"]
+            self.has_hosts = subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     def keep_running(self) -> None:
         """Starts what does not run, the servers too, and collects what has ended."""
         for server in (self.around.postgres, self.around.valkey):
-            if server.ended():
+            if server.process is None or server.ended():  # None: it did not start in an earlier round
                 with contextlib.suppress(Exception):  # its old processes may not have ended yet: next round
                     server.start()
         if self.around.name_server is None or self.around.name_server.poll() is not None:
@@ -75,7 +78,7 @@ class Processes:
         for service in self.services.values():
             if service.process is not None and service.process.poll() is not None:
                 service.process, service.start_at = None, time.monotonic() + 0.5
-            if service.process is None and time.monotonic() >= service.start_at:
+            if service.process is None and time.monotonic() >= service.start_at and not service.held:
                 self._start(service)
         processes.collect_zombies(without=self.own_pids())
 
@@ -87,15 +90,50 @@ class Processes:
 
     def _start(self, service: Service) -> None:
         host, command = SERVICES[service.name]
-        words = [sys.executable, "-m", "tests.chaos.panel_process", self.without, *command]
+        handles = [self.around.web.fileno()] if service.name == "web" else []
+        words = [
+            sys.executable,
+            "-m",
+            "tests.chaos.panel_process",
+            self.without,
+            *command,
+            *map(str, handles),
+        ]
         if self._is_apart(service.name):
-            words = [*APART, "sh", "-c", f"hostname {host} && exec {shlex.join(words)}"]
+            words = [*APART, "sh", "-c", f"{self._settle_in(host)} && exec {shlex.join(words)}"]
         service.starts += 1
         with (self.around.logs / f"{service.name}.log").open("ab") as log:
             service.process = subprocess.Popen(
-                words, cwd=PROJECT, env=self.around.environment_of(host), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent,
+                [*self.around.inside(host), *words], cwd=PROJECT, env=self.around.environment_of(host),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=handles,
+                start_new_session=True, preexec_fn=end_with_parent,
             )  # fmt: skip
+
+    def _settle_in(self, host: str) -> str:
+        """Its name, and a disk of its own for the locks of its containers: another host sees none of them."""
+        own, seen = self.around.folder / f"locks-{host}", self.around.data / "containers"
+        for folder in (own, seen):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return f"hostname {host} && mount --bind {own} {seen}"
+
+    def hold(self, name: str) -> None:
+        """Stops a service in order, and does not start it again until `release`."""
+        self.services[name].held = True
+        if (first := self.first_of(name)) is not None:
+            send(signal.SIGTERM, first)
+
+    def release(self, name: str) -> None:
+        """Starts a service again that was held."""
+        self.services[name].held = False
+
+    def vanish(self, name: str) -> bool:
+        """Kills every process of a host at once, and keeps it away; whether it was there."""
+        first = self.first_of(name)
+        if first is None or not self._is_apart(name):
+            return False
+        self.services[name].held = True
+        send(signal.SIGKILL, first)  # the kernel ends all others of the pid namespace with it
+        return True
 
     # ── finding ──────────────────────────────────────────────────────────────
     def first_of(self, name: str) -> Process | None:
@@ -108,7 +146,13 @@ class Processes:
         return Process(service.process.pid)
 
     def _is_apart(self, name: str) -> bool:
-        return name == "worker-2" and self.has_hosts
+        return name == LAST and self.has_hosts
+
+    def guards_on(self, host: str) -> list[Process]:
+        """The guards of the attempts that run on a host."""
+        process = self.services[host].process if host in self.services else None
+        below = {found.pid for found in processes.descendants(process.pid)} if process else set()
+        return [guard for guard in self.guards() if guard.pid in below]
 
     def parts(self, name: str) -> list[Process]:
         """Processes below a worker that have this name; the workers' and those that lost their worker."""

@@ -8,17 +8,25 @@ import threading
 
 
 class Proxy:
-    """Passes connections from a port of its own to a server at a TCP or a Unix address."""
+    """Passes connections from a port of its own to a server at a TCP or a Unix address.
 
-    def __init__(self, target: tuple[str, int] | str) -> None:
+    ``listener``: the listening socket of a host, which its clients reach at ``address``; default: loopback.
+    """
+
+    def __init__(
+        self,
+        target: tuple[str, int] | str,
+        listener: socket.socket | None = None,
+        address: str = "127.0.0.1",
+    ) -> None:
         self.target = target
         self.is_cut = False
         self.may_pass = threading.Event()
         self.may_pass.set()
         self.lock = threading.Lock()
         self.pairs: set[tuple[socket.socket, socket.socket]] = set()
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self.server.getsockname()[1]
+        self.server = listener or socket.create_server(("127.0.0.1", 0))
+        self.place = f"{address}:{self.server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:

@@ -27,6 +27,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--no-prisma", action="store_true", help="leaves `prisma migrate deploy` out")
     parser.add_argument(
+        "--no-network", action="store_true",
+        help="cuts hosts off by proxies, as where the kernel allows no network namespaces",
+    )  # fmt: skip
+    parser.add_argument(
         "--drill", action="append", choices=sorted(GUARDS), default=[], metavar="GUARD",
         help="no random faults, only what the control of this guard does, with the guard in place",
     )  # fmt: skip
@@ -44,7 +48,10 @@ def main(argv: Sequence[str]) -> int:
     """Runs it; gives the exit code."""
     options = arguments(argv)
     options.seed = options.seed or secrets.token_hex(4)
-    around = Surroundings(with_prisma=not options.no_prisma and not (options.without or options.drill))
+    is_drill = bool(options.without or options.drill)
+    around = Surroundings(
+        with_prisma=not options.no_prisma and not is_drill, with_network=not options.no_network
+    )
     say(f"Folder of this run: {around.folder}")
     try:
         around.start()

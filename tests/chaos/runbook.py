@@ -24,8 +24,8 @@ timezone: UTC
 systems:
   shop: {{kind: postgres, url: "${{CHAOS_SHOP}}"}}
   scratch: {{kind: postgres, url: "${{CHAOS_SCRATCH}}"}}
-  zone: {{kind: dns, driver: rfc2136, zone: chaos.test, server: "127.0.0.1:{port}",
-         servers: "127.0.0.1:{port}", key_name: cutover, key_secret: "${{CHAOS_DNS_KEY}}"}}
+  zone: {{kind: dns, driver: rfc2136, zone: chaos.test, server: "{names}",
+         servers: "{names}", key_name: cutover, key_secret: "${{CHAOS_DNS_KEY}}"}}
 {prisma}
 roles: {{lead: Migration lead}}
 seats: {{technical: Technical, data: Data}}
@@ -78,8 +78,8 @@ def key_of(number: int, item: str) -> str:
     return f"night-{number}.{item}"
 
 
-def runbook_text(number: int, *, port: int, program: str, journal: str, mark: str, prisma: bool) -> str:
-    """The runbook of night ``number``; ``port`` is the name server's."""
+def runbook_text(number: int, *, names: str, program: str, journal: str, mark: str, prisma: bool) -> str:
+    """The runbook of night ``number``; ``names`` is the name server's address with its port."""
 
     def item(key: str) -> str:
         seconds = LONG_SECONDS if key == LONG else SECONDS
@@ -96,11 +96,11 @@ def runbook_text(number: int, *, port: int, program: str, journal: str, mark: st
             f"params: {{argv: {run}, effect: {effect}, resource: {resource}{judged}}}}}"
         )
 
-    names = {key.replace("-", "_"): item(key) for key in PROGRAMS}
+    programs = {key.replace("-", "_"): item(key) for key in PROGRAMS}
     return HEAD.format(
         number=number,
-        port=port,
+        names=names,
         prisma=PRISMA.format(number=number) if prisma else "",
         deploy=DEPLOY if prisma else "",
-        **names,
+        **programs,
     )

@@ -20,8 +20,10 @@ from cryptography.fernet import Fernet
 from cutover.embedded import Postgres, Valkey
 from integrations.clients import pgtools
 from integrations.programs import build_environment
+from tests.chaos.network import PANEL, HostNetwork
 from tests.chaos.proxy import Proxy
 from tests.keeper import Keeper
+from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[2]
 ROLE = "cutover"
@@ -46,14 +48,6 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def free_port() -> int:
-    """A TCP port on loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass
 class Host:
     """What one worker reaches the servers through."""
@@ -68,10 +62,14 @@ class Surroundings:
     """Everything outside of the panel's processes. Start it from the main thread; `stop` removes it all."""
 
     with_prisma: bool
+    with_network: bool = True
     folder: Path = field(init=False)
     environment: dict[str, str] = field(init=False)
     hosts: dict[str, Host] = field(default_factory=dict)
     keeper: Keeper = field(init=False)
+    targets: Proxy = field(init=False)
+    network: HostNetwork | None = None
+    why_no_network: str = ""
     has_small_disk: bool = False
     name_server: subprocess.Popen[bytes] | None = None
 
@@ -83,9 +81,13 @@ class Surroundings:
         for folder in (self.logs, self.data):
             folder.mkdir()
         self.password = secrets.token_hex(8)
-        self.postgres = Postgres(self.folder / "pg", port=free_port(), password=self.password, fsync=False)
+        self.postgres = Postgres(  # without patience: whoever waits here could heal nothing meanwhile
+            self.folder / "pg", port=free_port(), password=self.password, fsync=False, patience=0.0
+        )
         self.valkey = Valkey(self.folder / "valkey")
         self.journal, self.dns_journal = self.folder / "journal", self.folder / "dns-journal"
+        #: The web process listens there. It stays open when that is killed: people wait, and give up.
+        self.web = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.dns_port, self.dns_key = free_port(), base64.b64encode(secrets.token_bytes(32)).decode()
         #: Never written anywhere by us but into the environment; each encoding of it differs from it.
         self.canary = f"kept/{secrets.token_hex(12)}+{secrets.token_hex(6)}="
@@ -104,14 +106,37 @@ class Surroundings:
         self.program.write_text(f"#!{sys.executable} -IS\n{text}")
         self.program.chmod(0o755)
         self.journal.touch(0o600)
+        self._join_hosts()
         self.start_name_server()
-        for name in ("own", "worker-1", "worker-2"):
-            self.hosts[name] = Host(
-                name,
-                Proxy(("127.0.0.1", self.postgres.port or 0)),
-                Proxy(str(self.valkey.folder / "valkey.sock")),
-            )
         self.environment = {**self._inherited(), **self._panel_environment(), **self._runbook_environment()}
+
+    def _join_hosts(self) -> None:
+        """Hosts with networks of their own; where the kernel allows none, one network with proxies."""
+        try:
+            if not self.with_network:
+                raise OSError("--no-network asks for it.")
+            self.network = HostNetwork()
+        except (OSError, subprocess.SubprocessError) as why:
+            self.why_no_network = str(why)
+        database, valkey = ("127.0.0.1", self.postgres.port or 0), str(self.valkey.folder / "valkey.sock")
+        self.targets = self._proxy(database, "targets")
+        for name in PANEL:
+            self.hosts[name] = Host(name, self._proxy(database, "database"), self._proxy(valkey, "redis"))
+
+    def _proxy(self, target: tuple[str, int] | str, host: str) -> Proxy:
+        if self.network is None:
+            return Proxy(target)
+        return Proxy(target, self.network.listen(host), self.network.address(host))
+
+    def inside(self, host: str) -> list[str]:
+        """The words before a command that is to run on a host; none where hosts have no networks."""
+        return [] if self.network is None else self.network.inside(host)
+
+    @property
+    def name_server_place(self) -> str:
+        """Address and port of the name server, as the panel's hosts reach it."""
+        address = "127.0.0.1" if self.network is None else self.network.address("targets")
+        return f"{address}:{self.dns_port}"
 
     def _inherited(self) -> dict[str, str]:
         kept = ("PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV")
@@ -124,7 +149,7 @@ class Surroundings:
             lines.append(str(self.folder / "prisma" / "bin" / "prisma"))
         allowed.write_text("".join(f"{line}\n" for line in lines))
         return {
-            "DATABASE_URL": self.panel_url(self.postgres.port or 0),
+            "DATABASE_URL": self.panel_url(self.loopback),
             "DATABASE_OWNER_URL": self.postgres.url("cutover"),
             "REDIS_URL": self.valkey.url,
             "CUTOVER_DATA": str(self.data),
@@ -142,33 +167,48 @@ class Surroundings:
 
     def _runbook_environment(self) -> dict[str, str]:
         return {
-            "CHAOS_SHOP": self.postgres.url("shop"),
-            "CHAOS_SERVER": self.postgres.url().removesuffix("/postgres"),
-            "CHAOS_SCRATCH": self.postgres.url("postgres"),
+            "CHAOS_SHOP": self._target("shop"),
+            "CHAOS_SERVER": self._target("postgres").removesuffix("/postgres"),
+            "CHAOS_SCRATCH": self._target("postgres"),
             "CHAOS_DNS_KEY": self.dns_key,
             "CHAOS_SECRET": self.canary,
             "PRISMA_PROJECT": str(self.folder / "prisma"),
             "PRISMA_COMMAND": str(self.folder / "prisma" / "bin" / "prisma"),
         }
 
-    def panel_url(self, port: int) -> str:
-        """The address of the panel's database for the application role, through that port."""
-        return f"postgresql://{ROLE}:own-{self.password}@127.0.0.1:{port}/cutover"
+    def _target(self, database: str) -> str:
+        """A database that the runbooks work on, as the panel's hosts reach it."""
+        return self.postgres.url(database).replace(self.loopback, self.targets.place)
+
+    @property
+    def loopback(self) -> str:
+        """Address and port of PostgreSQL itself, past every host."""
+        return f"127.0.0.1:{self.postgres.port}"
+
+    @property
+    def web_port(self) -> int:
+        """The port of loopback at which the web process listens."""
+        return int(self.web.getsockname()[1])
+
+    def panel_url(self, place: str) -> str:
+        """The address of the panel's database for the application role, through that address and port."""
+        return f"postgresql://{ROLE}:own-{self.password}@{place}/cutover"
 
     def environment_of(self, host: str) -> dict[str, str]:
         """That of the panel's processes on a host: they reach the servers through its proxies only."""
         through = self.hosts[host]
-        redis = f"redis://default:not-asked-for-here@127.0.0.1:{through.redis.port}/0"
-        own = {"DATABASE_URL": self.panel_url(through.database.port), "REDIS_URL": redis}
+        redis = f"redis://default:not-asked-for-here@{through.redis.place}/0"
+        own = {"DATABASE_URL": self.panel_url(through.database.place), "REDIS_URL": redis}
         without_owner = {k: v for k, v in self.environment.items() if k != "DATABASE_OWNER_URL"}
         return {**without_owner, **own}
 
     def start_name_server(self) -> None:
         """Starts the name server, the first time with its zone."""
         zone = {"ZONE": "chaos.test", "TSIG_NAME": "cutover", "TSIG_SECRET": self.dns_key}
+        words = [sys.executable, "-m", "tests.chaos.name_server", str(self.folder), self.name_server_place]
         with (self.logs / "name-server.log").open("ab") as log:
             self.name_server = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.name_server", str(self.folder), str(self.dns_port)],
+                [*self.inside("targets"), *words],
                 cwd=PROJECT, env={**self._inherited(), **zone}, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=end_with_parent,
             )  # fmt: skip
@@ -200,6 +240,8 @@ class Surroundings:
         if self.name_server is not None:
             self.name_server.kill()
             self.name_server.wait()
+        if self.network is not None:
+            self.network.close()
         self.postgres.stop()
         self.valkey.stop()
         self.keeper.finish(keep=keep)

@@ -1,4 +1,4 @@
-"""Chaos in the suite: a minute of random faults, and a run that must notice the lack of two guards.
+"""Chaos in the suite: two minutes of random faults, and a run that must notice the lack of two guards.
 
 The rounds of `./panel test long` go on for ten minutes with a seed of their own, and leave out every guard.
 """
@@ -24,12 +24,13 @@ from tests.chaos.journal import Journal
 #: Guards that are taken away together: each of a group protects another property.
 CONTROLS = [
     ("live-attempt", "append-only"),
-    ("fence",),
+    ("fence", "self-stop"),
     ("proof-of-death",),
+    ("declaration", "same-form"),
     ("epoch", "verification"),
     ("resource", "redactor"),
 ]
-SUITE_MINUTES, LONG_MINUTES = 1, 10
+SUITE_MINUTES, LONG_MINUTES = 2, 10
 
 
 @pytest.fixture(scope="module")

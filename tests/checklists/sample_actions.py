@@ -14,9 +14,11 @@ from integrations.actions import (
     ActionParams,
     Effect,
     Finding,
+    JSONValueField,
     Outcome,
     Preview,
     ProbeStatus,
+    ReadOnlyAction,
     RunReport,
     register,
     registry,
@@ -65,13 +67,32 @@ class SampleOnce(SampleLook):
         return "sample:resource"
 
 
+@dataclass(frozen=True)
+class SampleCountParams(ActionParams):
+    """Table → what its rows are called."""
+
+    names: dict[str, str]
+
+
 @register
-class SampleCount(SampleLook):
+class SampleCount(ReadOnlyAction[SampleCountParams, dict[str, Any]]):
     """Counts what a rollback would lose; only reads, and may run before a rollback is ordered."""
 
     key, title = "sample.count", "Count something"
+    public_params = frozenset({"names"})
     is_check = False
     any_direction = True
+
+    class Params(ActionForm):
+        """``names``: as `rollback.assess` has them."""
+
+        names = JSONValueField(kind=dict, required=False)
+
+    def preview(self, params: SampleCountParams) -> Preview:
+        return Preview(["count"], where="nowhere/sample")
+
+    def run(self, params: SampleCountParams, report: RunReport[dict[str, Any]]) -> Outcome:
+        return Outcome(True, "counted")
 
 
 registry.cache_clear()

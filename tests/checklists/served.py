@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 import uvicorn
 
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 
@@ -17,9 +17,7 @@ def port() -> Iterator[int]:
     """The port on which the panel answers; the server is gone after the test, streams or no streams."""
     from cutover.asgi import application
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     config = uvicorn.Config(
         application, port=number, log_level="error", lifespan="off", timeout_graceful_shutdown=1
     )

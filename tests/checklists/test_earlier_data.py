@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 import requests
 from django.apps import apps
@@ -26,6 +27,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from checklists.models import Attempt, AuditEntry, Cutover, Item, ParityResult, RowDifference, TableProgress
+from integrations.clients import pgtools
 from tests.checklists.earlier_panel import KEPT, manage, migrate, restore
 
 VERIFIER_OF_THEN = KEPT / "verify_record.txt"
@@ -54,6 +56,30 @@ def test_nothing_is_left_to_migrate(earlier: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_its_tables_are_those_of_a_new_panel(earlier: str, new_database: Callable[[], str]) -> None:
+    """It went through every migration; a new panel makes its tables in one step (migration 0031)."""
+    fresh = new_database()
+    migrate(fresh)
+    ran = "SELECT name FROM django_migrations WHERE app = 'checklists' AND name LIKE '0030%'"
+    with psycopg.connect(earlier) as one, psycopg.connect(fresh) as other:
+        assert one.execute(ran).fetchall() == other.execute(ran).fetchall() != []
+    # What was restored once is spelled with more casts than what a migration made: restore both once more.
+    again = [new_database(), new_database()]
+    for made, copy in zip((earlier, fresh), again, strict=True):
+        with psycopg.connect(copy) as connection:
+            connection.execute("\n".join(definitions(made)).encode())
+    assert definitions(again[0]) == definitions(again[1])
+
+
+def definitions(database: str) -> list[str]:
+    """Tables with columns in their order, constraints, indexes, triggers, functions, owners and rights."""
+    argv = [str(pgtools.choose(18).dump), "--schema-only", database]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if not re.match(r"\\(un)?restrict ", line)]
+    assert sum(line.startswith("CREATE TRIGGER") for line in lines) > 100
+    return lines
+
+
 def test_every_row_is_still_there(earlier: str) -> None:
     models = {name: apps.get_model("checklists", name) for name in STATES["rows"]}
     assert {name: model.objects.count() for name, model in models.items()} == STATES["rows"]
@@ -70,7 +96,7 @@ def test_cutovers_and_attempts_are_in_the_state_that_they_were_in(earlier: str, 
 @pytest.mark.parametrize("slug", CUTOVERS)
 def test_the_runbook_shows_every_item_in_the_state_that_it_was_in(people: None, slug: str) -> None:
     html = browser_of("ama").get(f"/cutovers/{slug}/runbook/").content.decode()
-    rows = re.findall(r'<li [^>]*id="item-([\w-]+)" data-state="(\w+)"', html)
+    rows = re.findall(r'<li\s[^>]*id="item-([\w-]+)"\s+data-state="(\w+)"', html)
     assert dict(rows) == CUTOVERS[slug]["items"]
 
 
@@ -78,7 +104,7 @@ def test_the_runbook_shows_every_item_in_the_state_that_it_was_in(people: None, 
 
 Row = dict[str, object]
 C = "cutovers/<slug:slug>/"
-COMMANDS = ("tick", "untick", "skip", "unskip", "claim", "release", "note")
+COMMANDS = ("tick", "untick", "skip", "unskip", "claim", "hand-over", "release", "note")
 
 
 def of_attempts(**filters: Any) -> Iterator[Row]:
@@ -89,6 +115,10 @@ def of_attempts(**filters: Any) -> Iterator[Row]:
             "number": attempt.number,
             "attempt_id": attempt.pk,
         }
+
+
+def of_evidence() -> Iterator[Row]:
+    yield from of_attempts(evidence__isnull=False)
 
 
 def of_earlier_attempts() -> Iterator[Row]:
@@ -138,6 +168,7 @@ FILLED: dict[str, Callable[[], Iterable[Row]]] = {
     f"{C}items/<slug:key>/start/": lambda: of_items(kind="action", cutover__closed_at=None),
     f"{C}items/<slug:key>/preview/": lambda: of_items(kind="action", cutover__closed_at=None),
     f"{C}items/<slug:key>/attempts/<int:number>/log.txt": of_attempts,
+    f"{C}items/<slug:key>/attempts/<int:number>/evidence.json": of_evidence,
     **{f"{C}items/<slug:key>/{name}/": lambda: of_items(key="announce-window") for name in COMMANDS},
     **{
         f"{C}attempts/<uuid:attempt_id>/{name}/": lambda: of_attempts(cutover__closed_at=None)
@@ -166,6 +197,8 @@ LEFT_OUT = {
     r"cutovers/<slug:slug>/items/<slug:key>/before-window/": "in a rehearsal nothing waits for its window",
     r"cutovers/<slug:slug>/items/<slug:key>/files/.*": "nothing was handed in: that version knew no files",
     r"cutovers/<slug:slug>/gates/<slug:key>/no-gos/.*": "nobody said no-go in it",
+    r"cutovers/<slug:slug>/status/links/.+": "nobody has made a link: that version knew none",
+    r"s/<str:secret>/": "nobody has made a link: that version knew none",
     r"admin/r/.*": "no page leads there: no model shows itself on a site",
     r"admin/\^\(\?P<app_label>.*": "one line of admin/, which is opened",
     r"admin/\(\?P<url>.*": "answers for all that is no address",
@@ -194,8 +227,9 @@ EXPECTED: tuple[tuple[str, int, int], ...] = (
     (r"admin/checklists/\w+/(<path:object_id>/delete|add)/", 403, 302),  # neither adds nor deletes
     (r"admin/.*/<path:object_id>/", 302, 302),
     (r"admin/.*", 200, 302),  # to the admin's own sign-in
+    (r"", 200, 302),  # who watches one open cutover comes to its page for everyone
     (r"open/", 200, 403),
-    (rf"{C}(rollback|close|runbook/amend|hosts/dead|window)/", 200, 403),
+    (rf"{C}(rollback|close|runbook/amend|hosts/dead|window|status/links)/", 200, 403),
     (rf"{C}record/export/", 200, 403),  # it has what actions found
     (rf"{C}(preflight|runbook/confirmation)/", 405, 405),  # only ever sent
     (rf"{C}items/<slug:key>/attempts/<int:number>/log.txt", 200, 403),  # people who only watch see no logs

@@ -103,7 +103,8 @@ def test_an_unknown_cutover_is_told_with_those_that_exist(cutover: Cutover) -> N
 
 
 def test_a_closed_cutover_is_refused(cutover: Cutover) -> None:
-    Cutover.objects.update(status="ABANDONED", closed_at=cutover.created_at)
+    with by_hand():
+        Cutover.objects.update(status="ABANDONED", closed_at=cutover.created_at)
     with pytest.raises(CommandError, match="closed: abandoned"):
         call_command("preflight", cutover.slug)
 

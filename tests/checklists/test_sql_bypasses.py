@@ -16,6 +16,8 @@ from psycopg import sql
 from checklists import services
 from checklists.models import Cutover
 from tests import servers
+from tests.checklists.decided_rows import decisions
+from tests.checklists.forged_decisions import DECISIONS
 from tests.checklists.forged_rows import ATTEMPTS, CLAIM, EVIDENCE, HONEST_PASS, RUN, attempts, gates, signing
 from tests.checklists.histories import item_of, make_cutover, person
 
@@ -59,8 +61,10 @@ ROWS = {
     "order a rollback silently": "UPDATE checklists_cutover SET direction = 'ROLLBACK' WHERE id = {forward}",
     "change systems": "UPDATE checklists_cutover SET systems = '{{\"db\": 1}}'",
     "begin at a later epoch": "INSERT INTO checklists_cutover (slug, title, kind, runbook_id, "
-    "status, direction, epoch, timezone, systems, seat_titles, logs_for_stakeholders, created_at) "
-    "SELECT 'x', title, kind, runbook_id, 'OPEN', 'FORWARD', 9, timezone, systems, seat_titles, false, now() "
+    "status, direction, epoch, timezone, systems, seat_titles, logs_for_stakeholders, created_at, "
+    "rto_from, rto_to, decision_time) "
+    "SELECT 'x', title, kind, runbook_id, 'OPEN', 'FORWARD', 9, timezone, systems, seat_titles, false, "
+    "now(), '', '', decision_time "
     "FROM checklists_cutover LIMIT 1",
     "take a seat": "UPDATE checklists_member SET seats = '{{technical,data,finance}}', part = 'APPROVER'",
     "remove people": "DELETE FROM checklists_member WHERE part = 'APPROVER'",
@@ -124,6 +128,7 @@ def ids(transactional_db: None) -> Mapping[str, object]:
         "manual": item_of(cutover, "celebrate").pk,
         **gates(),
         **attempts(),
+        **decisions(),
     }
 
 
@@ -135,13 +140,14 @@ def outcome(database: psycopg.Connection[tuple[object, ...]], statement: str) ->
             database.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a commit checks
             return "nothing" if cursor.rowcount == 0 else "done"
     except psycopg.Error as error:
-        return str(error).splitlines()[0]
+        return f"{error.sqlstate}: {str(error).splitlines()[0]}"
 
 
 def statements(ids: Mapping[str, object]) -> Mapping[str, str]:
     return {
         **RULES,
         **{name: statement.format(**ids) for name, statement in (ROWS | EVIDENCE | ATTEMPTS).items()},
+        **{name: statement.format(**ids) for name, (_, statement) in DECISIONS.items()},
     }
 
 
@@ -158,14 +164,15 @@ def test_the_application_role_can_do_none_of_them(ids: Mapping[str, object]) -> 
         assert panel.execute("SHOW session_replication_role").fetchone() == ("origin",)
     assert {name: said for name, said in found.items() if said in ("done", "nothing")} == {}
     assert {name for name in EVIDENCE if REFUSED not in found[name]} == OTHERWISE_REFUSED
+    assert {name: found[name] for name, (code, _) in DECISIONS.items() if found[name][:5] != code} == {}
     assert Cutover.objects.get(pk=ids["cutover"]).epoch == 2
 
 
 def test_what_the_board_would_write_is_accepted(ids: Mapping[str, object]) -> None:
     """Otherwise the statements above would prove nothing: they differ from this one by one value each."""
     with psycopg.connect(servers.application_url(connection.settings_dict["NAME"]), autocommit=True) as panel:
-        assert outcome(panel, signing().format(**ids)) == "done"
-        assert outcome(panel, HONEST_PASS.format(**ids)) == "done"
+        assert outcome(panel, signing().format(**ids)).endswith("signed without an entry of the record")
+        assert outcome(panel, HONEST_PASS.format(**ids)).endswith("passes without an entry of the record")
         said = outcome(panel, f"{CLAIM}; {RUN}".format(**ids))
         assert said.endswith("RUNNING without an entry of the record")
 
@@ -174,7 +181,7 @@ def test_the_rules_hold_for_the_owner_until_they_are_turned_off(ids: Mapping[str
     with psycopg.connect(servers.POSTGRES.url(connection.settings_dict["NAME"]), autocommit=True) as owner:
         rows = {name: one for name, one in statements(ids).items() if name not in RULES}
         found = {name: outcome(owner, statement) for name, statement in rows.items()}
-    assert {name for name, said in found.items() if said in ("done", "nothing")} == {"choose a row's number"}
+    assert {name for name, said in found.items() if said in ("done", "nothing")} == set()
 
 
 def test_no_session_turns_triggers_off_by_a_setting_of_pgtrigger(ids: Mapping[str, object]) -> None:

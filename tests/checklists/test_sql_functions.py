@@ -14,6 +14,7 @@ from checklists.canonical import canonical, digest_of
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
 from checklists.models.gate_functions import FUNCTIONS
+from checklists.models.recorded import RECORDED
 from checklists.services.ticks import HandedIn
 from checklists.states import AttemptStatus
 from tests.checklists.histories import ended, item_of, make_cutover, person, view_of
@@ -29,7 +30,7 @@ def ask(query: str, *values: object) -> Any:
         return cursor.fetchone()[0]
 
 
-@pytest.mark.parametrize("statement", FUNCTIONS, ids=lambda text: PARTS.search(text)[1])
+@pytest.mark.parametrize("statement", [*FUNCTIONS, RECORDED], ids=lambda text: PARTS.search(text)[1])
 def test_the_database_has_each_function_as_the_code_has_it(statement: str) -> None:
     """A text that was changed without a migration is in no database."""
     name, body = PARTS.search(statement).groups()  # type: ignore[union-attr]  # each has both

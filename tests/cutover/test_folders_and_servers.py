@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +125,20 @@ def test_a_crashed_server_is_restarted(folder: Path) -> None:
         own.restart_crashed(said.append)
         assert "Valkey ended by itself" in said[0]
         assert own.valkey.answers()
+
+
+def test_a_killed_postgres_is_restarted_once_the_last_of_its_sessions_has_ended(folder: Path) -> None:
+    with running_servers(folder, postgres=True, valkey=False) as own:
+        assert own.postgres is not None
+        assert own.postgres.process is not None
+        with psycopg.connect(own.postgres.socket_url(DATABASE)) as connection:
+            session = connection.info.backend_pid
+            os.kill(session, signal.SIGSTOP)  # as one that waits for a slow disk
+            own.postgres.process.kill()
+            own.postgres.process.wait()
+            threading.Timer(1.5, os.kill, [session, signal.SIGCONT]).start()
+            own.restart_crashed(lambda _: None)
+        assert own.postgres.answers()
 
 
 def test_panel_manage_starts_embedded_servers_for_a_command(folder: Path) -> None:

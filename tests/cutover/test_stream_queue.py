@@ -12,10 +12,11 @@ PAGE = {"type": "http", "path": "/cutovers/move/"}
 
 
 class Slow:
-    """An application whose answers begin when they are let."""
+    """An application whose answers begin when they are let, and have a first part when they are let."""
 
     def __init__(self) -> None:
-        self.begun, self.answer, self.failing = 0, asyncio.Event(), False
+        self.begun, self.failing = 0, False
+        self.answer, self.closed = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.begun += 1
@@ -23,6 +24,8 @@ class Slow:
             raise RuntimeError("this one fails")
         await self.answer.wait()
         await send({"type": "http.response.start", "status": 200})
+        await self.closed.wait()
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
         await asyncio.sleep(3600)
 
 
@@ -39,7 +42,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_streams_wait_for_a_place_until_an_answer_begins_and_pages_do_not() -> None:
+def test_streams_wait_for_a_place_until_the_first_part_of_an_answer_and_pages_do_not() -> None:
     async def play() -> list[int]:
         slow = Slow()
         queue = StreamQueue(slow)
@@ -51,12 +54,15 @@ def test_streams_wait_for_a_place_until_an_answer_begins_and_pages_do_not() -> N
         counts.append(slow.begun)
         slow.answer.set()
         await settle()
+        counts.append(slow.begun)  # the heads of the answers alone: the connections are not closed yet
+        slow.closed.set()
+        await settle()
         counts.append(slow.begun)
         for task in (*streams, page):
             task.cancel()
         return counts
 
-    assert asyncio.run(play()) == [BEGIN_AT_ONCE, BEGIN_AT_ONCE + 1, 3 * BEGIN_AT_ONCE + 1]
+    assert asyncio.run(play()) == [BEGIN_AT_ONCE, BEGIN_AT_ONCE + 1, BEGIN_AT_ONCE + 1, 3 * BEGIN_AT_ONCE + 1]
 
 
 def test_a_stream_that_fails_or_goes_away_gives_its_place_back() -> None:

@@ -92,7 +92,7 @@ class PipeReport:
     def _log(self, piece: str, stream: str, *, more: bool) -> None:
         self.lines += 1
         if self.lines <= LOG_MAX_LINES + 1:  # from one more line the guard knows that it has to cut
-            self.channel.send(log=[piece, stream, more])
+            self.channel.send_line(piece, stream, more=more)
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         """Reports how far the work is."""

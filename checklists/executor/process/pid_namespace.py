@@ -63,7 +63,7 @@ def _run_inside(work: Callable[[dict[str, Any]], None], reader: int) -> None:
         tree.reset_signal_handlers()
         work(who)
         code = 0
-    except BaseException:
+    except BaseException:  # a forked process never returns into the code above it
         log.exception("the first process of a pid namespace failed")
     finally:
         os._exit(code)

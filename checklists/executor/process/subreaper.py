@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
+from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Any
 
@@ -67,6 +68,9 @@ class Subreaper:
         """Gives the exit code of the worker proper, which is started again while guards live below us."""
         tree.become_subreaper()
         _above.update(identity())
+        # Celery's pool keeps files in this folder. Whoever makes it removes it at a regular end, and a part
+        # has none: it ends by `os._exit`.
+        get_temp_dir()
         hold_container_lock()
         log.info("what an attempt starts is kept together by: %s", choose_containment())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
@@ -184,7 +188,7 @@ def _run_part(part: str, work: Callable[[], int], parent: int) -> None:
         code = work()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
+    except BaseException:  # a forked process never returns into the code above it
         log.exception("a part of this worker failed")
     finally:
         sys.stdout.flush()

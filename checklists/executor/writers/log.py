@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,14 @@ from uuid import UUID
 from django.db import connection
 
 from checklists.executor.fence import IS_OURS, Fenced
-from checklists.executor.timings import LOG_BATCH, LOG_FLUSH, LOG_MAX_LINES, LOG_MAX_UNWRITTEN, TIMES
+from checklists.executor.timings import (
+    LOG_BATCH,
+    LOG_FLUSH,
+    LOG_FLUSH_SECONDS,
+    LOG_MAX_LINES,
+    LOG_MAX_UNWRITTEN,
+    TIMES,
+)
 from checklists.executor.writers.announcer import Announcer
 from checklists.executor.writers.spool import Spool
 from integrations.program_output import LINE
@@ -23,17 +31,12 @@ APPEND = f"""
         RETURNING id)
     INSERT INTO checklists_logline (attempt_id, number, at, text)
     SELECT moved.id, %(first)s + line.place - 1, clock_timestamp(), line.text
-    FROM moved, unnest(%(texts)s::text[]) WITH ORDINALITY AS line(text, place)
+    FROM moved, jsonb_array_elements_text(%(texts)s::jsonb) WITH ORDINALITY AS line(text, place)
 """
 CONTINUED = (
     "…+"  # for people, at the end of a piece of a long line; whether it goes on is told beside the text
 )
 READ_NEXT = f"SELECT log_next FROM checklists_attempt WHERE {IS_OURS}"
-
-
-def wrap(line: str) -> list[str]:
-    """The line in pieces that a page can show."""
-    return [line[at : at + LINE] for at in range(0, max(1, len(line)), LINE)]
 
 
 class LogWriter:
@@ -46,6 +49,7 @@ class LogWriter:
         self.redactor, self.announcer = redactor, announcer
         self.next, self.waiting = first, list[str]()
         self.spool = Spool(attempt_id, fence)
+        self._saved = 0  # so many of those that wait are in the spool
         self._flushed_at = time.monotonic()
 
     @property
@@ -62,34 +66,44 @@ class LogWriter:
         if number <= LOG_MAX_LINES:
             shown = self.redactor.mask_piece(line, stream=stream, more=more)
             if shown or not more:
-                *pieces, last = wrap(shown)
-                self._keep([*(piece + CONTINUED for piece in pieces), last + CONTINUED if more else last])
+                self._keep(shown, CONTINUED if more else "")
         elif number == LOG_MAX_LINES + 1:
-            self._keep([f"Output truncated: more than {LOG_MAX_LINES:,} lines are not kept."])
+            self._keep(f"Output truncated: more than {LOG_MAX_LINES:,} lines are not kept.")
 
     def end_lines(self) -> None:
         """Adds what is left of lines whose last piece never came, because the action was killed."""
         for line in self.redactor.end_lines():
-            *pieces, last = wrap(line)
-            self._keep([*(piece + CONTINUED for piece in pieces), last])
+            self._keep(line)
 
-    def _keep(self, texts: list[str]) -> None:
-        """In a file first: whatever was taken from the action's pipe survives the death of this process."""
-        self.spool.add(self.next + len(self.waiting), texts)
-        self.waiting += texts
+    def _keep(self, line: str, end: str = "") -> None:
+        """In pieces that a page can show."""
+        while len(line) > LINE:
+            self.waiting.append(line[:LINE] + CONTINUED)
+            line = line[LINE:]
+        self.waiting.append(line + end)
+
+    def save(self) -> None:
+        """Keeps what was taken since the last time in a file: it survives the death of this process."""
+        if len(self.waiting) > self._saved:
+            self.spool.add(self.next + self._saved, self.waiting[self._saved :])
+            self._saved = len(self.waiting)
 
     def flush(self, *, everything: bool = False) -> None:
-        """Writes one batch when it is due, or all lines. Raises `Fenced`."""
-        due = time.monotonic() - self._flushed_at >= TIMES.log or len(self.waiting) >= LOG_FLUSH
+        """Writes what is due, in whole batches, for a moment; or all lines. Raises `Fenced`."""
+        self.save()
+        now = time.monotonic()
+        until = now + LOG_FLUSH_SECONDS  # a lease has to be renewed in between
+        due = now - self._flushed_at >= TIMES.log or len(self.waiting) >= LOG_FLUSH
         while self.waiting and (due or everything):
             self._append(self.waiting[:LOG_BATCH])
-            due = False
             self._flushed_at = time.monotonic()
+            due = len(self.waiting) >= LOG_BATCH and self._flushed_at < until
 
     def _append(self, batch: list[str]) -> None:
         after = self.next + len(batch)
         with connection.cursor() as cursor:
-            cursor.execute(APPEND, {**self.keys, "first": self.next, "after": after, "texts": batch})
+            texts = json.dumps(batch)  # an array would be quoted element by element, in Python
+            cursor.execute(APPEND, {**self.keys, "first": self.next, "after": after, "texts": texts})
             if cursor.rowcount != len(batch):
                 # Either we are fenced, or an earlier try was committed and its answer was lost.
                 cursor.execute(READ_NEXT, self.keys)
@@ -97,6 +111,7 @@ class LogWriter:
                     raise Fenced
         self.next = after
         del self.waiting[: len(batch)]
+        self._saved -= len(batch)
         if not self.waiting:
             self.spool.clear()
         self.announcer.announce("log")

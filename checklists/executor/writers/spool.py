@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -39,7 +40,7 @@ class Spool:
 
     def add(self, first: int, texts: list[str]) -> None:
         """Keeps these lines; a full disk must not stop the attempt."""
-        lines = "".join(f"{json.dumps([first + place, text])}\n" for place, text in enumerate(texts))
+        lines = "".join(f"[{number}, {quote(text)}]\n" for number, text in enumerate(texts, first))
         with contextlib.suppress(OSError):
             if self._handle is None:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

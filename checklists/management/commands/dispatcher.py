@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from checklists import executor, tasks
 from checklists.executor.loop import run_until_stopped
 from checklists.executor.timings import TIMES
+from checklists.forecast.simulated import refresh_forecasts
 
 
 class Command(BaseCommand):
@@ -25,3 +26,4 @@ def _scan() -> None:
     executor.wake_queued_attempts(tasks.wake_worker)
     executor.wake_queued_preflights(tasks.wake_for_preflight)
     executor.wake_queued_previews(tasks.wake_for_preview, after=TIMES.wake_again)
+    refresh_forecasts()

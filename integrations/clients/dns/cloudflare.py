@@ -139,7 +139,7 @@ class Cloudflare(Zone):
         remedy = remedy or STATUS_REMEDIES.get(reply.status, "Correct what it names, then start this again.")
         if before is not None and {code for code, _ in errors} & CONFLICTS:
             raise self.explain_refusal(before, why, remedy)
-        raise change_refused(self.where, why, remedy)
+        raise change_refused(self.where, why, remedy, status=reply.status if before is not None else 400)
 
 
 def _type(record: JsonAnswer) -> str:

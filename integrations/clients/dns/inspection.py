@@ -173,7 +173,7 @@ def _exchange(server: str, question: dns.message.QueryMessage, *, tcp: bool = Fa
         return dns.query.udp_with_fallback(question, address, timeout=TIMEOUT, port=number)[0]
     except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadTime, dns.exception.FormError):
         raise
-    except (dns.exception.DNSException, OSError, ValueError) as error:
+    except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
         raise Unreachable(
             f"The name server {server} does not answer: {type(error).__name__}.",
             means="It is not known which answer resolvers get from it.",

@@ -91,7 +91,7 @@ def query_server(server: str, name: str, kind: str) -> RecordSet:
     question.flags &= ~dns.flags.RD  # its own data only: a recursive answer may come from a cache
     try:
         answer, _ = dns.query.udp_with_fallback(question, host, timeout=TIMEOUT, port=port)
-    except (dns.exception.DNSException, OSError, ValueError) as error:
+    except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
         raise Unreachable(
             f"The name server {server} does not answer: {type(error).__name__}.",
             means="It is not known which answer resolvers get from it.",

@@ -77,7 +77,7 @@ class PowerDNS(Zone):
         if not reply.ok:
             remedy = REMEDIES.get(reply.status, "Correct what it names; look into its log.")
             reason = "the API key (401)." if reply.status == 401 else f"{reply.status} {reply.error_text()}"
-            raise change_refused(self.where, reason, remedy)
+            raise change_refused(self.where, reason, remedy, status=reply.status if send else 400)
         return reply
 
 

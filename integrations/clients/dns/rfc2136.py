@@ -142,12 +142,15 @@ class Rfc2136(Zone):
             reason = f"key_algorithm “{self.system.get('key_algorithm')}” is not known."
             raise change_refused(self.where, reason, WRONG_SIGNATURE) from None
         except dns.exception.FormError:  # dnspython raises it for an answer that is not signed
-            reason = "its answer is not signed by our key, which it seems not to know."
-            raise change_refused(self.where, reason, REMEDIES["NOTAUTH"]) from None
+            raise Problem(
+                f"{self.where} refused: its answer is not signed by our key, which it seems not to know.",
+                means="Whether it took the update is not known: anybody could have answered so.",
+                next=REMEDIES["NOTAUTH"],
+            ) from None
         except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
             remedy = "Set the clocks of both machines (NTP): five minutes apart are too many."
             raise change_refused(self.where, "BADTIME: our clocks differ too much.", remedy) from None
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, EOFError) as error:
             raise Unreachable(
                 f"The name server {self.server} does not answer the update: {type(error).__name__}.",
                 means="Whether it took it is not known.",

@@ -1,18 +1,20 @@
 """Amazon Route 53 by boto3, which is an extra: ``pip install cutover[route53]``.
 
-boto3 uses its own HTTP client. It gets the panel's rules for outgoing calls as settings (no proxy, one try,
-10 s), and an endpoint without TLS is refused unless it is on this machine.
+boto3 signs the requests and reads the answers. The panel's own client sends them, with its limits of time
+and size: boto3 would read an answer that has no end until the memory is full.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.clients.dns.names import normal_name
 from integrations.clients.dns.records import RecordSet
 from integrations.clients.dns.zone import Zone, change_refused, refuse_alias
+from integrations.clients.http import HttpClient
 from integrations.drivers import driver
 from integrations.errors import Problem, Unreachable
 
@@ -109,10 +111,11 @@ class Route53(Zone):
             )
             if code == "InvalidChangeBatch" and before is not None:
                 raise self.explain_refusal(before, why, remedy) from None
-            raise change_refused(self.where, why, remedy) from None
-        except boto.exceptions.BotoCoreError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            raise change_refused(self.where, why, remedy, status=status if before else 400) from None
+        except (boto.exceptions.BotoCoreError, boto.parsers.ResponseParserError) as error:
             raise Unreachable(
-                f"Route 53 does not answer: {type(error).__name__}.",
+                f"The answer of Route 53 cannot be read: {type(error).__name__}.",
                 means="Whether it took the change is not known." if before else "Nothing was changed.",
                 next="Look at the record (the probe does), then start this again.",
             ) from None
@@ -122,6 +125,7 @@ class Route53(Zone):
         try:
             import boto3  # here: an extra, and slow to import
             import botocore
+            import botocore.parsers
             from botocore.config import Config
         except ImportError:
             raise Problem(
@@ -144,9 +148,35 @@ class Route53(Zone):
             region_name=self.system.get("region") or "us-east-1",
             aws_access_key_id=self.system["access_key"],
             aws_secret_access_key=self.system["secret_key"],
-            config=Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"total_max_attempts": 1}),
         )
+        # Documented: what a handler of this event returns is the answer, and boto3 sends nothing itself.
+        made.meta.events.register("before-send.route53.*", _send)
         return made, botocore
+
+
+class _Body:
+    """A body that was read already, as boto3 reads one."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self.body
+
+
+def _send(request: Any, **event: Any) -> Any:
+    """Sends a signed request of boto3; its answer, whatever the status. Raises `Problem`."""
+    from botocore.awsrequest import AWSResponse
+
+    headers = {
+        name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+    }
+    client = HttpClient([urlsplit(request.url).hostname or ""])
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    reply = client.request(request.url, method=request.method, body=body or None, headers=headers)
+    return AWSResponse(request.url, reply.status, dict(reply.headers), _Body(reply.body))
 
 
 def _resource_record_set(one: RecordSet) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from integrations.clients import load_drivers
 from integrations.clients.dns import names
 from integrations.clients.dns.lookup import authoritative_servers, name_is_alias, query_types
 from integrations.clients.dns.records import RecordSet
-from integrations.clients.http import HttpClient
+from integrations.clients.http import HttpClient, explain_effect
 from integrations.errors import Problem
 from integrations.json_answer import reading_answer
 from integrations.systems import System, Systems
@@ -142,9 +142,9 @@ def changed_meanwhile(where: str, before: RecordSet, now: RecordSet) -> Problem:
     )
 
 
-def change_refused(where: str, why: str, remedy: str) -> Problem:
-    """The error for a change that the service did not accept."""
-    return Problem(f"{where} refused: {why}", means="Nothing was changed.", next=remedy)
+def change_refused(where: str, why: str, remedy: str, *, status: int = 400) -> Problem:
+    """The error for a change that the service did not accept; ``status``: of its answer over HTTP."""
+    return Problem(f"{where} refused: {why}", means=explain_effect(status), next=remedy)
 
 
 def reading_record(where: str) -> AbstractContextManager[None]:

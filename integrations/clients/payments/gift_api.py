@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.clients.http import HttpClient, Response
+from integrations.clients.http import UNCHANGED, HttpClient, Response, explain_effect
 from integrations.clients.payments.provider import TEST_PAYER
 from integrations.clients.payments.units import to_major_units
 from integrations.json_answer import JsonAnswer
@@ -29,6 +29,10 @@ class ApiGift:
 
 class GiftRefused(Exception):
     """What the API answered instead of a gift: the status and its own words."""
+
+
+class GiftUnanswered(GiftRefused):
+    """The answer is none of the API's own, or cannot be read: whether it did what was asked is not known."""
 
 
 class GiftApi:
@@ -72,17 +76,18 @@ class GiftApi:
 
     def _read(self, reply: Response) -> ApiGift:
         if not reply.ok:
-            raise GiftRefused(f"{reply.status}: {reply.error_text()}")
+            kind = GiftRefused if _is_own(reply) else GiftUnanswered
+            raise kind(f"{reply.status}: {reply.error_text()}")
         try:
             found = reply.json()
         except ValueError:
-            raise GiftRefused(f"{reply.status} without JSON") from None
+            raise GiftUnanswered(f"{reply.status} without JSON") from None
         try:
             values = [_at(found, self.system[name]) for name in ("id", "status", "address", "reference")]
         except ValueError as error:
-            raise GiftRefused(f"{reply.status} with an answer that cannot be read: {error}") from None
+            raise GiftUnanswered(f"{reply.status} with an answer that cannot be read: {error}") from None
         if not values[0] or not values[1]:
-            raise GiftRefused(f"{reply.status} without {self.system['id']} or {self.system['status']}")
+            raise GiftUnanswered(f"{reply.status} without {self.system['id']} or {self.system['status']}")
         return ApiGift(*values)
 
 
@@ -104,3 +109,13 @@ def _at(found: Any, path: str) -> str:
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
     return "" if found is None else JsonAnswer(found, path).name()
+
+
+def _is_own(reply: Response) -> bool:
+    """Is this error the API's own? It may answer 502 for its provider; a gateway answers that with a page."""
+    if explain_effect(reply.status) == UNCHANGED:
+        return True
+    try:
+        return isinstance(reply.json(), dict)
+    except ValueError:
+        return False

@@ -231,7 +231,11 @@ class PaymentProvider(ABC):
         headers = self.headers(self.system["secret_key"])
         reply = self.http_client.request(self.system["url"], f"{path}?{urlencode(query)}", headers=headers)
         if not reply.ok:
-            raise Problem(f"{self.system.name} answers {reply.status} “{reply.error_text()}” to {path}.")
+            raise Problem(
+                f"{self.system.name} answers {reply.status} “{reply.error_text()}” to {path}.",
+                means="What it has of payments is not known.",
+                next="429, 5xx: try again in a minute; otherwise check url: and secret_key: of the system.",
+            )
         return self.parse_reply(reply)
 
     def reading(

@@ -18,6 +18,7 @@ from integrations.clients import load_drivers
 from integrations.clients.platform.container_starts import ContainerStart, ImageReader, unreadable_release
 from integrations.clients.platform.service_status import ServiceStatus
 from integrations.errors import Problem
+from integrations.json_answer import UNREADABLE
 from integrations.program_output import ProgramReport
 from integrations.programs import CompletedProgram
 from integrations.runbook_commands import RunbookCommand, format_command, read_command
@@ -215,7 +216,7 @@ def _reading_release() -> Iterator[None]:
     """Turns a description of another form into a `Problem`."""
     try:
         yield
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         raise unreadable_release("The platform's description", type(error).__name__) from error
 
 

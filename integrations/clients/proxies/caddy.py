@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from integrations.clients.http import HttpClient
+from integrations.clients.http import HttpClient, explain_effect
 from integrations.clients.proxies import caddy_people
 from integrations.clients.proxies.named_people import NamedPeople
 from integrations.clients.proxies.passed_requests import AccessLog, PassedRequests, not_counted
@@ -83,7 +83,7 @@ class Caddy(Proxy):
         if reply.status == 412:
             raise changed_meanwhile(self.where)
         if not reply.ok:
-            raise self._refused(reply.error_text())
+            raise self._refused(reply.error_text(), explain_effect(reply.status))
 
     def commands(self, weights: Weights) -> list[str]:
         """The single request that `set` sends."""
@@ -114,7 +114,7 @@ class Caddy(Proxy):
         if reply.status == 412:
             raise changed_meanwhile(self.where)
         if not reply.ok:
-            raise self._refused(reply.error_text())
+            raise self._refused(reply.error_text(), explain_effect(reply.status))
 
     def people_commands(self, people: NamedPeople) -> list[str]:
         """The single request that `set_people` sends."""
@@ -161,10 +161,10 @@ class Caddy(Proxy):
             raise self._refused(reply.error_text())
         return reply
 
-    def _refused(self, reason: str) -> Problem:
+    def _refused(self, reason: str, means: str = "Nothing was changed.") -> Problem:
         return Problem(
             f"Caddy's admin API refused: {reason}.",
-            means="Nothing was changed.",
+            means=means,
             next=f'Check that a handler of its configuration has "@id": "{self.system["pool"]}".',
         )
 

@@ -21,6 +21,7 @@ from integrations.errors import Problem, Unreachable
 from integrations.json_answer import JsonAnswer, reading_answer
 
 TIMEOUT = 10.0  # seconds for a whole answer
+UNCERTAIN = "The socket closed before it answered: whether it took the change is not known."
 LONGEST = 1_000_000  # characters of one
 
 
@@ -64,12 +65,15 @@ class Haproxy(Proxy):
             raise missing_member(self.system, sorted(known))
         return known
 
+    def _rows(self) -> dict[str, JsonAnswer]:
+        return {name: JsonAnswer(row, name) for name, row in self._servers().items()}
+
     def _parts(self) -> dict[str, int]:
         out = ("DRAIN", "MAINT", "DOWN")
         with reading_answer(f"the socket of {self.where}", means="Nothing was changed."):
             return {
-                name: 0 if row["status"].startswith(out) else _read_weight(row["weight"])
-                for name, row in self._servers().items()
+                name: 0 if row.at("status").text().startswith(out) else _read_weight(row.at("weight").text())
+                for name, row in self._rows().items()
             }
 
     def set(self, weights: Weights, version: Any) -> None:
@@ -169,7 +173,7 @@ class Haproxy(Proxy):
         except (OSError, ValueError, OverflowError) as error:
             raise Unreachable(
                 f"HAProxy's socket {path} does not answer: {type(error).__name__}.",
-                means="Nothing was changed.",
+                means="Nothing was changed." if command.startswith("show ") else UNCERTAIN,
                 next="Check `stats socket … level admin` in its file, and that the worker may open it.",
             ) from None
         finally:
@@ -192,10 +196,12 @@ def _connect(path: str) -> socket.socket:
 
 
 def _read_whole(stream: IO[str], deadline: ConnectionDeadline) -> str:
-    """The answer. Raises OSError for one that the deadline cut, and ValueError for one that is too long."""
+    """The answer. Raises OSError for none and for one that was cut, ValueError for one that is too long."""
     answer = stream.read(LONGEST + 1)
     if deadline.is_over:
         raise TimeoutError
+    if not answer:  # a command that has nothing to say is answered by an empty line
+        raise ConnectionAbortedError
     if len(answer) > LONGEST:
         raise ValueError(f"more than {LONGEST} characters")
     return answer

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations.clients.http import Response
+from integrations.clients.http import Response, explain_effect
 from integrations.clients.proxies.named_people import NamedPeople
 from integrations.clients.proxies.passed_requests import MemberRequests, PassedRequests, not_counted
 from integrations.clients.proxies.prometheus_text import parse_samples, read_count
@@ -143,7 +143,7 @@ class Kubernetes(Proxy):
         return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{self.system['pool']}"
 
     def call_api(self, method: str, change: Any = None) -> Response:
-        """Reads the ingress, or changes it by a merge patch. Raises `Problem`; nothing has changed then."""
+        """Reads the ingress, or changes it by a merge patch. Raises `Problem`, also for an unknown effect."""
         headers = {"Authorization": f"Bearer {self.system['token']}"}
         if change is not None:
             headers["Content-Type"] = "application/merge-patch+json"
@@ -155,7 +155,7 @@ class Kubernetes(Proxy):
         if not reply.ok:
             raise Problem(
                 f"The Kubernetes API answered {reply.status}: {reply.error_text()}",
-                means="Nothing was changed.",
+                means=UNCHANGED if change is None else explain_effect(reply.status),
                 next="401, 403: the token may not get and patch ingresses; 404: check pool: and namespace:.",
             )
         return reply

@@ -23,7 +23,7 @@ from integrations.runbook_commands import format_command, read_command
 from integrations.systems import System
 
 SERVER = re.compile(
-    r"^\s*server\s+(?P<address>\S+?)(?:\s+weight=(?P<weight>\d{1,9}))?(?P<down>\s+down)?\s*;", re.M
+    r"^[ \t]*+server\s++(?P<address>\S+?)(?:\s+weight=(?P<weight>\d{1,9}))?(?P<down>\s+down)?\s*;", re.M
 )
 TIMEOUT = 30.0  # seconds for a test or a reload
 DEFAULTS = {"test": ["nginx", "-t"], "reload": ["nginx", "-s", "reload"]}
@@ -74,19 +74,36 @@ class Nginx(Proxy):
             raise changed_meanwhile(self.where)
         for setting in DEFAULTS:
             self._command(setting)  # one that is not allowed is refused before the file is written
-        atomic_files.write_file(path, after.encode())
-        refused = self._run("test")
-        if refused:
+        try:
+            atomic_files.write_file(path, after.encode())
+            self._test_and_reload()
+        except Problem:
+            # Left as it is, the file would say what nginx does not do, and another start would see no work.
             atomic_files.write_file(path, before.encode())
+            raise
+
+    def _test_and_reload(self) -> None:
+        """Raises `Problem` when one of both fails, does not end, or is not there."""
+        try:
+            refused = self._run("test")
+        except Problem as problem:
+            means = "The file is as it was, and nothing was loaded."
+            raise Problem(problem.what, means=means, next=problem.next) from None
+        if refused:
             raise Problem(
                 f"nginx does not accept the new file: {refused}",
                 means="The file is as it was, and nothing was loaded.",
                 next="Run its test by hand; something else in its configuration may be broken.",
             )
-        refused = self._run("reload")
+        try:
+            refused = self._run("reload")
+        except Problem as problem:
+            raise Problem(
+                f"Whether nginx was reloaded is not known: {problem.what}",
+                means="The file is as it was. Which weights nginx uses, only its requests tell.",
+                next="Reload it by hand, which makes it use the file; then start this again.",
+            ) from None
         if refused:
-            # Left as it is, the file would say what nginx does not do, and another start would see no work.
-            atomic_files.write_file(path, before.encode())
             raise Problem(
                 f"nginx was not reloaded: {refused}",
                 means="The file is as it was, and so is what nginx uses.",

@@ -14,7 +14,7 @@ from psycopg import sql
 from integrations.parity.beyond_rows.object_kinds import ObjectKind, ObjectRow, build_query
 from integrations.parity.beyond_rows.object_registry import BY_NAME, KINDS
 from integrations.parity.beyond_rows.uncompared_objects import count_uncompared
-from integrations.parity.server.server_errors import notes_of, safe_message
+from integrations.parity.server.server_errors import name_grant, notes_of, safe_message
 from integrations.parity.server.snapshot import Snapshot
 
 #: Kind → table → name → definition.
@@ -125,7 +125,7 @@ def _settings(snapshot: Snapshot, *statements: str) -> Iterator[None]:
 
 
 def _reason(error: psycopg.Error) -> str:
-    return ". ".join([safe_message(error), *notes_of(error)])
+    return ". ".join([safe_message(error) + name_grant(error), *notes_of(error)])
 
 
 def _by_table(kind: ObjectKind, rows: Iterable[ObjectRow]) -> dict[str, dict[str, str]]:

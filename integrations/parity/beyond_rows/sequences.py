@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 
-from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.server_errors import name_grant, safe_message
 
 #: Sequences that a column owns (serial, identity) or takes its default from.
 OWNED = """
@@ -87,7 +87,7 @@ def find_sequences_behind(
             with snapshot.savepoint():
                 upcoming, highest = snapshot.fetch_rows(query)[0]
         except psycopg.Error as error:
-            found.append(SequenceBehind(*labels, None, None, safe_message(error)))
+            found.append(SequenceBehind(*labels, None, None, safe_message(error) + name_grant(error)))
             continue
         if highest is not None and upcoming <= highest:
             found.append(SequenceBehind(*labels, upcoming, highest))

@@ -12,8 +12,9 @@ from psycopg import sql
 from integrations.parity.model.plan import ColumnPair, TablePlan
 from integrations.parity.server.server_errors import safe_message
 from integrations.parity.server.snapshot import Snapshot
-from integrations.parity.sql.queries import array_expression, text_expression
+from integrations.parity.sql.queries import array_expression
 from integrations.parity.sql.row_hash import SideExpressions
+from integrations.parity.sql.shown_values import shown_text
 
 SpotRow = dict[str, tuple[str | None, int | None]]  # column → its text, and the hash of its canonical value
 SEED = sql.SQL("5::bigint")
@@ -77,7 +78,7 @@ def query_spot_check(
 def _spot_query(
     side: SideExpressions, keys: list[ColumnPair], wanted: list[ColumnPair], spot: SpotCheck
 ) -> sql.Composable:
-    texts = [text_expression(side.value_text(pair)) for pair in wanted]
+    texts = [shown_text(side, pair) for pair in wanted]
     hashes = [side.hash(pair, side.canonical(pair), SEED) for pair in wanted]
     matches = [
         sql.SQL("{} = {}").format(side.value_text(pair), sql.Literal(spot.key[pair.name])) for pair in keys

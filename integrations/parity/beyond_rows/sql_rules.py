@@ -10,7 +10,7 @@ import psycopg
 from psycopg import postgres, sql
 from psycopg.pq.abc import PGresult
 
-from integrations.parity.server.server_errors import safe_message
+from integrations.parity.server.server_errors import name_grant, safe_message
 from integrations.parity.server.snapshot import Snapshot
 
 MAX_ROWS = 100  # of an answer that is compared; a rule should count or group
@@ -59,7 +59,7 @@ def query_sql_rule(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
         with snapshot.savepoint():
             found = snapshot.connection.execute(query, [MAX_ROWS + 1]).pgresult
     except psycopg.Error as error:
-        return safe_message(error)
+        return safe_message(error) + name_grant(error)
     assert found is not None
     if found.ntuples > MAX_ROWS:
         return f"it answers more than {MAX_ROWS} rows: let it count or group"

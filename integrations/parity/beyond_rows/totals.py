@@ -63,7 +63,7 @@ def query_total(snapshot: Snapshot, tables: Iterable[CatalogTable], total: Group
         "SELECT {}, count(*), textin(numeric_out(trim_scale(sum({}::numeric)))) FROM {} AS r {}"
     ).format(
         sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(by)),
-        sql.Identifier("r", total.sum),
+        _column(table, total.sum),
         table.from_clause,
         sql.SQL("GROUP BY 1") if by else sql.SQL(""),
     )
@@ -72,6 +72,12 @@ def query_total(snapshot: Snapshot, tables: Iterable[CatalogTable], total: Group
             return {tuple(group): (rows, amount) for group, rows, amount in snapshot.fetch_rows(query)}
     except psycopg.Error as error:
         return safe_message(error)
+
+
+def _column(table: CatalogTable, name: str) -> sql.Composable:
+    column = table.column(name)
+    assert column is not None  # checked before
+    return column.identifier
 
 
 def apply_defaults(total: GroupTotal, groups: Groups, declared: DeclaredRules) -> tuple[Groups, list[str]]:

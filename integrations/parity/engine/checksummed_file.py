@@ -24,25 +24,37 @@ def write_facts(facts: dict[str, Any], path: Path) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def read_facts(path: Path, sha256: str, version: int, *, what: str, instead: str) -> dict[str, Any]:
-    """Reads the facts of a file; raises `ParityError` when it is gone, was changed or has another format.
+def read_content(path: Path, sha256: str, *, what: str, instead: str) -> bytes:
+    """The bytes of a file; raises `ParityError` when it is gone, or its SHA-256 is another.
 
     ``what`` names the file (“fingerprint”), ``instead`` says what else could be done.
     """
     try:
-        text = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ParityError(
             f"The {what} {path} cannot be read: {error.strerror}.",
             next="Take a new one, or bring the file back to this worker.",
         ) from None
-    if sha256 and hashlib.sha256(text).hexdigest() != sha256:
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise ParityError(
             f"The {what} {path} is not the file that was written: its SHA-256 is another.",
             means="What it says about the state before cannot be trusted.",
             next=f"Restore the file, or {instead}.",
         )
-    facts: dict[str, Any] = json.loads(text)
-    if facts.pop("format", None) != version:
+    return content
+
+
+def read_facts(path: Path, sha256: str, version: int, *, what: str, instead: str) -> dict[str, Any]:
+    """Reads the facts of a file of JSON; raises `ParityError` as `read_content`, and for another format."""
+    content = read_content(path, sha256, what=what, instead=instead)
+    try:
+        facts = json.loads(content)
+    except ValueError:
+        raise ParityError(
+            f"The {what} {path} cannot be read: it is no JSON, or only a part of the file is there.",
+            next=f"Restore the file, or {instead}.",
+        ) from None
+    if not isinstance(facts, dict) or facts.pop("format", None) != version:
         raise ParityError(f"The {what} {path} has a format that this version does not know.")
     return facts

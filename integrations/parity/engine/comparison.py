@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 
 import psycopg
 from psycopg import sql
 
-from integrations.parity.beyond_rows.objects_of_databases import FOREIGN_TABLES
+from integrations.parity.engine.compared_tables import read_compared_tables
 from integrations.parity.engine.comparison_run import ComparisonRun
 from integrations.parity.engine.database_checks import DatabaseChecks
-from integrations.parity.engine.differences import DifferenceTally, tally_rows
 from integrations.parity.engine.fingerprint import Fingerprint
+from integrations.parity.engine.foreign_tables import (
+    ForeignTables,
+    foreign_tables_of,
+    note_children,
+    split_foreign_tables,
+)
 from integrations.parity.engine.read_strategy import FullPass
 from integrations.parity.engine.result_builder import ResultBuilder
+from integrations.parity.engine.second_reading import SecondReading
 from integrations.parity.engine.table_comparison import TableComparison, TableRun
-from integrations.parity.errors import ParityError
+from integrations.parity.errors import ParityError, ServerUnreachable
 from integrations.parity.model.declared import DeclaredRules
 from integrations.parity.model.plan import TablePlan, make_plans
 from integrations.parity.model.unmatched_rules import find_unmatched_rules, read_shape
 from integrations.parity.observer import ComparisonObserver, serialize_calls
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import ComparisonResult
-from integrations.parity.server.catalog import CatalogTable, read_foreign_tables, read_tables
+from integrations.parity.server.both_sides import open_snapshots, query_both_snapshots
+from integrations.parity.server.catalog import CatalogTable
 from integrations.parity.server.encodings import HASH_PROBE, needs_recoding
+from integrations.parity.server.foreign_tables import read_foreign_tables
 from integrations.parity.server.same_database import refuse_same_database
 from integrations.parity.server.server_errors import notes_of, safe_message
 from integrations.parity.server.sizes import read_table_pages
-from integrations.parity.server.snapshot import (
-    PostgresServer,
-    Snapshot,
-    open_snapshots,
-    query_both_snapshots,
-)
+from integrations.parity.server.snapshot import PostgresServer, Snapshot
 from integrations.parity.server.standby import read_standby
-from integrations.parity.sql.keys import RowKey
-from integrations.parity.sql.queries import RowHashes, query_both
-
-HashesByKey = Mapping[RowKey, list[RowHashes]]
-
-SLEEP_SECONDS = 0.2  # between two calls of the function that cancels a comparison
 
 
 def compare_live(
@@ -123,9 +119,13 @@ class Comparison:
         result = self._empty_result()
         source_tables, target_tables = self._read_tables()
         plans, schema, result.not_compared = make_plans(
-            source_tables, target_tables, self.declared, recode=recode
+            source_tables, target_tables, self.declared, recode=recode, selection=self.options.selection
         )
+        if self.options.fail_fast and schema.undeclared:
+            self.comparison_run.failure = f"--fail-fast ends at {schema.undeclared[0]}"
         result.schema = schema.as_facts()
+        self._add_foreign_tables(result, source_tables.values(), target_tables.values())
+        result.notes += note_children(schema, [*source_tables.values(), *target_tables.values()])
         result.unmatched_rules = self._find_unmatched_rules(source_tables, target_tables)
         known = {table.label for table in target_tables.values()}
         result.unsound += [
@@ -135,6 +135,10 @@ class Comparison:
             runs = self.comparison_run.run(plans, self._read_sizes(plans))
         result.tables = [table_run.result for table_run in runs]
         self._check_database(result, runs, target_tables)
+        if (taken := self.target.number) > 1:
+            result.notes.append(
+                f"{taken} snapshots of each side were taken one after the other: see the tables"
+            )
         result.unmet_rules = self.declared.unused
         pages, seconds = self.table_comparison.reader.pages, round(time.monotonic() - started, 3)
         result.cost = {"pages_read": pages, "seconds": seconds}
@@ -158,17 +162,41 @@ class Comparison:
         runs: list[TableRun],
         target_tables: Mapping[tuple[str, str], CatalogTable],
     ) -> None:
-        """Everything after the tables; a server lost here leaves a partial result."""
+        """Everything after the tables; a server that is lost here for good leaves a partial result."""
+        run = self.comparison_run
+        if not (failure := run.failure):
+            failure = self._settle_or_say_why_not(result, runs)
+        if not failure:
+            checks = DatabaseChecks(
+                self.source, self.target, self.before, self.options, self.declared, run.recover
+            )
+            note = run.note
+            checks.run(result, [table_run.plan for table_run in runs], target_tables)
+            result.notes += [f"of what was asked beside the rows, a part was {run.note}"] * (run.note != note)
+            failure = run.failure
+        if failure:
+            result.partial = failure
+            result.unsound += [failure] if failure not in str(result.unsound) else []
+        else:
+            self._note_end(result)
+
+    def _note_end(self, result: ComparisonResult) -> None:
+        """The time of the end; a server that is lost now costs no finding."""
         try:
-            result.partial = self.comparison_run.failure
-            if not result.partial:
-                self._settle(runs)
-                checks = DatabaseChecks(self.source, self.target, self.before, self.options, self.declared)
-                checks.run(result, [table_run.plan for table_run in runs], target_tables)
-                result.finished = self.now()
-        except ParityError as lost:
-            result.partial = result.partial or f"{lost} The checks beyond the rows were not run."
-        result.unsound += [result.partial] if result.partial else []
+            result.finished = self.now()
+        except ServerUnreachable as lost:
+            if not self.comparison_run.recover(lost):
+                with suppress(ServerUnreachable):
+                    result.finished = self.now()
+
+    def _settle_or_say_why_not(self, result: ComparisonResult, runs: list[TableRun]) -> str:
+        """Returns why nothing more can be compared."""
+        try:
+            SecondReading(self.table_comparison, self.result_builder).run(runs)
+        except ParityError as error:
+            result.unsound.append(f"the rows that differ could not be read again: {error}")
+            return self.comparison_run.recover(error) if isinstance(error, ServerUnreachable) else str(error)
+        return ""
 
     def _read_sizes(self, plans: list[TablePlan]) -> dict[str, dict[str, int]]:
         """Label of a table → side → its pages, for each side that is read."""
@@ -217,21 +245,37 @@ class Comparison:
             source=source,
             target={"address": self.target.server.address},
             started=self.now(),
+            selection=self.options.selection.description,
             declared=[rule.as_facts() for rule in self.options.rules],
-            unsound=[
-                f"{name} is a foreign table: its rows are another server's"
-                for name in self._list_foreign_tables()
-                if not self.declared.find("not_compared", name)
-            ]
-            + list(self._iterate_standbys()),
+            unsound=list(self._iterate_standbys()),
         )
 
-    def _list_foreign_tables(self) -> list[str]:
-        """Labels of foreign tables of either side."""
-        sides = [side for side in (self.source, self.target) if side]
-        names = {name for side in sides for name in read_foreign_tables(side, self.options.schemas)}
-        kept = self.before.objects.found.get(FOREIGN_TABLES.name, {}) if self.before else {}
-        return sorted(names.union(*kept.values()))
+    def _add_foreign_tables(
+        self, result: ComparisonResult, source: Iterable[CatalogTable], target: Iterable[CatalogTable]
+    ) -> None:
+        """Foreign tables of either side: their rows count where another table holds them, too."""
+        live = read_foreign_tables(self.target, self.options.schemas)
+        sides: list[tuple[ForeignTables, Iterable[CatalogTable]]] = [(live, target)]
+        if self.before:
+            sides.append((foreign_tables_of(self.before.objects), source))
+        elif self.source:
+            sides.append((read_foreign_tables(self.source, self.options.schemas), source))
+        unread, read = set[str](), dict[str, str]()
+        for foreign, tables in sides:
+            names, through = split_foreign_tables(foreign, tables)
+            unread |= set(names)
+            read |= through
+        result.unsound += [
+            f"{name} is a foreign table: its rows are another server's"
+            for name in sorted(unread)
+            if not self.declared.find("not_compared", name) and self.options.selection.selects(name)
+        ]
+        result.notes += [
+            f"{name} is a foreign table: its rows were read through {table}, as its server shows them, and in"
+            " a snapshot of that server"
+            for name, table in sorted(read.items())
+            if name not in unread
+        ]
 
     def _iterate_standbys(self) -> Iterator[str]:
         """A standby lacks what it has not replayed: its rows say nothing about those of its primary."""
@@ -250,51 +294,5 @@ class Comparison:
         self,
     ) -> tuple[Mapping[tuple[str, str], CatalogTable], Mapping[tuple[str, str], CatalogTable]]:
         """The tables of source and target; of the source, those of the fingerprint if there is one."""
-        read = partial(read_tables, schemas=self.options.schemas, views=self.options.views)
-        if self.before:
-            return {place: kept.table for place, kept in self.kept.items()}, read(self.target)
-        assert self.source is not None
-        return query_both_snapshots(self.source, self.target, read)
-
-    def _settle(self, runs: list[TableRun]) -> None:
-        """Reads differing rows again after a while: on a live system, “not yet” is not “wrong”."""
-        again = [one for one in runs if one.tally.keys and one.source and one.target]
-        if not again or not self.options.settle:
-            return
-        self.observer.on_log(f"Reading the rows that differ again in {self.options.settle:g} s.")
-        until = time.monotonic() + self.options.settle
-        while (left := until - time.monotonic()) > 0:
-            self.observer.check_cancelled()
-            time.sleep(min(left, SLEEP_SECONDS))
-        for snapshot in filter(None, (self.source, self.target)):
-            snapshot.renew()
-        if self.source:
-            refuse_same_database(self.source, self.target)
-        for table_run in again:
-            self._read_again(table_run)
-            self.result_builder.finish(table_run)
-            self.observer.on_table_finished(table_run.result)
-
-    def _read_again(self, table_run: TableRun) -> None:
-        table_run.asked_again = True
-        if table_run.tally.overflow:
-            note = "too many rows differ to read them again: these are of the first reading"
-            table_run.result.notes.append(note)
-            return
-        assert table_run.source is not None
-        assert table_run.target is not None
-        keys = table_run.tally.keys
-        with self.result_builder.note_failure(table_run, "the rows that differ could not be read again"):
-            before, after = query_both(
-                table_run.source, table_run.target, lambda side: side.read_hashes_at(keys)
-            )
-            self._replace_tally(table_run, before, after)
-
-    def _replace_tally(self, table_run: TableRun, before: HashesByKey, after: HashesByKey) -> None:
-        old = table_run.tally
-        now = DifferenceTally(new_rows=old.new_rows, rules=old.rules)
-        extra_declared = self.table_comparison.extra_declared(table_run.plan)
-        for key in old.keys:
-            tally_rows(table_run.plan, key, before[key], after[key], now, extra_declared)
-        table_run.result.settled = max(0, old.differing - now.differing)
-        table_run.tally = now
+        kept = {place: kept.table for place, kept in self.kept.items()} if self.before else None
+        return read_compared_tables(self.source, self.target, kept, self.options)

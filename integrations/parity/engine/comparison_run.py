@@ -53,10 +53,22 @@ class ComparisonRun:
             self.observer.check_cancelled()
             table_run = self._compare_table(plan, meter)
             table_run.meter.report_state("failed" if table_run.result.unsound else "done")
+            self.table_comparison.strategy.record(plan, table_run.result)
             self.observer.on_table_finished(table_run.result)
             self.observer.on_log(format_outcome(table_run))
             runs.append(table_run)
+            self.failure = self.failure or self._find_reason_to_stop([run.result for run in runs])
         return runs
+
+    def _find_reason_to_stop(self, results: Sequence[TableResult]) -> str:
+        """Why the tables after these are not compared; empty while they are."""
+        options, last = self.table_comparison.options, results[-1]
+        differing = sum(result.differing for result in results)
+        if options.fail_fast and not last.equal:
+            return f"--fail-fast ends at {last.table}"
+        if options.limit and differing >= options.limit:
+            return f"--limit {options.limit} is reached: {differing:,} rows differ so far"
+        return ""
 
     def _meters(
         self, plans: Sequence[TablePlan], sizes: Mapping[str, PagesBySide]
@@ -67,10 +79,12 @@ class ComparisonRun:
             yield ProgressMeter(self.observer, plan.label, sizes[plan.label], before, total)
 
     def _compare_table(self, plan: TablePlan, meter: ProgressMeter) -> TableRun:
+        self._renew_old_snapshots()
         while not self.failure:
             try:
                 table_run = self.table_comparison.run(plan, meter)
-                self.finish_table(table_run)
+                if not table_run.restored:
+                    self.finish_table(table_run)
             except ServerUnreachable as lost:
                 self.reconnect(lost)
                 meter = meter.restarted()
@@ -80,6 +94,12 @@ class ComparisonRun:
         result = TableResult(plan.label, key=list(plan.key), pages=meter.pages, partial=self.failure)
         result.unsound.append(f"it was not compared: {self.failure}")
         return TableRun(plan, result, meter)
+
+    def recover(self, lost: ServerUnreachable) -> str:
+        """As `reconnect`, however often a connection was lost before; returns `failure`."""
+        self.losses = 0
+        self.reconnect(lost)
+        return self.failure
 
     def reconnect(self, lost: ServerUnreachable) -> None:
         """Takes new snapshots, or says in ``failure`` why that is not possible."""
@@ -99,6 +119,18 @@ class ComparisonRun:
             time.sleep(min(RETRY_SECONDS, self.patience))
         self.failure = self._find_same_database()
         self.note = self._describe_new_snapshot(lost)
+
+    def _renew_old_snapshots(self) -> None:
+        """Between two tables, where the options ask for snapshots that do not get too old."""
+        options = self.table_comparison.options
+        oldest = max(snapshot.age for snapshot in self.snapshots)
+        if self.failure or not options.renew_snapshots or not 0 < options.snapshot_age < oldest:
+            return
+        self.table_comparison.reader.close_connections()
+        still = self._renew_snapshots()
+        self.failure = str(still) if still else self._find_same_database()
+        if not self.failure:
+            self.note = f"read in another snapshot, taken at {self._read_time()}: the one before was too old"
 
     def _find_same_database(self) -> str:
         """Why the new snapshots cannot be compared: a name may have been switched to the other side."""
@@ -120,16 +152,20 @@ class ComparisonRun:
         return None
 
     def _describe_new_snapshot(self, lost: ServerUnreachable) -> str:
-        now = sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')')
-        taken = self.snapshots[-1].fetch_value(now)
+        taken = self._read_time()
         conflict = isinstance(lost, RecoveryConflict)
         why = "a standby gave way to its primary" if conflict else "a connection was lost"
         return f"read in another snapshot, taken at {taken} after {why}"
+
+    def _read_time(self) -> str:
+        now = sql.SQL('SELECT to_char(now(), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')')
+        return str(self.snapshots[-1].fetch_value(now))
 
 
 def format_outcome(table_run: TableRun) -> str:
     """The outcome of a table, for the log."""
     result, differing = table_run.result, table_run.tally.differing
     verdict = "not proven" if result.unsound else f"{differing} differ" if differing else "equal"
-    reasons = "; ".join([verdict, *result.unsound])
+    only = [f"only rows where {result.restricted}"] if result.restricted else []
+    reasons = "; ".join([verdict, *only, *result.unsound])
     return f"{table_run.plan.label}: {result.source_rows:,} rows, {reasons}, {result.seconds:.2f} s"

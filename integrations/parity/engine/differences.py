@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from integrations.parity.engine.declared_pairs import remove_declared
 from integrations.parity.model.plan import TablePlan, TrackedRule
 from integrations.parity.model.sums import BucketSum, BucketSums
 from integrations.parity.sql.keys import RowKey
@@ -19,7 +20,7 @@ class DifferenceTally:
     """What was found in one table so far.
 
     ``rules`` counts the values that each declared rule explains, by its description. ``overflow`` says that
-    more rows differ than ``keys`` holds.
+    more rows differ than ``keys`` holds, which are at most ``most_keys``.
     """
 
     changed: int = 0
@@ -29,6 +30,7 @@ class DifferenceTally:
     rules: Counter[str] = field(default_factory=Counter)
     keys: list[RowKey] = field(default_factory=list)
     overflow: bool = False
+    most_keys: int = MAX_KEYS
 
     @property
     def differing(self) -> int:
@@ -93,18 +95,23 @@ def count_declared(
 def tally_rows(
     plan: TablePlan,
     key: RowKey,
-    source: Sequence[RowHashes],
-    target: Sequence[RowHashes],
+    source: Counter[RowHashes],
+    target: Counter[RowHashes],
     tally: DifferenceTally,
     extra_declared: bool,
 ) -> None:
-    """Adds the rows of one key (in a table without a key: of one row hash) to the tally."""
-    left, right = _remove_equal(source, target)
+    """Adds the rows of one key (in a table without a key: of one row hash) to the tally.
+
+    Rows with the same hashes are counted, and cost no more than one.
+    """
+    left, right = source - target, target - source
     if not left and not right:
         return
-    left, right = _remove_declared(plan.tracked_rules, left, right, tally.rules)
-    changed = min(len(left), len(right)) if plan.key else 0
-    missing, extra = len(left) - changed, len(right) - changed
+    if plan.tracked_rules:
+        remove_declared(plan.tracked_rules, left, right, tally.rules)
+    here, there = left.total(), right.total()
+    changed = min(here, there) if plan.key else 0
+    missing, extra = here - changed, there - changed
     tally.changed += changed
     tally.missing += missing
     if extra_declared:
@@ -116,43 +123,7 @@ def tally_rows(
 
 
 def _remember_key(key: RowKey, tally: DifferenceTally) -> None:
-    if len(tally.keys) < MAX_KEYS:
+    if len(tally.keys) < tally.most_keys:
         tally.keys.append(key)
     else:
         tally.overflow = True
-
-
-def _remove_equal(
-    source: Sequence[RowHashes], target: Sequence[RowHashes]
-) -> tuple[list[RowHashes], list[RowHashes]]:
-    one, other = Counter(source), Counter(target)
-    return list((one - other).elements()), list((other - one).elements())
-
-
-def _remove_declared(
-    rules: Sequence[TrackedRule],
-    source: list[RowHashes],
-    target: list[RowHashes],
-    counts: Counter[str],
-) -> tuple[list[RowHashes], list[RowHashes]]:
-    """Removes pairs of rows that differ only by declared rules, and counts the values that these explain."""
-    left = []
-    # A row with few NULL tokens matches few rows of the other side, so it chooses first. In another order
-    # an easy row could take its only partner, and a declared difference would count as a real one.
-    for row in sorted(source, key=lambda hashes: hashes.tokens.count(None)):
-        match = next((other for other in target if rows_match(rules, row, other)), None)
-        if match is None:
-            left.append(row)
-            continue
-        target.remove(match)
-        for tracked, before, after in zip(rules, row.tokens, match.tokens, strict=True):
-            counts[tracked.rule.description] += before != after
-    return left, target
-
-
-def rows_match(rules: Sequence[TrackedRule], source: RowHashes, target: RowHashes) -> bool:
-    """Whether two rows are the same except for declared differences."""
-    return source.row == target.row and all(
-        tracked.allows(before, after)
-        for tracked, before, after in zip(rules, source.tokens, target.tokens, strict=True)
-    )

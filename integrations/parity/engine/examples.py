@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice, repeat
 
-from integrations.parity.engine.differences import rows_match
+from integrations.parity.engine.declared_pairs import remove_declared
 from integrations.parity.model.json_paths import find_differing_paths
 from integrations.parity.model.plan import ColumnPair, TablePlan
 from integrations.parity.result import EXAMPLES, DifferingRow
 from integrations.parity.sql.keys import RowKey
-from integrations.parity.sql.queries import RowValues, SideQueries, query_both
+from integrations.parity.sql.queries import RowHashes, RowValues, SideQueries, query_both
 
 
 def find_examples(
@@ -25,34 +27,44 @@ def find_examples(
     if not wanted:
         return []
     before, after = query_both(source, target, lambda side: side.read_values_at(wanted))
-    found: list[DifferingRow] = []
-    for key in wanted:
-        found += _compare_rows_of_key(plan, key, before[key], after[key], extra_declared)
-    return found[:most]
+    rows = (
+        row
+        for key in wanted
+        for row in _compare_rows_of_key(plan, key, before[key], after[key], extra_declared)
+    )
+    return list(islice(rows, most))
 
 
 def _compare_rows_of_key(
     plan: TablePlan, key: RowKey, before: list[RowValues], after: list[RowValues], extra_declared: bool
 ) -> Iterator[DifferingRow]:
-    _remove_matching(plan, before, after)
+    here, there = _without_matching(plan, before, after)
     name = dict(zip(plan.key, key, strict=True)) if plan.key else {}
-    while plan.key and before and after:
-        one, other = before.pop(0), after.pop(0)
+    changed = min(here.total(), there.total()) if plan.key else 0
+    ones, others = _each(here, before), _each(there, after)
+    for one, other in zip(islice(ones, changed), islice(others, changed), strict=True):
         columns = _changed_columns(plan, one, other)
         yield DifferingRow(name, "changed", columns, _paths_by_column(one, other, columns))
-    for one in before:
+    for one in ones:
         yield DifferingRow(name, "missing", {column: [text, None] for column, text in one.values.items()})
-    for other in () if extra_declared else after:
+    for other in () if extra_declared else others:
         yield DifferingRow(name, "extra", {column: [None, text] for column, text in other.values.items()})
 
 
-def _remove_matching(plan: TablePlan, before: list[RowValues], after: list[RowValues]) -> None:
-    """Rows that are the same, or differ only by declared rules, are no examples."""
-    for one in list(before):
-        twin = next((row for row in after if rows_match(plan.tracked_rules, one.hashed, row.hashed)), None)
-        if twin is not None:
-            before.remove(one)
-            after.remove(twin)
+def _without_matching(
+    plan: TablePlan, before: list[RowValues], after: list[RowValues]
+) -> tuple[Counter[RowHashes], Counter[RowHashes]]:
+    """How many rows there are of each; those that are the same, or differ only by declared rules, count 0."""
+    one, other = (Counter({row.hashed: row.rows for row in side}) for side in (before, after))
+    here, there = one - other, other - one
+    remove_declared(plan.tracked_rules, here, there, Counter())
+    return here, there
+
+
+def _each(counts: Counter[RowHashes], values: Iterable[RowValues]) -> Iterator[RowValues]:
+    """The values of rows, each as often as it counts."""
+    for row in values:
+        yield from repeat(row, counts[row.hashed])
 
 
 def _changed_columns(plan: TablePlan, before: RowValues, after: RowValues) -> dict[str, list[str | None]]:

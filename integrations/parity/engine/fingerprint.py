@@ -14,8 +14,10 @@ from integrations.parity.beyond_rows.object_reader import ObjectsOfSide, read_ob
 from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, parse_sql_rules, query_sql_rule
 from integrations.parity.beyond_rows.totals import Groups, GroupTotal, parse_totals, query_total
 from integrations.parity.engine.checksummed_file import read_facts, write_facts
+from integrations.parity.engine.compared_tables import read_source_tables
 from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.unreadable_columns import VALUE_ERRORS, leave_out_unreadable
 from integrations.parity.model.buckets import BucketScheme, choose_bucket_scheme
 from integrations.parity.model.declared import DeclaredRule, DeclaredRules, parse_rules
 from integrations.parity.model.plan import SchemaDifference, TablePlan, plan_table
@@ -23,7 +25,7 @@ from integrations.parity.model.sums import BucketSums
 from integrations.parity.observer import ComparisonObserver, serialize_calls
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import compute_digest
-from integrations.parity.server.catalog import CatalogTable, read_tables
+from integrations.parity.server.catalog import CatalogTable
 from integrations.parity.server.encodings import HASH_PROBE
 from integrations.parity.server.server_errors import explain_read_failure
 from integrations.parity.server.session_settings import SettingsLost
@@ -43,13 +45,17 @@ TAKEN_AT = sql.SQL(
 
 @dataclass
 class TableFingerprint:
-    """How one table was hashed, and its bucket sums; ``failed`` says why there are none."""
+    """How one table was hashed, and its bucket sums; ``failed`` says why there are none.
+
+    ``left_out`` says which columns are not in the sums because they could not be read, and why.
+    """
 
     table: CatalogTable
     recipe: list[str]
     buckets: BucketScheme
     sums: BucketSums
     failed: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -63,7 +69,8 @@ class TableFingerprint:
 
     def as_facts(self) -> dict[str, Any]:
         """JSON values; `from_facts` reads them."""
-        named = {"recipe": self.recipe, "buckets": asdict(self.buckets), "failed": self.failed}
+        named: dict[str, Any] = {"recipe": self.recipe, "buckets": asdict(self.buckets)}
+        named |= {"failed": self.failed, "left_out": list(self.left_out)}
         return {"table": self.table.as_facts(), **named, "sums": self.sums.as_facts()}
 
     @classmethod
@@ -71,7 +78,7 @@ class TableFingerprint:
         """The fingerprint from `as_facts`."""
         sums = BucketSums.from_facts(facts["sums"])
         table, buckets = CatalogTable.from_facts(facts["table"]), BucketScheme(**facts["buckets"])
-        return cls(table, facts["recipe"], buckets, sums, facts["failed"])
+        return cls(table, facts["recipe"], buckets, sums, facts["failed"], tuple(facts.get("left_out", ())))
 
 
 @dataclass
@@ -145,7 +152,7 @@ def take_fingerprint(
     """
     observer = serialize_calls(observer or ComparisonObserver())
     standby = read_standby(snapshot.connection)
-    tables = list(read_tables(snapshot, schemas).values())
+    tables = list(read_source_tables(snapshot, schemas, rules).values())
     fingerprints = _read_table_fingerprints(snapshot, _plan_tables(tables, rules), observer)
     observer.on_progress(1, 1, "")
     return Fingerprint(
@@ -169,7 +176,7 @@ def _plan_tables(tables: Sequence[CatalogTable], rules: tuple[DeclaredRule, ...]
     return [
         plan_table(table, table, declared, SchemaDifference())
         for table in tables
-        if not declared.find("not_compared", table.label)
+        if not declared.find("not_compared", table.label) and not table.part_of
     ]
 
 
@@ -197,14 +204,14 @@ def _read_table_fingerprint(
         with snapshot.savepoint():
             scheme = choose_bucket_scheme(snapshot, plan, meter.pages)
             sums = reader.read_one(SideQueries(snapshot, plan, "source", scheme), meter)
-    except psycopg.DataError as error:
-        if (less := plan.without_json()) is not None:
+    except VALUE_ERRORS as error:
+        if (less := leave_out_unreadable(plan, [("source", snapshot)])) is not None:
             return _read_table_fingerprint(snapshot, less, reader, meter.restarted())
         return _failed_fingerprint(plan, meter, error)
     except (psycopg.Error, TableChanged, SettingsLost) as error:
         return _failed_fingerprint(plan, meter, error)
     meter.report_state("done")
-    return TableFingerprint(plan.source, plan.recipe, scheme, sums)
+    return TableFingerprint(plan.source, plan.recipe, scheme, sums, left_out=plan.unreadable)
 
 
 def _failed_fingerprint(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.renewal import RenewedReading, can_be_renewed
 from integrations.parity.model.buckets import BucketScheme, choose_bucket_scheme
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSums
@@ -25,6 +26,12 @@ class ReadStrategy(Protocol):
     ) -> tuple[BucketSums, BucketSums]:
         """The sums of both sides; may note in the result how they were read."""
 
+    def find_finished(self, plan: TablePlan) -> TableResult | None:
+        """The result of a table that an earlier run has compared; it is not read again."""
+
+    def record(self, plan: TablePlan, result: TableResult) -> None:
+        """Keeps the result of a table that was just compared."""
+
 
 class FullPass:
     """Reads every row."""
@@ -40,4 +47,16 @@ class FullPass:
         self, source: SideQueries, target: SideQueries, meter: ProgressMeter, result: TableResult
     ) -> tuple[BucketSums, BucketSums]:
         """See `ReadStrategy`."""
-        return self.reader.read_both(source, target, meter)
+        if not can_be_renewed(self.reader, source.plan):
+            return self.reader.read_both(source, target, meter)
+        reading = RenewedReading(self.reader, source, target, meter)
+        sums = reading.run()
+        result.notes += [reading.note] if reading.note else []
+        return sums
+
+    def find_finished(self, plan: TablePlan) -> TableResult | None:
+        """See `ReadStrategy`: there was no earlier run."""
+        return None
+
+    def record(self, plan: TablePlan, result: TableResult) -> None:
+        """See `ReadStrategy`: nothing is kept."""

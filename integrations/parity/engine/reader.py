@@ -17,8 +17,9 @@ from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.model.sums import BucketSums, add_sums
 from integrations.parity.observer import ComparisonObserver
 from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.both_sides import run_both
 from integrations.parity.server.sizes import read_partition_pages
-from integrations.parity.server.snapshot import Snapshot, run_both
+from integrations.parity.server.snapshot import Snapshot
 from integrations.parity.server.table_changes import require_unchanged
 from integrations.parity.sql.queries import SideQueries
 
@@ -95,18 +96,31 @@ class SumReader:
         self._worker_snapshots.clear()
         self._stack.close()
 
+    def renew(self, snapshots: Sequence[Snapshot]) -> None:
+        """Takes new snapshots within the savepoint of a table; those of before end."""
+        self.close_connections()
+        for snapshot in snapshots:
+            snapshot.renew()
+        self.export_snapshots(snapshots)
+        for snapshot in snapshots:
+            snapshot.begin_savepoint()
+
+    def check_size(self, pages: int) -> None:
+        """Raises `LimitExceeded` when no table of so many pages may be read."""
+        if (largest := self.options.largest) and pages > largest:
+            raise LimitExceeded(f"it has {pages:,} pages, and no table of more than {largest:,} may be read")
+
     def check_limits(self, pages: int, snapshots: Sequence[Snapshot]) -> None:
         """Raises `LimitExceeded` when a table of so many pages must not be read."""
-        largest, oldest = self.options.largest, self.options.snapshot_age
-        if largest and pages > largest:
-            raise LimitExceeded(f"it has {pages:,} pages, and no table of more than {largest:,} may be read")
+        self.check_size(pages)
+        oldest = self.options.snapshot_age
         measured = self.hashed_pages / self.hash_seconds if self.hashed_pages > PAGES_PER_PART else 0
         rate = self.options.page_rate or measured
         age = max((snapshot.age for snapshot in snapshots), default=0.0)
         if oldest and rate and age + pages / rate > oldest:
             raise LimitExceeded(
                 f"to read its {pages:,} pages would take about {pages / rate:,.0f} s, and the snapshot, now"
-                f" {age:,.0f} s old, may not get older than {oldest:,} s"
+                f" {age:,.0f} s old, may not get older than {oldest:,} s (see --renew-snapshots)"
             )
 
     def read_both(
@@ -115,11 +129,29 @@ class SumReader:
         """The sums of both sides, read at the same time."""
         self.check_limits(meter.pages, (source.snapshot, target.snapshot))
         meter.begin("source", "target")
+        return self.read_parts_of_both(
+            source, self.split(source, meter), target, self.split(target, meter), meter
+        )
+
+    def read_parts_of_both(
+        self,
+        source: SideQueries,
+        source_parts: list[PageRange],
+        target: SideQueries,
+        target_parts: list[PageRange],
+        meter: ProgressMeter,
+        is_enough: Callable[[Snapshot], bool] | None = None,
+    ) -> tuple[BucketSums, BucketSums]:
+        """The sums of these parts of both sides, read at the same time.
+
+        Parts that were read are taken from the lists. ``is_enough`` says when to leave the rest; one part is
+        read in any case. Without it, a snapshot that becomes too old raises `LimitExceeded`.
+        """
         return run_both(
             source.snapshot,
-            lambda: self._read_side(source, meter),
+            lambda: self._read_side(source, meter, source_parts, is_enough),
             target.snapshot,
-            lambda: self._read_side(target, meter),
+            lambda: self._read_side(target, meter, target_parts, is_enough),
             self.observer.check_cancelled,
         )
 
@@ -127,25 +159,36 @@ class SumReader:
         """The sums of one side."""
         self.check_limits(meter.pages, (side.snapshot,))
         meter.begin(side.expressions.side)
-        return self._read_side(side, meter)
+        return self._read_side(side, meter, self.split(side, meter))
 
-    def _read_side(self, queries: SideQueries, meter: ProgressMeter) -> BucketSums:
-        pages = meter.pages_by_side[queries.expressions.side]
-        parts = self._split(queries, pages)
-        started = time.monotonic()
+    def split(self, queries: SideQueries, meter: ProgressMeter) -> list[PageRange]:
+        """The parts of a table on one side."""
+        return self._split(queries, meter.pages_by_side[queries.expressions.side])
+
+    def _read_side(
+        self,
+        queries: SideQueries,
+        meter: ProgressMeter,
+        parts: list[PageRange],
+        is_enough: Callable[[Snapshot], bool] | None = None,
+    ) -> BucketSums:
+        started, pages = time.monotonic(), sum(part.pages for part in parts)
 
         def read(side: SideQueries, part: PageRange) -> BucketSums:
             sums = side.read_sums(part.condition)
             meter.add(side.expressions.side, part.pages, sums.rows)
             return sums
 
-        found = self._read_parts(queries, parts, read)
+        found = self._read_parts(queries, parts, read, is_enough)
+        pages -= sum(part.pages for part in parts)
         table, side = queries.plan.table(queries.expressions.side), queries.expressions.side
         require_unchanged(queries.snapshot, table, queries.plan.column_names(side))
         with meter.lock:
             self.pages += pages
             self.hashed_pages += pages
             self.hash_seconds += time.monotonic() - started
+        if not found:  # this side has read all of its parts before
+            return BucketSums({}, len(queries.plan.tracked_rules))
         return found[0] if len(found) == 1 else add_sums(found)
 
     def read_again(
@@ -171,18 +214,21 @@ class SumReader:
         queries: SideQueries,
         parts: list[PageRange],
         read: Callable[[SideQueries, PageRange], Answer],
+        is_enough: Callable[[Snapshot], bool] | None = None,
     ) -> list[Answer]:
-        """Reads every part, with as many connections as there are workers."""
-        waiting, lock, throttle = iter(parts), Lock(), self._make_throttle()
+        """Reads every part, with as many connections as there are workers; see `read_parts_of_both`."""
+        lock, throttle = Lock(), self._make_throttle()
 
         def work(side: SideQueries) -> list[Answer]:
             found: list[Answer] = []
             while True:
                 with lock:
-                    part = next(waiting, None)
-                if part is None:
-                    return found
-                self._check_snapshot_age(side.snapshot)
+                    if not parts or (found and is_enough and is_enough(side.snapshot)):
+                        return found
+                    part = parts.pop(0)
+                self.observer.check_cancelled()
+                if not is_enough:
+                    self._check_snapshot_age(side.snapshot)
                 found.append(read(side, part))
                 throttle(part.pages)
 
@@ -230,7 +276,6 @@ class SumReader:
         return self._worker_snapshots[snapshot]
 
     def _check_snapshot_age(self, snapshot: Snapshot) -> None:
-        self.observer.check_cancelled()
         oldest = self.options.snapshot_age
         if oldest and snapshot.age > oldest:
             raise LimitExceeded(f"the snapshot became older than {oldest:,} s while it was read")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from integrations.parity.engine.differences import DifferenceTally, tally_rows
+from integrations.parity.engine.differences import MAX_KEYS, DifferenceTally, tally_rows
 from integrations.parity.model.packed_rows import (
     PackedRows,
     UnmatchedRows,
@@ -17,6 +18,7 @@ from integrations.parity.model.plan import TablePlan
 from integrations.parity.sql.bucket_conditions import NULL_KEY_BUCKET
 from integrations.parity.sql.keys import RowKey
 from integrations.parity.sql.queries import RowHashes, SideQueries, query_both
+from integrations.parity.sql.row_counts import find_differing_counts, read_row_counts
 
 ROWS_PER_BATCH = 700_000  # packed rows of one side in memory: 15 MB
 ROWS_PER_TALLY = 10_000  # rows of one side whose keys are in memory
@@ -28,7 +30,8 @@ RecordsByBlock = dict[int, PackedRows]
 class RowDiff:
     """Compares the differing buckets of one table and tallies their rows; memory stays flat.
 
-    ``extra_declared``: rows that only the target has are declared. ``keep``: keys to remember.
+    ``extra_declared``: rows that only the target has are declared. ``keep``: keys to remember. ``limit``:
+    differing rows after which no further batch is read (0: none); the tally is then a lower bound.
     """
 
     plan: TablePlan
@@ -38,16 +41,41 @@ class RowDiff:
     extra_declared: bool = False
     keep: int = 10_000
     check_cancelled: Callable[[], None] = lambda: None
+    limit: int = 0
     _records_have_keys: bool = field(default=False, init=False)  # those of the current batch
 
-    def run(self, buckets: Mapping[int, int]) -> None:
-        """Tallies every differing row of ``buckets``: bucket → its rows on the larger side."""
+    def run(self, buckets: Mapping[int, int]) -> bool:
+        """Tallies the differing rows of ``buckets``: bucket → its rows on the larger side.
+
+        Returns whether these are all.
+        """
+        complete = True
+        self.tally.most_keys = MAX_KEYS if self._needs_rows else self.keep
         for batch in _split_into_batches(buckets):
+            if self.limit and self.tally.differing >= self.limit:
+                complete = False
+                break
             self.check_cancelled()
+            if not self.plan.key:
+                self._tally_counts(batch)
+                continue
             self._records_have_keys = self._can_read_keys(batch)
             read = partial(SideQueries.read_records, buckets=batch, keys=self._records_have_keys)
             self._tally_blocks(*query_both(self.source, self.target, read))
         self.tally.keys.sort(key=_sort_key)
+        return complete
+
+    def _tally_counts(self, buckets: Collection[int]) -> None:
+        """Without a key, a row is its content: rows that are the same are counted by the servers."""
+        before, after = query_both(self.source, self.target, lambda side: read_row_counts(side, buckets))
+        for block in sorted(before.keys() | after.keys()):
+            rows: dict[int, tuple[Counter[RowHashes], Counter[RowHashes]]] = {}
+            here, there = find_differing_counts(before.pop(block, b""), after.pop(block, b""), self.plan)
+            for number, counts in enumerate((here, there)):
+                for hashes, count in counts:
+                    rows.setdefault(hashes.row, (Counter(), Counter()))[number][hashes] = count
+            for row in sorted(rows):
+                tally_rows(self.plan, (str(row),), *rows[row], self.tally, self.extra_declared)
 
     @property
     def _needs_rows(self) -> bool:
@@ -76,11 +104,11 @@ class RowDiff:
                 self._tally_by_hashes(part)
 
     def _tally_by_rules(self, unmatched: UnmatchedRows) -> None:
-        keys: dict[RowKey, tuple[list[RowHashes], list[RowHashes]]] = {}
+        keys: dict[RowKey, tuple[Counter[RowHashes], Counter[RowHashes]]] = {}
         sides = ((self.source, unmatched.source), (self.target, unmatched.target))
         for number, (side, records) in enumerate(sides):
             for key, hashes in side.read_hashes_of(records):
-                keys.setdefault(key, ([], []))[number].append(hashes)
+                keys.setdefault(key, (Counter(), Counter()))[number][hashes] += 1
         for key in sorted(keys, key=_sort_key):
             tally_rows(self.plan, key, *keys[key], self.tally, self.extra_declared)
 
@@ -88,7 +116,7 @@ class RowDiff:
         """Without rules, the hashes tell the kind of each row; keys are read only as far as they are kept."""
         one_per_key = UnmatchedRows()
         for ours, theirs in unmatched.group_by_key():
-            changed = min(len(ours), len(theirs)) if self.plan.key else 0
+            changed = min(len(ours), len(theirs))
             self.tally.changed += changed
             self.tally.missing += len(ours) - changed
             self.tally.extra += len(theirs) - changed
@@ -105,7 +133,7 @@ class RowDiff:
 
     def _keys_of(self, unmatched: UnmatchedRows) -> Iterator[RowKey]:
         for side, records in ((self.source, unmatched.source), (self.target, unmatched.target)):
-            if self._records_have_keys or not self.plan.key:
+            if self._records_have_keys:
                 yield from ((str(read_first_number(record)),) for record in records)
             else:
                 yield from side.read_keys(records)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from integrations.parity.engine.constant_expressions import note_constants
 from integrations.parity.engine.differences import DifferenceTally
 from integrations.parity.engine.fingerprint import TableFingerprint
 from integrations.parity.engine.progress import ProgressMeter
@@ -16,12 +17,13 @@ from integrations.parity.engine.read_strategy import FullPass, ReadStrategy
 from integrations.parity.engine.reader import LimitExceeded, SumReader
 from integrations.parity.engine.row_diff import RowDiff
 from integrations.parity.engine.rule_proof import RuleProof
+from integrations.parity.engine.unreadable_columns import VALUE_ERRORS, leave_out_unreadable
 from integrations.parity.model.declared import DeclaredRules
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSum, BucketSums
 from integrations.parity.observer import ComparisonObserver
 from integrations.parity.options import ComparisonOptions
-from integrations.parity.result import TableResult, compute_digest
+from integrations.parity.result import TableResult, compute_digest, describe_restriction
 from integrations.parity.server.server_errors import explain_read_failure
 from integrations.parity.server.session_settings import SettingsLost
 from integrations.parity.server.snapshot import Snapshot
@@ -44,6 +46,7 @@ class TableRun:
     source: SideQueries | None = None
     target: SideQueries | None = None
     asked_again: bool = False
+    restored: bool = False  # the result is that of an earlier run
 
 
 class TableComparison:
@@ -65,11 +68,15 @@ class TableComparison:
 
     def run(self, plan: TablePlan, meter: ProgressMeter) -> TableRun:
         """Compares one table; a failure of this table is a part of its result and ends nothing else."""
-        started = time.monotonic()
+        if finished := self.strategy.find_finished(plan):
+            return TableRun(plan, finished, meter, restored=True)
+        started, plan = time.monotonic(), self._fit_to_fingerprint(plan)
         table_run = TableRun(plan, TableResult(plan.label, key=list(plan.key), pages=meter.pages), meter)
         result = table_run.result
         result.unsound += plan.unsound
         result.not_compared += plan.excluded
+        result.restricted = describe_restriction(plan.source.condition, plan.target.condition)
+        result.names, result.expressions = plan.names, plan.expressions
         meter.report_state("reading")
         sides = [snapshot for snapshot in (self.source, self.target) if snapshot]
         self.reader.export_snapshots(sides)
@@ -78,12 +85,14 @@ class TableComparison:
                 for snapshot in sides:
                     savepoints.enter_context(snapshot.savepoint())
                 self._compare(table_run)
-        except psycopg.DataError as error:
-            if (less := plan.without_json()) is not None:
+                note_constants(table_run.result, (table_run.source, table_run.target))
+        except VALUE_ERRORS as error:
+            both = (("source", self.source), ("target", self.target))
+            if (less := leave_out_unreadable(plan, both)) is not None:
                 return self.run(less, meter.restarted())
-            result.unsound.append(explain_read_failure(error))
+            _note_failure(table_run, error)
         except psycopg.Error as error:
-            result.unsound.append(explain_read_failure(error))
+            _note_failure(table_run, error)
         except (TableChanged, SettingsLost) as change:
             result.unsound.append(str(change))
         except LimitExceeded as limit:
@@ -91,6 +100,15 @@ class TableComparison:
             result.unsound.append(result.partial)
         result.seconds = time.monotonic() - started
         return table_run
+
+    def _fit_to_fingerprint(self, plan: TablePlan) -> TablePlan:
+        """Without columns that the fingerprint could not read either: its sums lack only these."""
+        kept = self.kept.get((plan.source.schema, plan.source.name))
+        if kept is None or kept.failed or kept.recipe == plan.recipe:
+            return plan
+        lacking = [pair.name for pair in plan.pairs if pair.recipe not in kept.recipe]
+        less = plan.without_columns(dict.fromkeys(lacking, "the fingerprint was taken without it"))
+        return less if less.recipe == kept.recipe else plan
 
     def _compare(self, table_run: TableRun) -> None:
         plan, result = table_run.plan, table_run.result
@@ -159,7 +177,7 @@ class TableComparison:
         assert table_run.source is not None
         assert table_run.target is not None
         table_run.meter.report_state("asking")
-        RowDiff(
+        complete = RowDiff(
             table_run.plan,
             table_run.source,
             table_run.target,
@@ -167,8 +185,11 @@ class TableComparison:
             self.extra_declared(table_run.plan),
             self.options.keep,
             self.observer.check_cancelled,
+            self.options.limit,
         ).run(buckets)
-        _check_rows_explain_sums(table_run)
+        table_run.result.at_least = not complete
+        if complete:
+            _check_rows_explain_sums(table_run)
 
     def extra_declared(self, plan: TablePlan) -> bool:
         """Whether rows that only the target has are declared."""
@@ -198,6 +219,12 @@ class TableComparison:
                 f"in {undecided} of {len(kept.sums)} parts it is open whether differences are declared;"
                 f" {NEEDS_BACKUP}"
             )
+
+
+def _note_failure(table_run: TableRun, error: psycopg.Error) -> None:
+    """Rows that were counted before the failure differ in any case; nobody knows how many more do."""
+    table_run.result.unsound.append(explain_read_failure(error))
+    table_run.result.at_least = bool(table_run.tally.differing)
 
 
 def _check_rows_explain_sums(table_run: TableRun) -> None:

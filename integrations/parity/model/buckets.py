@@ -44,7 +44,9 @@ def choose_bucket_scheme(snapshot: Snapshot, plan: TablePlan, pages: int) -> Buc
     by_hash = BucketScheme("hash", min((rows >> ROWS_PER_HASH_BITS).bit_length(), MAX_HASH_BITS))
     if pair is None or pair.form.name != "integer":
         return by_hash
-    name = sql.Identifier("r", pair.name)
+    if pair.source.expression:
+        return by_hash
+    name = pair.source.identifier
     query = sql.SQL("SELECT min({0})::bigint, max({0})::bigint FROM {1} AS r").format(name, table.from_clause)
     low, high = snapshot.fetch_rows(query)[0]
     if low is None:

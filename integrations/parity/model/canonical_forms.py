@@ -36,6 +36,11 @@ class CanonicalForm:
     closing: LiteralString = ")"
     output: str = ""
 
+    @property
+    def recoded(self) -> CanonicalForm:
+        """The same form for sides with different encodings."""
+        return replace(self, opening=UTF8_HASH) if self.name in ("text", "json") else self
+
     def cast_expression(self, value: sql.Composable, base: str = "", output: str = "") -> sql.Composable:
         """A value of this base type, which ``output`` writes as text, cast to the form."""
         text = text_of(value, output)
@@ -57,8 +62,11 @@ JSON_CAST: LiteralString = (
     "(CASE WHEN strpos({t}, '\\u0000') > 0 AND {t} ~ '(^|[^\\\\])(\\\\\\\\)*\\\\u0000'"
     " THEN {t} ELSE textin(jsonb_out({c}::jsonb)) END)"
 )
-#: Numbers in an array lose their trailing zeros, as they do outside of one.
-NUMBERS_CAST: LiteralString = "regexp_replace({t}, '\\.0+(?=[,}}])|(\\.[0-9]*[1-9])0+(?=[,}}])', '\\1', 'g')"
+#: Numbers in arrays, ranges and other types that are made of numbers alone lose their trailing zeros, as they
+#: do by themselves.
+NUMBERS_CAST: LiteralString = (
+    "regexp_replace({t}, '\\.0+(?=[]),}}])|(\\.[0-9]*[1-9])0+(?=[]),}}])', '\\1', 'g')"
+)
 # hashfloat8extended returns its seed for 0. The additional step keeps two neighbouring columns, one of them
 # 0, from having the same hash when their values are swapped.
 FLOAT_HASH: LiteralString = "hashfloat8extended({v}, hashcharextended('f', "
@@ -116,13 +124,18 @@ FORMS = {
     )
 }
 
-#: Forms for sides with different encodings: the characters of a text are hashed, whatever their bytes are.
-UTF8_FORMS = {
-    name: replace(
-        FORMS[name], opening="hashtextextended(encode(convert_to({v}, 'UTF8'), 'hex') COLLATE \"C\", "
-    )
-    for name in ("text", "json")
-}
+#: For sides with different encodings: the characters of a text are hashed, whatever their bytes are.
+UTF8_HASH: LiteralString = "hashtextextended(encode(convert_to({v}, 'UTF8'), 'hex') COLLATE \"C\", "
+
+#: The text of bytes is twice as long as they are, and PostgreSQL allows no text above 1 GB. The digest of
+#: longer bytes is no text of other bytes, because those begin with a backslash.
+LONGEST_BYTES = 256 << 20
+BYTES_CAST: LiteralString = (
+    "(CASE WHEN octet_length({c}) > %s THEN 'sha256 of ' || textin(int4out(octet_length({c}))) || ' bytes: '"
+    " || textin(byteaout(sha256({c}))) ELSE {t} END)"
+)
+#: By the name of any text, which the recipe of a fingerprint holds: shorter bytes have the same hashes.
+BYTES_FORM = CanonicalForm("text", BYTES_CAST.replace("%s", str(LONGEST_BYTES)), TEXT_HASH, "''")
 
 #: Two different families, and the form to which both can be cast without loss.
 COMMON_FORMS = {
@@ -138,12 +151,13 @@ COMMON_FORMS = {
 def choose_form(source: CatalogColumn, target: CatalogColumn) -> CanonicalForm | None:
     """The form in which two columns are compared, or None where no form is sound for both."""
     families = {source.family, target.family}
-    if source.base == target.base == "_numeric":
-        return FORMS["numbers"]
+    if source.base == target.base == "bytea":
+        return BYTES_FORM
+    text = FORMS["numbers" if source.of_numbers and target.of_numbers else "text"]
     if families == {"array"}:
-        return FORMS["text"] if _same_elements(source, target) else None
+        return text if _same_elements(source, target) else None
     if len(families) == 1:
-        return FORMS.get(source.family, FORMS["text"])
+        return FORMS.get(source.family, text)
     if common := COMMON_FORMS.get(frozenset(families)):
         return FORMS[common]
     other = min(families - {"text"}, default="")

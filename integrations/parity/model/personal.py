@@ -15,7 +15,8 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class PersonalColumns:
-    """Patterns ``table.column``, which may contain ``*``; without any, nothing is hidden.
+    """Patterns ``table.column``, which may contain ``*``; without any, nothing is hidden. Capital and small
+    letters are the same: a rule that hides too little is worse than one that hides too much.
 
     Masking removes values and keeps counts and names. NULL stays visible: it tells a value that was lost
     from one that changed, and says nothing else about a person.
@@ -25,7 +26,8 @@ class PersonalColumns:
 
     def hides(self, table: str, column: str) -> bool:
         """Whether values of this column are hidden."""
-        return any(fnmatchcase(f"{table}.{column}", pattern) for pattern in self.patterns)
+        name = f"{table}.{column}".casefold()
+        return any(fnmatchcase(name, pattern.casefold()) for pattern in self.patterns)
 
     def mask(self, facts: Mapping[str, Any]) -> Facts:
         """The facts of a comparison (`ComparisonResult.as_facts`) without the values of personal columns."""

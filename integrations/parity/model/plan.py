@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from psycopg import sql
 
-from integrations.parity.model.canonical_forms import UTF8_FORMS, CanonicalForm, choose_form, default_literal
+from integrations.parity.model.canonical_forms import CanonicalForm, choose_form, default_literal
 from integrations.parity.model.declared import DeclaredRule, DeclaredRules
+from integrations.parity.model.mapping import applies_to_names, describe_names
+from integrations.parity.model.selection import TableSelection
 from integrations.parity.server.catalog import CatalogColumn, CatalogTable, quote_name
 
 Tables = Mapping[tuple[str, str], CatalogTable]
+EVERYTHING = TableSelection()
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class ColumnPair:
         """How the column is hashed; two fingerprints are comparable only if their recipes are the same."""
         digits = self.rounded.digits if self.rounded else "-"
         default = repr(self.default.default) if self.default else "-"
-        return f"{self.name}|{self.form.name}|{digits}|{'filled' if self.filled else default}"
+        expression = f"|{self.source.expression}" if self.source.expression else ""
+        return f"{self.name}|{self.form.name}|{digits}|{'filled' if self.filled else default}{expression}"
 
     @property
     def default_value(self) -> sql.Composable | None:
@@ -71,6 +76,7 @@ class TablePlan:
     key: tuple[str, ...]
     unsound: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()  # of `unsound`, those of columns whose values could not be read
 
     @property
     def label(self) -> str:
@@ -96,11 +102,37 @@ class TablePlan:
     @property
     def recipe(self) -> list[str]:
         """The key, and how each column is hashed."""
-        return [f"key|{'|'.join(self.key)}", *(pair.recipe for pair in self.pairs)]
+        where = [f"where|{self.source.condition}"] if self.source.condition else []
+        where += ["with children"] if self.source.with_children else []
+        return [f"key|{'|'.join(self.key)}", *where, *(pair.recipe for pair in self.pairs)]
+
+    @property
+    def names(self) -> list[str]:
+        """What has another name in the target, in words."""
+        return list(describe_names(self.source, self.target))
+
+    @property
+    def expressions(self) -> list[str]:
+        """The columns that are compared through SQL, with the SQL of each side."""
+        return [
+            f"{pair.name} through SQL: source {pair.source.sql_text}; target {pair.target.sql_text}"
+            for pair in self.pairs
+            if pair.source.expression or pair.target.expression
+        ]
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether something that a person wrote in SQL decides what is compared, which rows included."""
+        columns = [column for pair in self.pairs for column in (pair.source, pair.target)]
+        tables = self.source, self.target
+        return any(column.expression for column in columns) or any(table.condition for table in tables)
 
     def column_names(self, side: str) -> list[str]:
-        """The names of the columns that are compared, on one side."""
-        return [(pair.source if side == "source" else pair.target).name for pair in self.pairs]
+        """The names of the columns that are compared, as one side stores them: of all where SQL of a person
+        may use them."""
+        compared = [pair.source if side == "source" else pair.target for pair in self.pairs]
+        columns = self.table(side).columns if self.has_expressions else compared
+        return [column.stored or column.name for column in columns if not column.made_up]
 
     def table(self, side: str) -> CatalogTable:
         """The table of the ``source`` or the ``target``."""
@@ -108,16 +140,14 @@ class TablePlan:
 
     def recoded(self) -> TablePlan:
         """The plan with texts hashed as UTF-8, whatever the encoding of a server is."""
-        pairs = [replace(pair, form=UTF8_FORMS.get(pair.form.name, pair.form)) for pair in self.pairs]
+        pairs = [replace(pair, form=pair.form.recoded) for pair in self.pairs]
         return replace(self, pairs=tuple(pairs))
 
-    def without_json(self) -> TablePlan | None:
-        """The plan without json columns, for data that jsonb cannot hold; None when that is impossible."""
-        bad = [c for c in self.pairs if "json" in (c.source.base, c.target.base)]
-        if not bad or any(pair.name in self.key for pair in bad):
-            return None
-        said = tuple(f"{c.name}: holds JSON that jsonb cannot hold, so it was not compared" for c in bad)
-        return replace(self, pairs=tuple(c for c in self.pairs if c not in bad), unsound=self.unsound + said)
+    def without_columns(self, reasons: Mapping[str, str]) -> TablePlan:
+        """The plan without these columns; ``reasons`` says of each why it was not compared."""
+        said = tuple(f"{name}: {reason}" for name, reason in reasons.items())
+        pairs = tuple(pair for pair in self.pairs if pair.name not in reasons)
+        return replace(self, pairs=pairs, unsound=self.unsound + said, unreadable=self.unreadable + said)
 
 
 @dataclass
@@ -148,17 +178,25 @@ class SchemaDifference:
 
 
 def make_plans(
-    source: Tables, target: Tables, declared: DeclaredRules, *, recode: bool = False
+    source: Tables,
+    target: Tables,
+    declared: DeclaredRules,
+    *,
+    recode: bool = False,
+    selection: TableSelection = EVERYTHING,
 ) -> tuple[list[TablePlan], SchemaDifference, list[str]]:
     """Plans of the tables that both sides have, differences of the schema, and what is left out on purpose.
 
-    These are tables and columns. ``recode`` hashes texts as UTF-8, because the two sides have different
-    encodings.
+    These are tables and columns. ``selection`` says which tables are compared. ``recode`` hashes texts as
+    UTF-8, because the two sides have different encodings.
     """
     schema, excluded, plans = SchemaDifference(), [], []
     for place in sorted(set(source) | set(target)):
         label = (source.get(place) or target[place]).label
-        if declared.find("not_compared", label):
+        part_of = {side[place].part_of for side in (source, target) if place in side} - {""}
+        if part_of:
+            excluded.append(f"{label} (as a part of {min(part_of)})")
+        elif declared.find("not_compared", label) or not selection.selects(label):
             excluded.append(label)
         elif place not in target:
             schema.missing_tables.append(label)
@@ -168,6 +206,7 @@ def make_plans(
             _add_declared(schema, declared, "new_table", label)
         else:
             plan = plan_table(source[place], target[place], declared, schema)
+            declared.mark(partial(applies_to_names, source=plan.source, target=plan.target))
             plans.append(plan.recoded() if recode else plan)
             excluded += [f"{label}.{quote_name(name)}" for name in plan.excluded]
     return plans, schema, excluded
@@ -213,6 +252,8 @@ def plan_table(
             _add_declared(schema, declared, "new_column", label, column.name)
     if not pairs and (source.columns or target.columns):
         unsound.append("not one of its columns was compared, and the number of its rows proves little")
+    expressed = [pair.name for pair in pairs if pair.source.expression or pair.target.expression]
+    declared.mark(lambda rule: rule.is_sql and any(rule.matches(label, name) for name in expressed))
     key = _choose_key(source, target, {pair.name for pair in pairs if not pair.filled})
     return TablePlan(source, target, tuple(pairs), key, tuple(unsound), tuple(excluded))
 

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from integrations.parity.model.declared import DeclaredRule
-from integrations.parity.server.catalog import CatalogTable
+from integrations.parity.model.declared import RENAMES, DeclaredRule
+from integrations.parity.server.catalog import CatalogTable, split_label
 
 TIME_FAMILIES = ("timestamp", "time")
 
 
 @dataclass(frozen=True)
 class ColumnShape:
-    """The family of a column's type, and whether a value is required (None where that is not known)."""
+    """The family of a column's type, and whether a value is required (None where that is not known).
+
+    ``own_table`` and ``own_name`` are the names in the target of what is known under those of the source.
+    """
 
     family: str = ""
     required: bool | None = None
+    own_table: str = ""
+    own_name: str = ""
 
 
 #: Label of a table → column → its shape.
@@ -36,7 +41,9 @@ def read_shape(tables: Iterable[CatalogTable], structure: Mapping[str, Any] | No
     for table in tables:
         known = written.get(table.label, {})
         found[table.label] = {
-            column.name: ColumnShape(column.family, _is_required(known.get(column.name, "")))
+            column.name: ColumnShape(
+                column.family, _is_required(known.get(column.name, "")), table.own_label, column.stored
+            )
             for column in table.columns
         }
     return found
@@ -89,7 +96,9 @@ def iterate_unmatched_rules(
     columns = {f"{table}.{name}" for side in (before, after) for table in side for name in side[table]}
     for kind, patterns in (("personal", personal), ("harmless", harmless)):
         for number, pattern in enumerate(patterns, 1):
-            if not any(fnmatchcase(column, pattern) for column in columns):
+            folded = pattern.casefold() if kind == "personal" else pattern  # see `PersonalColumns`
+            named = {column.casefold() for column in columns} if kind == "personal" else columns
+            if not any(fnmatchcase(column, folded) for column in named):
                 sentence = f"{kind} column {number} ({pattern}): no table has such a column"
                 yield UnmatchedRule(kind, number, sentence)
 
@@ -111,6 +120,8 @@ class _RuleCheck:
             return self._find_column_mistake(rule)
         if rule.kind in ("null_is_default", "null_is_filled", "rounded"):
             return self._find_value_mistake(rule)
+        if rule.kind in RENAMES:
+            return self._find_rename_mistake(rule)
         sides = [self.before, self.after or {}]
         places = [(table, name) for side in sides for table in side for name in ("", *side[table])]
         if rule.kind == "structure":  # its column is the name of an index or the like
@@ -119,6 +130,23 @@ class _RuleCheck:
             places = [("(database)", rule.column)]
         named = any(rule.matches(*place) for place in places)
         return "" if named or self.after is None else "no such table or column is there"
+
+    def _find_rename_mistake(self, rule: DeclaredRule) -> str:
+        """The target is known by the source's names here, those of renames included."""
+        if rule.kind == "renamed_schema":
+            named = any(split_label(table)[0] == rule.schema for table in self.before)
+            return "" if named else "no table is in a schema of that name before the change"
+        if not any(rule.matches(table, name) for table in self.before for name in ("", *self.before[table])):
+            return "it is not there before the change"
+        if self.after is None:
+            return ""
+        columns = [
+            shape.own_name if rule.column else shape.own_table
+            for table, names in self.after.items()
+            for name, shape in names.items()
+            if rule.matches(table, name if rule.column else "")
+        ]
+        return "" if rule.to in columns else "it is not there under the new name after the change"
 
     def _find_table_mistake(self, rule: DeclaredRule) -> str:
         new = rule.kind == "new_table"

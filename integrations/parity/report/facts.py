@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from integrations.parity.model.personal import PersonalColumns
-from integrations.parity.result import ComparisonResult, DifferingRow
+from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
 
 EQUAL, DIFFERENT, COULD_NOT = 0, 1, 2
 VERDICTS = {EQUAL: "Equal", DIFFERENT: "Different", COULD_NOT: "Could not compare all of it"}
@@ -59,9 +59,29 @@ def build_facts(
     facts = result.as_facts()
     tables = {table.table: table for table in result.tables}
     for shown in facts["tables"]:
-        table = tables[shown["table"]]
-        reported = [] if table.settled else kept.get(table.table, [])
-        rows = max(reported, table.examples, key=len)[:most]
-        shown["examples"] = [asdict(row) for row in rows]
-        shown["examples_cut"] = table.differing > len(rows)
-    return {**personal.mask(facts), "verdict": VERDICTS[exit_code(result)]}
+        _show_rows(shown, tables[shown["table"]], kept, most)
+    return {**personal.mask(facts), "verdict": _find_verdict(result)}
+
+
+def build_table_facts(
+    table: TableResult, kept: Mapping[str, Sequence[DifferingRow]], personal: PersonalColumns, most: int
+) -> dict[str, Any]:
+    """The same for one table."""
+    shown = table.as_facts()
+    _show_rows(shown, table, kept, most)
+    return dict(personal.mask({"tables": [shown]})["tables"][0])
+
+
+def _show_rows(
+    shown: dict[str, Any], table: TableResult, kept: Mapping[str, Sequence[DifferingRow]], most: int
+) -> None:
+    reported = [] if table.settled else kept.get(table.table, [])
+    rows = max(reported, table.examples, key=len)[:most]
+    shown["examples"] = [asdict(row) for row in rows]
+    shown["examples_cut"] = table.differing > len(rows)
+
+
+def _find_verdict(result: ComparisonResult) -> str:
+    verdict = VERDICTS[exit_code(result)]
+    is_restricted = any(table.restricted for table in result.tables)
+    return f"{verdict} in the rows that were selected" if is_restricted and result.equal else verdict

@@ -43,7 +43,7 @@ def render_page(facts: Facts) -> str:
 
 
 def _header(facts: Facts) -> Iterator[Html]:
-    kind = {"Equal": "good", "Different": "bad"}.get(facts["verdict"], "warn")
+    kind = {"Equal": "good", "Different": "bad"}.get(facts["verdict"].split()[0], "warn")
     yield tag("h1", facts["verdict"], class_=kind)
     yield tag("p", facts["summary"])
     source = facts["source"]
@@ -101,7 +101,8 @@ def _verdict_of(table: Facts) -> Html:
         return tag("span", "✗ different", class_="bad")
     if table["unsound"] or not table["equal"]:
         return tag("span", "? not proven", class_="warn")
-    return tag("span", "✓ equal", class_="good")
+    words = "✓ equal in the rows that were selected" if table.get("restricted") else "✓ equal"
+    return tag("span", words, class_="good")
 
 
 def _check_sections(facts: Facts) -> Iterator[Html]:
@@ -112,7 +113,9 @@ def _check_sections(facts: Facts) -> Iterator[Html]:
     yield from _check_list("Totals", facts["totals"])
     yield from _check_list("Rules in SQL", facts.get("checks", []))
     yield from _check_list("Spot checks", facts.get("spots", []))
+    yield _list("Compared under these conditions", facts.get("conditions", []))
     yield _list("Could not be compared", facts["unsound"])
+    yield _list("How it was read", facts.get("notes", []))
     yield _list("Present, not compared", list(wording.describe_uncompared(facts)))
     yield _list("Left out on purpose", facts["not_compared"])
     yield _list("Rules that name nothing of either side", facts.get("unmatched_rules", []))

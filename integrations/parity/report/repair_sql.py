@@ -15,7 +15,7 @@ from integrations.parity.model.plan import TablePlan
 from integrations.parity.result import DifferingRow
 from integrations.parity.server.column_types import text_of
 from integrations.parity.server.snapshot import Snapshot
-from integrations.parity.sql.queries import MAX_VALUE_LENGTH
+from integrations.parity.sql.shown_values import MAX_VALUE_LENGTH
 
 MAX_STATEMENTS = 100
 
@@ -49,12 +49,19 @@ def build_repair(snapshot: Snapshot, plan: TablePlan, examples: Iterable[Differi
     if plan.target.is_view:
         return []  # rows of a view are repaired in its tables
     columns = TargetColumns.read(snapshot, plan)
+    if plan.has_expressions:
+        why = "the table is compared through SQL of its own, which tells the values of its columns no more"
+        return [_comment(row, why).as_string(snapshot.connection) for row in examples][:MAX_STATEMENTS]
     rows = [example for example, _ in zip(examples, range(MAX_STATEMENTS), strict=False)]
     return [_statement(plan, example, columns).as_string(snapshot.connection) for example in rows]
 
 
 def _statement(plan: TablePlan, example: DifferingRow, columns: TargetColumns) -> sql.Composable:
-    before = {name: pair[0] for name, pair in example.columns.items() if name not in columns.generated}
+    before = {
+        name: pair[0]
+        for name, pair in example.columns.items()
+        if _stored(plan, name) not in columns.generated
+    }
     after = {name: pair[1] for name, pair in example.columns.items()}
     written = {} if example.kind == "extra" else before
     read = {} if example.kind == "missing" or _unique(plan) else after
@@ -101,12 +108,22 @@ def _value(plan: TablePlan, name: str, text: str | None) -> sql.Composable:
     return sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(column.type))
 
 
+def _stored(plan: TablePlan, name: str) -> str:
+    """The name of a column in the target, where the source may have another one for it."""
+    column = plan.target.column(name)
+    return column.stored or name if column else name
+
+
+def _identifier(plan: TablePlan, name: str) -> sql.Identifier:
+    return sql.Identifier(_stored(plan, name))
+
+
 def _insert(plan: TablePlan, values: Mapping[str, str | None], columns: TargetColumns) -> sql.Composable:
     if not values:
         return sql.SQL("INSERT INTO {} DEFAULT VALUES;").format(_table(plan))
     return sql.SQL("INSERT INTO {} ({}) {}VALUES ({});").format(
         _table(plan),
-        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(_identifier(plan, name) for name in values),
         sql.SQL("OVERRIDING SYSTEM VALUE " if columns.overriding else ""),
         sql.SQL(", ").join(_value(plan, name, text) for name, text in values.items()),
     )
@@ -114,7 +131,7 @@ def _insert(plan: TablePlan, values: Mapping[str, str | None], columns: TargetCo
 
 def _update(plan: TablePlan, values: Mapping[str, str | None], where: sql.Composable) -> sql.Composable:
     changes = [
-        sql.SQL("{} = {}").format(sql.Identifier(name), _value(plan, name, text))
+        sql.SQL("{} = {}").format(_identifier(plan, name), _value(plan, name, text))
         for name, text in values.items()
     ]
     return sql.SQL("UPDATE {} SET {} WHERE {};").format(
@@ -140,12 +157,12 @@ def _text(plan: TablePlan, name: str) -> sql.Composable:
     """A column of the target as text. The cast is easier to read, but a user's type may have another one."""
     column = plan.target.column(name)
     own = column is not None and column.output in ("concat", "enum_out")
-    return text_of(sql.Identifier(name), "concat" if own else "")
+    return text_of(_identifier(plan, name), "concat" if own else "")
 
 
 def _matches(plan: TablePlan, example: DifferingRow) -> Iterator[sql.Composable]:
     for name, text in example.key.items():
         if text is None:
-            yield sql.SQL("{} IS NULL").format(sql.Identifier(name))
+            yield sql.SQL("{} IS NULL").format(_identifier(plan, name))
         else:
-            yield sql.SQL("{} = {}").format(sql.Identifier(name), _value(plan, name, text))
+            yield sql.SQL("{} = {}").format(_identifier(plan, name), _value(plan, name, text))

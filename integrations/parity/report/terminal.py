@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from integrations.parity.observer import ReadProgress
 from integrations.parity.report import wording
+from integrations.parity.report.printable import printable, quote_unless_plain
 
 MAX_ROWS = 20  # per table
 REFRESH_SECONDS = 0.1  # between two changes of the line
@@ -41,7 +42,7 @@ class ProgressLine:
         """For `ComparisonObserver.on_log`: prints a line that stays."""
         if self.lines:
             self.clear()
-            self.stream.write(f"{line}\n")
+            self.stream.write(f"{printable(line)}\n")
 
     def clear(self) -> None:
         """Removes the progress line."""
@@ -54,7 +55,7 @@ class ProgressLine:
             return
         self._shown_at = time.monotonic()
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write("\r" + f"{self.percent:3.0f} %  {line}"[:width] + "\x1b[K")
+        self.stream.write("\r" + f"{self.percent:3.0f} %  {printable(line)}"[:width] + "\x1b[K")
         self.stream.flush()
 
 
@@ -79,7 +80,7 @@ def render_text(facts: Facts) -> str:
     for table in facts["tables"]:
         lines += [f"  {line}" for line in _format_table(table)]
     lines += [f"  {line}" for line in _format_checks(facts)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _format_table(table: Facts) -> Iterator[str]:
@@ -93,9 +94,14 @@ def _format_table(table: Facts) -> Iterator[str]:
         yield f"{name}: {least}{kinds}; {table['source_rows']:,} rows → {table['target_rows']:,}"
     yield from (f"{name} {_format_row(row)}" for row in table["examples"][:MAX_ROWS])
     if (more := table["differing"] - len(table["examples"][:MAX_ROWS])) > 0 and table["examples"]:
-        yield f"{name}: and {more:,} rows more (--html and --json have up to --keep of them)"
+        yield f"{name}: and {more:,} rows more (other outputs have up to --keep of them)"
     yield from (f"{name}: {count:,} declared ({rule})" for rule, count in table["declared_by"].items())
     yield from (f"{name}: {note}" for note in table["notes"])
+
+
+def describe_rows(table: Facts) -> list[str]:
+    """The first rows that differ, a line for each."""
+    return [_format_row(row) for row in table["examples"][:MAX_ROWS]]
 
 
 def _format_row(row: Facts) -> str:
@@ -103,7 +109,8 @@ def _format_row(row: Facts) -> str:
     places = {"missing": [0], "extra": [1]}.get(row["kind"], [0, 1])
     versions = ((name, " → ".join(repr(pair[at]) for at in places)) for name, pair in row["columns"].items())
     what = ", ".join(f"{name}: {version}" for name, version in versions)
-    return f"[{wording.describe_key(row['key'])}] {row['kind']}: {what}"
+    key = {name: value if value is None else quote_unless_plain(value) for name, value in row["key"].items()}
+    return f"[{wording.describe_key(key)}] {row['kind']}: {what}"
 
 
 def _format_checks(facts: Facts) -> Iterator[str]:
@@ -115,7 +122,9 @@ def _format_checks(facts: Facts) -> Iterator[str]:
         if not one["equal"]:
             reason = f"; {one['reason']}" if one.get("reason") else ""
             yield f"{wording.describe_check(one)}: not the same{reason}"
+    yield from (f"condition: {one}" for one in facts.get("conditions", []))
     yield from (f"not compared: {one}" for one in facts["unsound"])
+    yield from (f"note: {one}" for one in facts.get("notes", []))
     yield from (f"present, not compared: {one}" for one in wording.describe_uncompared(facts))
     yield from (f"left out on purpose: {one}" for one in facts["not_compared"])
     yield from (f"matches nothing: {rule}" for rule in facts.get("unmatched_rules", []))

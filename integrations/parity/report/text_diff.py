@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 WORDS = re.compile(r"\w+|\s|[^\w\s]")
-AS_WRITTEN = re.compile('"\ue000([^\ue001]*)\ue001"')
+AS_WRITTEN = re.compile('"\ue000([^\ue000\ue001]*)\ue001"')
 MAX_PIECES = 600  # words (or lines) of one side that are compared one by one
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from psycopg import sql
@@ -37,13 +37,25 @@ def make_label(schema: str, name: str) -> str:
     return quote_name(name) if schema == "public" else f"{quote_name(schema)}.{quote_name(name)}"
 
 
+def split_label(label: str) -> tuple[str, str]:
+    """The schema and the name of a label of `make_label`."""
+    parts = [
+        part[1:-1].replace('""', '"') if part.startswith('"') else part
+        for part in re.findall(r'"(?:[^"]|"")*"|[^."]+', label)
+    ]
+    return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0] if parts else "")
+
+
 @dataclass(frozen=True)
 class CatalogColumn:
     """A column: ``type`` as PostgreSQL writes it, ``base`` type below any domain, ``family`` of types.
 
     A type without a family gets ``as_text:`` and its name or, where it is made of others, its ``structure``:
     it is compared by its text. Arrays have a structure as well. ``output`` is how values become text
-    (`text_of`).
+    (`text_of`). ``stored`` is the name in the table where the column is compared under another one;
+    ``expression`` is SQL that is compared instead of the column, and the type is then its type. A column
+    that is ``made_up`` of others is not in the table. ``of_numbers``: its type is made of numbers alone, so
+    that trailing zeros may be looked for in its text.
     """
 
     name: str
@@ -52,11 +64,25 @@ class CatalogColumn:
     family: str
     output: str = ""
     structure: str = ""
+    stored: str = ""
+    expression: str = ""
+    made_up: bool = False
+    of_numbers: bool = False
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The column as it is stored, in a row ``r``."""
+        return sql.Identifier("r", self.stored or self.name)
+
+    @property
+    def sql_text(self) -> str:
+        """What is compared, for people: the expression, or the name that is stored."""
+        return self.expression or self.stored or self.name
 
     @property
     def text(self) -> sql.Composable:
         """The value of the column in a row ``r`` as text, written by its type."""
-        return text_of(sql.Identifier("r", self.name), self.output)
+        return text_of(self.identifier, self.output)
 
 
 @dataclass(frozen=True)
@@ -64,7 +90,11 @@ class CatalogTable:
     """A table, a partitioned table as a whole, or a view.
 
     ``key`` are columns that identify a row, () when there are none. ``estimate`` is the number of rows
-    in the planner's statistics, which may be old. Rows of a view have no ctid.
+    in the planner's statistics, which may be old. Rows of a view have no ctid. ``known_as`` is the label
+    where it is compared under another name, ``condition`` is SQL that a row has to meet to be compared.
+    ``with_children``: tables that inherit from it are read with it; they are ``part_of`` it.
+    ``has_foreign_parts``: some of its rows are another server's. ``parents`` are labels of the tables
+    from which it inherits; those of partitions are not asked for.
     """
 
     schema: str
@@ -74,10 +104,21 @@ class CatalogTable:
     key: tuple[str, ...]
     estimate: int
     is_view: bool = False
+    known_as: str = ""
+    condition: str = ""
+    with_children: bool = False
+    part_of: str = ""
+    has_foreign_parts: bool = False
+    parents: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The name for people and rules."""
+        return self.known_as or self.own_label
+
+    @property
+    def own_label(self) -> str:
+        """The name that it has in its database."""
         return make_label(self.schema, self.name)
 
     @property
@@ -98,14 +139,19 @@ class CatalogTable:
     def from_facts(cls, facts: Mapping[str, Any]) -> CatalogTable:
         """The table from `as_facts`."""
         columns = tuple(CatalogColumn(**column) for column in facts["columns"])
-        return cls(**{**facts, "columns": columns, "key": tuple(facts["key"])})
+        parents = tuple(facts.get("parents", ()))
+        return cls(**{**facts, "columns": columns, "key": tuple(facts["key"]), "parents": parents})
 
 
 TABLES = """
 select c.oid, n.nspname, c.relname, c.relkind = 'p', c.relkind in ('v', 'm'),
        (select coalesce(sum(greatest(l.reltuples, l.relpages * 10)), 0)::bigint
           from pg_class l where l.relkind = 'r' and (l.oid = c.oid or c.relkind = 'p'
-           and l.oid in (select relid from pg_partition_tree(c.oid))))
+           and l.oid in (select relid from pg_partition_tree(c.oid)))),
+       c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) t join pg_class f on f.oid = t.relid
+                                    where f.relkind = 'f'),
+       array(select {parent} from pg_inherits h join pg_class p on p.oid = h.inhparent
+               join pg_namespace m on m.oid = p.relnamespace where h.inhrelid = c.oid order by h.inhseqno)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where (c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't' and {schemas}
         or c.relkind in ('v', 'm') and {label} = any({views}))
@@ -159,10 +205,7 @@ def label_expression(schema: str, name: str) -> sql.Composable:
 #: `CatalogTable.label` in SQL.
 LABEL = label_expression("n.nspname", "c.relname")
 
-FOREIGN_TABLES = """
-select {label} from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind = 'f' and {schemas} order by n.nspname, c.relname
-"""
+PARENT_LABEL = label_expression("m.nspname", "p.relname")
 
 
 def schema_condition(schemas: tuple[str, ...]) -> sql.Composable:
@@ -183,6 +226,7 @@ def read_tables(
     query = sql.SQL(TABLES).format(
         schemas=schema_condition(schemas),
         label=LABEL,
+        parent=PARENT_LABEL,
         views=sql.SQL("{}::text[]").format(sql.Literal(list(views))),
     )
     with snapshot.savepoint():  # pg_partition_tree() locks the partitions
@@ -193,9 +237,17 @@ def read_tables(
     columns, keys = _read_columns(snapshot, oids), _read_keys(snapshot, oids)
     return {
         (schema, name): CatalogTable(
-            schema, name, partitioned, tuple(columns.get(oid, ())), keys.get(oid, ()), int(size), is_view
+            schema,
+            name,
+            partitioned,
+            tuple(columns.get(oid, ())),
+            keys.get(oid, ()),
+            int(size),
+            is_view,
+            has_foreign_parts=has_foreign_parts,
+            parents=tuple(parents),
         )
-        for oid, schema, name, partitioned, is_view, size in found
+        for oid, schema, name, partitioned, is_view, size, has_foreign_parts, parents in found
     }
 
 
@@ -206,9 +258,11 @@ def _read_columns(snapshot: Snapshot, oids: sql.Literal) -> dict[int, list[Catal
     structures = TypeStructures(snapshot, made_of_others)
     for oid, name, written, number, base, type_name, kind, category, is_array, is_domain in rows:
         structure = structures.describe(number) if number in made_of_others else ""
-        family = _family_of(base, kind, category, structure or type_name)
+        family = family_of(base, kind, category, structure or type_name)
         output = find_output(base, kind, is_array=is_array, is_domain=is_domain)
-        columns.setdefault(oid, []).append(CatalogColumn(name, written, base, family, output, structure))
+        column = CatalogColumn(name, written, base, family, output, structure)
+        is_numbers = bool(structure) and structures.is_made_of_numbers(number)
+        columns.setdefault(oid, []).append(replace(column, of_numbers=is_numbers))
     return columns
 
 
@@ -219,15 +273,10 @@ def _read_keys(snapshot: Snapshot, oids: sql.Literal) -> dict[int, tuple[str, ..
     return keys
 
 
-def _family_of(base: str, kind: str, category: str, otherwise: str) -> str:
+def family_of(base: str, kind: str, category: str, otherwise: str) -> str:
+    """The family of types of a base type; ``otherwise`` names a type without one."""
     if kind == "e":
         return "text"  # an enum is compared by its labels: its numbers differ between servers
     if category == "A":
         return "array"
     return FAMILIES.get(base, f"as_text:{otherwise}")
-
-
-def read_foreign_tables(snapshot: Snapshot, schemas: tuple[str, ...] = ()) -> list[str]:
-    """Labels of foreign tables. Their rows belong to another server, so they are not compared."""
-    rows = snapshot.fetch_rows(sql.SQL(FOREIGN_TABLES).format(schemas=schema_condition(schemas), label=LABEL))
-    return [label for (label,) in rows]

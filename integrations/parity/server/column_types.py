@@ -6,7 +6,7 @@ function of their type. Composite types and ranges are known by their parts: a n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ OUTPUT_FUNCTIONS = {
 }  # fmt: skip
 #: Types of one entry are written alike, so a part of a composite type may change from one to another.
 WRITTEN_ALIKE = {"varchar": "text", "int2": "integer", "int4": "integer", "int8": "integer"}
+#: Types that are written with nothing but numbers and brackets.
+NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
 
 TYPES = """
 select t.oid, t.typname, t.typtype, t.typoutput = 'array_out'::regproc, t.typbasetype, t.typelem,
@@ -90,6 +92,20 @@ class TypeStructures:
             name = "multirange" if parts.kind == "m" else "range"
             return f"{name} of {self.describe(parts.subtype)} ({parts.order})"
         return "text" if parts.kind == "e" else WRITTEN_ALIKE.get(parts.name, parts.name)
+
+    def is_made_of_numbers(self, oid: int) -> bool:
+        """Whether all parts of the type are numbers, and one a `numeric`, which keeps trailing zeros."""
+        leaves = set(self._iterate_leaves(oid))
+        return leaves <= NUMBERS and "numeric" in leaves
+
+    def _iterate_leaves(self, oid: int) -> Iterator[str]:
+        parts = self._types[oid]
+        below = [parts.base] if parts.base else [parts.element] if parts.is_array else []
+        below += [number for _, number in parts.attributes] + ([parts.subtype] if parts.subtype else [])
+        if not below:
+            yield parts.name
+        for number in below:
+            yield from self._iterate_leaves(number)
 
 
 def _read_parts(row: tuple[Any, ...]) -> TypeParts:

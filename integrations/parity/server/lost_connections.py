@@ -22,16 +22,24 @@ class RecoveryConflict(ServerUnreachable):
         )
 
 
+def ends_session(error: psycopg.Error, connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
+    """Whether the session is over with this error.
+
+    The server says FATAL before it closes the connection, which may look open until somebody uses it again.
+    """
+    return connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+
+
 def explain_lost_connection(
     error: psycopg.Error, connection: psycopg.Connection[tuple[Any, ...]], address: str
 ) -> Exception:
     """The error to raise instead: a timeout stays as it is, because the caller knows the table."""
     if isinstance(error, psycopg.errors.SerializationFailure):  # a reader meets it on standbys only
         return RecoveryConflict(address)
-    if not connection.closed:
+    if not ends_session(error, connection):
         return error
     return ServerUnreachable(
         f"The connection to {address} was lost during the comparison.",
-        means="Nothing was changed there; this comparison has no result.",
+        means="Nothing was changed there; what was being read has no result yet.",
         next="See whether that server is up, then compare again.",
     )

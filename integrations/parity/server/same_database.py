@@ -17,14 +17,19 @@ PLACE = sql.SQL(
 )
 
 
-def refuse_same_database(source: Snapshot, target: Snapshot) -> None:
-    """Raises `ParityError` when both snapshots are of the same database of the same running server.
+def is_same_database(source: Snapshot, target: Snapshot) -> bool:
+    """Whether both snapshots are of the same database of the same running server.
 
     Two addresses may lead there: by another name, port or socket, or through a pooler. An advisory lock that
     one side holds and the other side cannot get proves it, whatever the roles may see. The system identifier
     would prove nothing: a copy of the files has the same.
     """
-    if _locks_collide(source, target) or source.fetch_rows(PLACE) == target.fetch_rows(PLACE):
+    return _locks_collide(source, target) or source.fetch_rows(PLACE) == target.fetch_rows(PLACE)
+
+
+def refuse_same_database(source: Snapshot, target: Snapshot) -> None:
+    """Raises `ParityError` when both sides are the same database."""
+    if is_same_database(source, target):
         raise ParityError(
             f"Both sides are the same database ({source.server.address} and {target.server.address}).",
             means="Every row would be equal to itself, and nothing would be known about a copy.",

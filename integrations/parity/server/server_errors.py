@@ -42,10 +42,23 @@ def safe_message(error: psycopg.Error) -> str:
     return masked if masked == message else f"{masked} (SQLSTATE {state or 'unknown'})"
 
 
+def name_grant(error: psycopg.Error) -> str:
+    """What to grant where a privilege is missing, to be put behind the message; empty for other errors."""
+    if not isinstance(error, errors.InsufficientPrivilege) or HIDES_ROWS in str(error):
+        return ""
+    found = DENIED.search(error.diag.message_primary or "")
+    grant = f"{GRANTS[found[1]]} {found[2]}" if found and found[1] in GRANTS else "SELECT"
+    return f"; grant {grant} to the role that compares"
+
+
 def explain_read_failure(error: psycopg.Error) -> str:
     """Why a table could not be read, and what helps."""
     reason = next((text for kind, text in REASONS.items() if isinstance(error, kind)), OTHER_REASON)
-    return ". ".join([reason.format(safe_message(error)), *notes_of(error)])
+    if HIDES_ROWS in str(error):
+        reason = HIDDEN_ROWS
+    if isinstance(error, errors.FeatureNotSupported) and "recovery" in str(error):
+        reason = UNLOGGED_ON_STANDBY
+    return ". ".join([reason.format(safe_message(error)) + name_grant(error), *notes_of(error)])
 
 
 def notes_of(error: BaseException) -> list[str]:
@@ -53,10 +66,29 @@ def notes_of(error: BaseException) -> list[str]:
     return list(getattr(error, "__notes__", ()))
 
 
+#: What a message says is denied → what to grant.
+GRANTS = {
+    "table": "SELECT on table",
+    "view": "SELECT on table",
+    "materialized view": "SELECT on table",
+    "foreign table": "SELECT on table",
+    "sequence": "SELECT on sequence",
+    "large object": "SELECT on large object",
+    "schema": "USAGE on schema",
+    "function": "EXECUTE on function",
+    "foreign server": "USAGE on foreign server",
+}
+DENIED = re.compile(r"^permission denied for ([a-z ]+?) (\S.*)$")
+HIDES_ROWS = "row-level security"  # of a message: the right is there, and a policy leaves rows out
+HIDDEN_ROWS = "it could not be read: {}; compare with a role that has BYPASSRLS, or owns the table"
+UNLOGGED_ON_STANDBY = (
+    "it could not be read: {}; a standby has no rows of unlogged tables: compare the primary"
+)
 OTHER_REASON = "it could not be read: {}"
 #: The first entry that fits applies.
 REASONS: dict[type[psycopg.Error], str] = {
-    errors.InsufficientPrivilege: "it could not be read: {}; grant SELECT to the role that compares",
+    errors.CharacterNotInRepertoire: "not all rows that differ could be counted or named: {}; the bytes of a"
+    " key are no UTF-8 (in SQL_ASCII they may be anything)",
     errors.LockNotAvailable: "it could not be read: another session holds a lock on it (a migration?)",
     errors.UndefinedColumn: "it changed while the comparison ran: {}; compare again",
     errors.UndefinedTable: "it changed while the comparison ran: {}; compare again",

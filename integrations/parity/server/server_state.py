@@ -104,7 +104,8 @@ def read_server_state(snapshot: Snapshot) -> ServerState | str:
 
 def read_file_digests(snapshot: Snapshot) -> dict[tuple[str, str], str]:
     """(schema, name) of a table → a digest of its files and columns."""
-    return {(schema, name): files for schema, name, files in snapshot.fetch_rows(sql.SQL(FILES))}
+    with snapshot.savepoint():  # pg_partition_tree() locks every partition
+        return {(schema, name): files for schema, name, files in snapshot.fetch_rows(sql.SQL(FILES))}
 
 
 #: Values of these types are written as names of objects, which may be renamed.

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import conninfo, pq, sql
 
 from integrations.parity.errors import ParityError, ServerUnreachable
 from integrations.parity.server.address import read_address
-from integrations.parity.server.lost_connections import explain_lost_connection
+from integrations.parity.server.keepalive import TCP_KEEPALIVES, KeepAlive
+from integrations.parity.server.lost_connections import ends_session, explain_lost_connection
 from integrations.parity.server.server_errors import safe_message
 from integrations.parity.server.session_settings import SettingsInForce, apply_settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[Any, ...]
 First = TypeVar("First")
-Second = TypeVar("Second")
 
 OLDEST_VERSION = 130000  # trim_scale() came with PostgreSQL 13
+TRANSACTION_TIMEOUT_VERSION = 170000  # the setting came with PostgreSQL 17
+IDLE_LIMIT = 900  # seconds without any word from us after which the server may end the session
 IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
-POLL_SECONDS = 0.5  # between two calls of the function that cancels a comparison
-CANCEL_SECONDS = 0.1  # between two cancels of what has to end
 ROWS_PER_FETCH = 5000
 END_OF_SAVEPOINT = "rollback to savepoint before_query; release savepoint before_query"
-
-_pools = count(1)
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,11 @@ class PostgresServer:
         """The server of a URL; raises `ParityError` when it is not a PostgreSQL URL."""
         parts = read_address(url)
         label = f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+        complete = conninfo.make_conninfo(url, **{**TCP_KEEPALIVES, **parts})
 
         def connect() -> Connection:
             try:
-                return psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=10)
+                return psycopg.connect(complete, autocommit=True, application_name=name, connect_timeout=10)
             except psycopg.OperationalError as error:
                 reason = str(error).replace(str(parts.get("password") or "\0"), "•••").splitlines()[0]
                 raise ServerUnreachable(f"The database {label} cannot be reached.", means=reason) from None
@@ -75,6 +72,7 @@ class Snapshot:
 
     def __enter__(self) -> Snapshot:
         self._open()
+        self._keep_alive = KeepAlive(lambda: self.connection)
         return self
 
     def _open(self) -> None:
@@ -90,6 +88,7 @@ class Snapshot:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             self.cancel()
+        self._keep_alive.stop()
         if self.connection.info.transaction_status in IN_TRANSACTION:
             # A pooler ends the server's session of a client that goes away within a transaction.
             with suppress(psycopg.Error):
@@ -122,11 +121,16 @@ class Snapshot:
 
     @property
     def _limits(self) -> dict[str, str]:
-        return {
+        """What a server, a database or a role may have set, and would end a comparison in its middle."""
+        limits = {
             "statement_timeout": f"{self.statement_timeout}s",
-            # A side is idle while the other one still reads a large table.
-            "idle_in_transaction_session_timeout": f"{self.statement_timeout + 900}s",
+            # A side that waits is not idle for so long (keepalive.py). Only a client that is gone is: its
+            # snapshot must not keep the server from cleaning up until somebody finds it.
+            "idle_in_transaction_session_timeout": f"{IDLE_LIMIT}s",
         }
+        if self.connection.info.server_version >= TRANSACTION_TIMEOUT_VERSION:
+            limits["transaction_timeout"] = "0"
+        return limits
 
     @property
     def age(self) -> float:
@@ -207,86 +211,23 @@ class Snapshot:
         with it in any case: nothing was written that could be kept.
         """
         try:
-            self.connection.execute("savepoint before_query")
+            self.begin_savepoint()
             yield
             self.connection.execute(END_OF_SAVEPOINT)
         except Exception as error:
-            if self.connection.closed and isinstance(error, psycopg.Error):
+            if isinstance(error, psycopg.Error) and ends_session(error, self.connection):
                 raise explain_lost_connection(error, self.connection, self.server.address) from None
             # A signal handler may raise in the middle of a query. The connection is busy then, and takes no
             # other command.
             if self.connection.info.transaction_status in IN_TRANSACTION:
-                self.connection.execute(END_OF_SAVEPOINT)
+                self.run_query(lambda: self.connection.execute(END_OF_SAVEPOINT))
             raise
+
+    def begin_savepoint(self) -> None:
+        """Also for a snapshot that was renewed within a `savepoint`, which ends this one then."""
+        self.connection.execute("savepoint before_query")
 
     def cancel(self) -> None:
         """Cancels the query that the server runs for this session; safe from any thread."""
         with suppress(psycopg.Error, OSError):
             self.connection.cancel_safe(timeout=3)
-
-
-@contextmanager
-def open_snapshots(
-    source: PostgresServer, target: PostgresServer, statement_timeout: int
-) -> Iterator[tuple[Snapshot, Snapshot]]:
-    """Snapshots of both sides, taken at the same time."""
-    one, other = (Snapshot(side, statement_timeout=statement_timeout) for side in (source, target))
-    sides = (one, other)
-    with ThreadPoolExecutor(2, thread_name_prefix="parity") as pool:
-        entered = [pool.submit(side.__enter__) for side in sides]
-    with ExitStack() as stack:
-        # Both calls have ended here. The one that succeeded must be closed even if the other one failed.
-        for side, call in zip(sides, entered, strict=True):
-            if call.exception() is None:
-                stack.push(side)
-        for call in entered:
-            call.result()
-        yield sides
-
-
-def run_both(
-    first: Snapshot,
-    query_first: Callable[[], First],
-    second: Snapshot,
-    query_second: Callable[[], Second],
-    check_cancelled: Callable[[], None] = lambda: None,
-) -> tuple[First, Second]:
-    """Runs both functions at the same time, each in a thread, and returns both answers.
-
-    When one fails, or ``check_cancelled`` raises, the query of the other one is cancelled.
-    """
-    name = f"parity-{next(_pools)}"
-    with ThreadPoolExecutor(2, thread_name_prefix=name) as pool:
-        try:
-            one, other = pool.submit(query_first), pool.submit(query_second)
-            while _are_running(one, other):
-                check_cancelled()
-            if other.done():
-                # Raises its error if it has one: the error of ``one`` may be only our own cancel.
-                other.result()
-            return one.result(), other.result()
-        except BaseException:
-            pool.shutdown(wait=False)
-            _cancel_until_gone(name, first, second)
-            raise
-
-
-def _cancel_until_gone(threads: str, *snapshots: Snapshot) -> None:
-    """Cancels what these threads run until they have ended: between two queries a cancel does nothing."""
-    while any(thread.name.startswith(f"{threads}_") for thread in threading.enumerate()):
-        for snapshot in snapshots:
-            snapshot.cancel()
-        time.sleep(CANCEL_SECONDS)
-
-
-def _are_running(*calls: Future[Any]) -> bool:
-    """Waits a moment; whether both calls still run or wait, and neither has failed."""
-    unfinished = wait(calls, POLL_SECONDS, FIRST_EXCEPTION).not_done
-    return bool(unfinished) and not any(call.done() and call.exception() for call in calls)
-
-
-def query_both_snapshots(
-    first: Snapshot, second: Snapshot, query: Callable[[Snapshot], First]
-) -> tuple[First, First]:
-    """The answers of both sides to the same query, run at the same time."""
-    return run_both(first, lambda: query(first), second, lambda: query(second))

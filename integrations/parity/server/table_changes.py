@@ -23,7 +23,7 @@ from integrations.parity.server.snapshot import Snapshot
 #: the settings that are in force, and the columns at the snapshot; then (without a row) the columns now.
 CHANGES = """
 with recursive seen(oid, relkind, relfilenode, with_children) as (
-  select c.oid, c.relkind, c.relfilenode, c.relkind <> 'r'
+  select c.oid, c.relkind, c.relfilenode, c.relkind <> 'r' or {children}
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where n.nspname = {schema} and c.relname = {name}
   union select c.oid, c.relkind, c.relfilenode, true from seen s
@@ -84,6 +84,7 @@ def require_unchanged(snapshot: Snapshot, table: CatalogTable, columns: Iterable
         schema=sql.Literal(table.schema),
         name=sql.Literal(table.name),
         place=sql.Literal(place.as_string(snapshot.connection)),
+        children=sql.Literal(table.with_children),
         names=sql.SQL("{}::text[]").format(sql.Literal(names)),
         settings=snapshot.settings.expression,
         columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in names),

@@ -63,11 +63,14 @@ def _comparable(
 ) -> tuple[sql.Composable, sql.Composable]:
     """A key column and its wanted value, in types for which an index is used; else both as texts."""
     value = sql.SQL("v.{}").format(name)
-    base = pair.source.base if side.side == "source" else pair.target.base
+    column = pair.source if side.side == "source" else pair.target
+    base = "" if column.expression else column.base  # the collation of an expression may be any
     if pair.form.name == "integer" and pair.default is None:
         return side.column(pair), sql.SQL("{}::bigint").format(value)
     if base == "uuid" and pair.form.name == "uuid" and pair.default is None:
         return side.column(pair), sql.SQL("{}::uuid").format(value)
     if base in ("text", "varchar") and pair.form.name == "text" and pair.default is None:
-        return side.column(pair), value
+        # The index has the collation of the column, which may take two texts for the same: the bytes decide.
+        in_bytes = sql.SQL('{0}, {0} COLLATE "C"')
+        return in_bytes.format(side.column(pair)), in_bytes.format(value)
     return sql.SQL('{} COLLATE "C"').format(side.key_text(pair)), value

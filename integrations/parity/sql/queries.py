@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, NamedTuple, TypeVar
@@ -12,14 +13,15 @@ from integrations.parity.model.buckets import BucketScheme
 from integrations.parity.model.packed_rows import PackedRows, read_location
 from integrations.parity.model.plan import ColumnPair, TablePlan
 from integrations.parity.model.sums import BLOCK_BITS, BucketSums, packed_sums_query
-from integrations.parity.server.snapshot import Row, Snapshot, run_both
+from integrations.parity.server.both_sides import run_both
+from integrations.parity.server.snapshot import Row, Snapshot
 from integrations.parity.sql.bucket_conditions import bucket_number, bucket_predicate
 from integrations.parity.sql.keys import RowKey, key_predicate
 from integrations.parity.sql.row_hash import SideExpressions
+from integrations.parity.sql.shown_values import shown_text
 
 Answer = TypeVar("Answer")
 
-MAX_VALUE_LENGTH = 500  # characters shown of a value
 MAX_JSON_LENGTH = 50_000  # characters of JSON in which differing paths are looked for
 VALUE_SEED = sql.SQL("3::bigint")  # of the hash of one value
 LOCATIONS_PER_QUERY = 2000
@@ -38,12 +40,15 @@ class RowHashes(NamedTuple):
 
 @dataclass(frozen=True)
 class RowValues:
-    """One row by column: values as text, cut; hashes of the canonical values; JSON, cut much later."""
+    """Rows that are the same, by column: values as text, cut; hashes of the canonical values; JSON, cut much
+    later; how many ``rows`` there are.
+    """
 
     hashed: RowHashes
     values: Mapping[str, str | None]
     hashes: Mapping[str, int | None]
     documents: Mapping[str, str | None]
+    rows: int = 1
 
 
 class SideQueries:
@@ -210,39 +215,55 @@ class SideQueries:
         tokens = (shape.format(token.applies, token.hash) for token in self.expressions.tokens)
         return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(tokens))
 
-    def read_hashes_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowHashes]]:
-        """The rows that have these keys now; several under one key where nothing keeps it unique."""
-        query = self._select_hashes(key_predicate(self.expressions, keys))
-        found: dict[RowKey, list[RowHashes]] = {key: [] for key in keys}
-        for key, row, tokens in self.snapshot.stream_rows(query):
+    def read_hashes_at(self, keys: Collection[RowKey]) -> dict[RowKey, Counter[RowHashes]]:
+        """The rows that have these keys now, counted; several under one key where nothing keeps it unique."""
+        found: dict[RowKey, Counter[RowHashes]] = {key: Counter() for key in keys}
+        for key, row, tokens, rows in self.snapshot.stream_rows(self._select_groups(keys)):
             if tuple(key) in found:
-                found[tuple(key)].append(RowHashes(row, tuple(tokens)))
+                found[tuple(key)][RowHashes(row, tuple(tokens))] = rows
         return found
 
     def read_values_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowValues]]:
-        """The values of the rows that have these keys, column by column."""
-        side = self.expressions
-        columns = [side.key_texts, side.row_hash, self._tokens, *self._value_arrays()]
-        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(", ").join(columns), side.from_clause, key_predicate(side, keys)
-        )
+        """The values of the rows that have these keys, column by column; of rows that are the same, once."""
+        # Equal hashes may have two texts, as 1.0 and 1.00 have. One of them is shown.
+        values = [sql.SQL("min({})").format(array) for array in self._value_arrays()]
         found: dict[RowKey, list[RowValues]] = {key: [] for key in keys}
-        for row in self.snapshot.stream_rows(query):
+        for row in self.snapshot.stream_rows(self._select_groups(keys, *values)):
             if tuple(row[0]) in found:
                 found[tuple(row[0])].append(_read_values(self.plan.pairs, row))
         return found
 
+    def _select_groups(self, keys: Collection[RowKey], *more: sql.Composable) -> sql.Composable:
+        """Key, hashes and number of the rows that are the same, and more aggregates of them.
+
+        A million rows may have the same hash where there is no key, or no unique one.
+        """
+        side = self.expressions
+        # Columns may have collations that cannot be mixed, or that take two texts for the same.
+        columns = [side.key_texts + sql.SQL(' COLLATE "C"'), side.row_hash, self._tokens]
+        return sql.SQL("SELECT {}, {} FROM {} WHERE {} GROUP BY 1, 2, 3 ORDER BY 2, 3").format(
+            sql.SQL(", ").join(columns),
+            sql.SQL(", ").join([sql.SQL("count(*)"), *more]),
+            side.from_clause,
+            key_predicate(side, keys),
+        )
+
     def _value_arrays(self) -> Iterator[sql.Composable]:
         """Texts, hashes and JSON as three arrays: an answer may have fewer columns than a table."""
         side, pairs = self.expressions, self.plan.pairs
-        yield array_expression((text_expression(side.value_text(pair)) for pair in pairs), "text")
+        in_bytes = sql.SQL(' COLLATE "C"')
+        yield array_expression((shown_text(side, pair) for pair in pairs), "text") + in_bytes
         yield array_expression(
             (side.hash(pair, side.canonical(pair), VALUE_SEED) for pair in pairs), "bigint"
         )
         documents = (pair for pair in pairs if pair.form.name == "json")
         cut = sql.SQL("left({}, {})")
-        yield array_expression(
-            (cut.format(side.value_text(pair), sql.Literal(MAX_JSON_LENGTH)) for pair in documents), "text"
+        yield (
+            array_expression(
+                (cut.format(side.value_text(pair), sql.Literal(MAX_JSON_LENGTH)) for pair in documents),
+                "text",
+            )
+            + in_bytes
         )
 
 
@@ -253,21 +274,13 @@ def query_both(
     return run_both(source.snapshot, lambda: query(source), target.snapshot, lambda: query(target))
 
 
-def text_expression(text: sql.Composable) -> sql.Composable:
-    """A text; a long one is cut, and its length added."""
-    return sql.SQL(
-        "CASE WHEN length({0}) > {1} THEN left({0}, {1}) || '... (' || textin(int4out(length({0})))"
-        " || ' characters)' ELSE {0} END"
-    ).format(text, sql.Literal(MAX_VALUE_LENGTH))
-
-
 def array_expression(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:
     """An array of that type."""
     return sql.SQL("ARRAY[{}]::{}[]").format(sql.SQL(", ").join(values), sql.SQL(kind))
 
 
 def _read_values(pairs: Sequence[ColumnPair], row: Row) -> RowValues:
-    _, row_hash, tokens, texts, hashes, documents = row
+    _, row_hash, tokens, rows, texts, hashes, documents = row
     names = [pair.name for pair in pairs]
     json_names = [pair.name for pair in pairs if pair.form.name == "json"]
     return RowValues(
@@ -275,4 +288,5 @@ def _read_values(pairs: Sequence[ColumnPair], row: Row) -> RowValues:
         dict(zip(names, texts, strict=True)),
         dict(zip(names, hashes, strict=True)),
         dict(zip(json_names, documents, strict=True)),
+        rows,
     )

@@ -16,6 +16,7 @@ from psycopg import sql
 from integrations.parity.model.plan import ColumnPair, TablePlan, TrackedRule
 from integrations.parity.server.catalog import CatalogColumn
 from integrations.parity.server.column_types import text_of
+from integrations.parity.server.expressions import raw_sql
 
 START = sql.SQL("7::bigint")
 BITS_PER_WORD = 60  # of NULL flags and booleans; 63 bits of a bigint are safe to shift
@@ -37,10 +38,14 @@ class SideExpressions:
 
     def __init__(self, plan: TablePlan, side: str) -> None:
         self.plan, self.side = plan, side
+        expressed = [pair.name for pair in plan.pairs if self._column(pair).expression]
+        self._expressed = {name: f"e{number}" for number, name in enumerate(expressed)}
 
     def column(self, pair: ColumnPair) -> sql.Composable:
-        """The column as it is stored."""
-        return sql.Identifier("r", pair.name)
+        """The column as it is stored, or the expression that is compared instead of it."""
+        if place := self._expressed.get(pair.name):
+            return sql.Identifier("x", place)
+        return self._column(pair).identifier
 
     def _column(self, pair: ColumnPair) -> CatalogColumn:
         return pair.source if self.side == "source" else pair.target
@@ -145,11 +150,28 @@ class SideExpressions:
     @property
     def from_clause(self) -> sql.Composable:
         """The table after FROM; without a key, with the row hash ``h.value``, computed once per row."""
-        table = self.plan.table(self.side).from_clause + sql.SQL(" AS r")
+        table = self.plan.table(self.side).from_clause + sql.SQL(" AS r") + self._restriction()
         if self.plan.key:
             return table
         hashed = sql.SQL(" CROSS JOIN LATERAL (SELECT {} AS value OFFSET 0) AS h")
         return table + hashed.format(self._hash_row())
+
+    def _restriction(self) -> sql.Composable:
+        """The expressions of the side as ``x``, for rows that are compared.
+
+        They stand in a query of their own, in which a name can only be that of a column. PostgreSQL pulls it
+        up: an expression costs what it costs, and an index serves the condition.
+        """
+        condition = self.plan.table(self.side).condition
+        if not condition and not self._expressed:
+            return sql.SQL("")
+        values = [
+            sql.SQL("({}\n) AS {}").format(raw_sql(self._column(pair).expression), sql.Identifier(place))
+            for pair in self.plan.pairs
+            if (place := self._expressed.get(pair.name))
+        ]
+        shape = sql.SQL(" CROSS JOIN LATERAL (SELECT {} WHERE ({}\n)) AS x")
+        return shape.format(sql.SQL(", ").join(values), raw_sql(condition or "true"))
 
     @property
     def key_texts(self) -> sql.Composable:

@@ -129,9 +129,10 @@ def _ask_rights(system: System, names: list[str], question: Question) -> Iterato
     for command in commands:
         done = programs.run(command, capture=True, attempt=ATTEMPT, timeout=RIGHTS_TIMEOUT)
         answer = done.stdout.split()[:1]
+        # kubectl's exit code says the same as its answer (0 is yes). Where both differ, nothing is known.
         if answer == ["no"]:
             refused.append(" ".join(command[command.index("can-i") + 1 :]))
-        elif answer != ["yes"]:
+        elif answer != ["yes"] or not done.ok:
             said = " ".join((done.stderr or done.stdout).split())[:300]
             yield question.unknown(f"It does not say: {said or 'nothing'}", "Run the command by hand.")
             return

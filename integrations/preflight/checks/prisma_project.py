@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from integrations import programs
@@ -21,6 +22,7 @@ from integrations.prisma.installed_packages import (
 from integrations.systems import System
 
 NODE_SECONDS = 10
+NODE_VERSION = re.compile(r"v\d{1,3}\.\d{1,5}\.\d{1,5}(?:-[\w.-]{1,40})?")
 PROVIDERS = ("postgresql", "postgres")
 
 
@@ -100,8 +102,14 @@ def _check_node(system: System) -> Iterator[CheckResult]:
         yield CheckResult(subject, Verdict.RED, asked, problem.what, problem.next, (system.name,))
         return
     version = done.stdout.strip()
+    if not done.ok or not NODE_VERSION.fullmatch(version):
+        said = " ".join(version.split())[:80] or "nothing"
+        seen = f"It does not tell its version (exit code {done.code}): {said}."
+        change = "Run node --version by hand where the worker runs."
+        yield CheckResult(subject, Verdict.UNKNOWN, asked, seen, change, (system.name,))
+        return
     fits = fits_range(version, wanted) if wanted else True
-    seen = f"It is {version or 'of an unknown version'}."
+    seen = f"It is {version}."
     if fits:
         yield CheckResult(subject, Verdict.GREEN, asked, seen, systems=(system.name,))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from integrations.parity.model.declared import InvalidRule, parse_rules
+from integrations.parity.model.mapping import NameMapping
 from integrations.parity.model.unmatched_rules import ColumnShape, iterate_unmatched_rules
 from integrations.parity.server.catalog import FAMILIES
 from integrations.preflight.check import CheckScope, PlannedItem, preflight_check
@@ -37,7 +38,8 @@ def _judge_item(scope: CheckScope, item: PlannedItem) -> Iterator[CheckResult]:
     except InvalidRule:
         return  # the item's own form says so
     # A comparison with a restored backup has one schema on both sides; only a migration makes another.
-    before, after = _shape(tables.before), _shape(tables.after)
+    before = _shape(tables.before)
+    after = NameMapping.of(rules).translate_shape(_shape(tables.after))
     wrong = list(iterate_unmatched_rules(before, after, rules, personal, harmless))
     for each in wrong:
         place, (name, _, why) = f"{each.list}[{each.number - 1}]", each.sentence.partition(": ")

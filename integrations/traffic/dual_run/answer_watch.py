@@ -19,7 +19,7 @@ NAMED_FIELDS = 3  # fields that the verdict names
 MAX_FIELDS = 200  # fields that are counted apart
 MAX_DISTINCT = 10_000  # differences that are told apart
 MAX_REASONS = 5  # reasons that are kept of one read
-ROW_INDEX = re.compile(r"\[[^]]*\]")
+ROW_INDEX = re.compile(r"\[[^][]*+\]")
 
 
 @dataclass

@@ -16,7 +16,7 @@ from integrations.traffic.dual_run.read_rules import FieldRule, ReadRule
 LONGEST_VALUE = 80  # characters of a value that are shown
 MAX_DEPTH = 20  # levels of an answer that are compared one by one
 MAX_DIFFERENCES = 1000  # of one answer
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+EMAIL = re.compile(r"(?<![^@\s])[^@\s]++@[^@\s]+\.[^@\s]+")
 
 
 class _MissingValue:

@@ -136,8 +136,8 @@ def server_cpu_seconds() -> float:
     return float(total + ended.children_user + ended.children_system)
 
 
-def make_viewers(cutover: Cutover, count: int) -> list[str]:
-    """People with a part in the cutover, each signed in; gives their cookies."""
+def make_viewers(cutover: Cutover, count: int, part: str = "APPROVER") -> list[str]:
+    """People with that part in the cutover, each signed in; gives their cookies."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
@@ -146,7 +146,6 @@ def make_viewers(cutover: Cutover, count: int) -> list[str]:
     from django.utils import timezone
 
     from checklists.models import Member
-    from checklists.states import MemberPart
     from tests.by_hand import by_hand
 
     people = User.objects.bulk_create(
@@ -165,7 +164,5 @@ def make_viewers(cutover: Cutover, count: int) -> list[str]:
         sessions.append(Session(session_key=key, session_data=store.encode(data), expire_date=until))
     Session.objects.bulk_create(sessions)
     with by_hand():  # not one change of people after the other
-        Member.objects.bulk_create(
-            Member(cutover=cutover, person=each, part=MemberPart.APPROVER) for each in people
-        )
+        Member.objects.bulk_create(Member(cutover=cutover, person=each, part=part) for each in people)
     return [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]

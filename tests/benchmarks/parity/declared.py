@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
 from integrations.parity.engine.comparison import compare_before, compare_live
 from integrations.parity.engine.fingerprint import (
@@ -19,6 +16,7 @@ from integrations.parity.model.declared import DeclaredRule, parse_rules
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.result import ComparisonResult
 from integrations.parity.server.snapshot import PostgresServer, Snapshot
+from tests.benchmarks.parity.costs import costs_in_turns
 from tests.benchmarks.parity.data import SOURCE, TARGET
 from tests.benchmarks.parity.parts import Run
 from tests.benchmarks.parity.servers import Bench
@@ -64,13 +62,6 @@ RULES = parse_rules(
 )
 
 
-class Cost(NamedTuple):
-    """Seconds on the clock, and CPU seconds of the server."""
-
-    seconds: float
-    cpu: float
-
-
 def make_migration(bench: Bench, rows: int) -> None:
     """Three databases: before a migration, after it, and a copy of that."""
     bench.create(SOURCE)
@@ -106,10 +97,10 @@ def _lines(bench: Bench, rows: int, times: int, folder: Path) -> Iterator[Line]:
     _require_findings(with_rules.live(), rows)
     _require_findings(with_rules.before(), rows)
     for what, name in (("fingerprint", "take"), ("before and after", "before"), ("live", "live")):
-        plain, ruled = _in_turns(bench, times, getattr(without, name), getattr(with_rules, name))
+        plain, ruled = costs_in_turns(bench, times, getattr(without, name), getattr(with_rules, name))
         yield Line(f"{what}, equal and without rules", plain.seconds, note=f"CPU {plain.cpu:.2f} s")
         wanted = LIMIT if name != "take" else None
-        note = f"CPU {ruled.cpu:.2f} s, {ruled.cpu / max(plain.cpu, 0.01):.2f} × without"
+        note = ruled.told_against(plain, "without")
         yield Line(
             f"{what}, under its rules",
             ruled.seconds,
@@ -153,29 +144,3 @@ def _require_findings(result: ComparisonResult, rows: int) -> None:
         if kind:
             found[kind] += count
     assert found == expected_counts(rows), (found, expected_counts(rows))
-
-
-def _in_turns(bench: Bench, times: int, *works: Callable[[], object]) -> list[Cost]:
-    """Medians of each function; they run in turns, so that a busy moment affects all of them."""
-    known: list[list[Cost]] = [[] for _ in works]
-    for _ in range(times):
-        for work, costs in zip(works, known, strict=True):
-            costs.append(_cost(bench, work))
-    return [Cost(*(median(part) for part in zip(*costs, strict=True))) for costs in known]
-
-
-def _cost(bench: Bench, work: Callable[[], object]) -> Cost:
-    cpu, started = _settled_cpu(bench), time.perf_counter()
-    work()
-    seconds = time.perf_counter() - started
-    return Cost(seconds, _settled_cpu(bench) - cpu)
-
-
-def _settled_cpu(bench: Bench) -> float:
-    """CPU seconds of the server, once sessions that have ended are counted."""
-    last = bench.cpu_seconds()
-    while True:
-        time.sleep(0.1)
-        if (now := bench.cpu_seconds()) == last:
-            return now
-        last = now

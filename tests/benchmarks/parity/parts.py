@@ -31,6 +31,7 @@ from integrations.parity.server.sizes import read_table_pages
 from integrations.parity.server.snapshot import PostgresServer, Snapshot
 from integrations.parity.sql.queries import SideQueries
 from integrations.parity.sql.row_hash import SideExpressions
+from tests.benchmarks.parity.costs import Cost, costs_in_turns
 from tests.benchmarks.parity.data import BATTERY, FOUND, SOURCE, TARGET, make_pair, make_small_tables
 from tests.benchmarks.parity.peers import PEERS, Absent, Peer, found_by, measured
 from tests.benchmarks.parity.servers import Bench
@@ -102,20 +103,22 @@ def headline(bench: Bench, run: Run) -> Iterator[Table]:
         require_counts(found, *FOUND)
         source = PostgresServer.from_url(bench.url(SOURCE))
         scans = (partial(hash_scan, source, compiled=compiled) for compiled in (False, True))
-        ours, floor, lowest = timed(sizes.times, partial(compare, bench), *scans)
+        ours, floor, lowest = costs_in_turns(bench, sizes.times, partial(compare, bench), *scans)
         cost = list(_cost(bench))  # before the peers, whose sessions end when they like
-        peers = [_peer(bench, peer, found, ours) for peer in PEERS if run.peers]
+        peers = [_peer(bench, peer, found, ours.seconds) for peer in PEERS if run.peers]
         if name == "donations" and (known := [line.seconds for line in peers if line.seconds]):
             run.fastest = min(known)
         lines = [*_ours(ours, floor, lowest), *cost, *peers]
         yield Table(f"{name}: {rows:,} rows, 10 differences", lines)
 
 
-def _ours(seconds: float, floor: float, lowest: float) -> Iterator[Line]:
-    yield Line("comparison of both sides, rows and columns named", seconds)
+def _ours(ours: Cost, floor: Cost, lowest: Cost) -> Iterator[Line]:
+    yield Line("comparison of both sides, rows and columns named", ours.seconds, note=f"CPU {ours.cpu:.2f} s")
     what, wanted = "hash scan of one side alone, no buckets", ("at most", 1.25)
-    yield Line(what, floor, seconds / floor, "comparison / scan", wanted)
-    yield Line("the same scan, compiled", lowest, seconds / lowest, "comparison / scan")
+    told = "CPU {:.2f} s, two of them {:.2f} × in the comparison".format
+    for line, scan, limit in ((what, floor, wanted), ("the same scan, compiled", lowest, None)):
+        said = told(scan.cpu, ours.cpu / (2 * max(scan.cpu, 0.01)))
+        yield Line(line, scan.seconds, ours.seconds / scan.seconds, "comparison / scan", limit, said)
 
 
 def _cost(bench: Bench) -> Iterator[Line]:
@@ -225,15 +228,16 @@ def many(bench: Bench, run: Run) -> Iterator[Table]:
     sizes = run.sizes
     rows = sizes.donations
     make_pair(bench, {"donations": rows})
-    (few,) = timed(sizes.times, lambda: compare(bench))
+    (few,) = costs_in_turns(bench, sizes.times, lambda: compare(bench))
     bench.run(TARGET, "update donations set currency = 'GHS' where id % 100 = 50", "vacuum analyze")
     more = bench.value("select count(*) from donations where currency = 'GHS'", TARGET)
     (found,) = compare(bench).tables
     assert more <= found.changed <= more + FOUND[0], (found.changed, more)
-    (many,) = timed(sizes.times, lambda: compare(bench))
+    (many,) = costs_in_turns(bench, sizes.times, lambda: compare(bench))
+    ratio, said = many.seconds / few.seconds, many.told_against(few, "that of 10")
     lines = [
-        Line("10 differences", few),
-        Line(f"{found.differing:,} differences", many, many / few, "× that of 10", ("at most", 1.4)),
+        Line("10 differences", few.seconds, note=f"CPU {few.cpu:.2f} s"),
+        Line(f"{found.differing:,} differences", many.seconds, ratio, "× that of 10", ("at most", 1.4), said),
     ]
     yield Table(f"Many differences: {rows:,} rows, one in a hundred changed", lines)
 

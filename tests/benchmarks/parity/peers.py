@@ -51,7 +51,7 @@ def measured(peer: Peer, bench: Bench, table: str, columns: Sequence[str]) -> tu
     return time.perf_counter() - started, found
 
 
-def _environment(name: str, *requirements: str) -> Path:
+def python_environment(name: str, *requirements: str) -> Path:
     """An environment with exactly these packages, made when first asked for."""
     home = HOME / name
     mark = home / "installed"
@@ -67,7 +67,7 @@ def _environment(name: str, *requirements: str) -> Path:
     return home
 
 
-def _run(command: Sequence[str | Path], **environment: str) -> str:
+def run_program(command: Sequence[str | Path], **environment: str) -> str:
     """Its standard output; an exit code but 0 and an empty answer with complaints are both errors."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=LONGEST, env={**os.environ, **environment}
@@ -81,12 +81,14 @@ def _run(command: Sequence[str | Path], **environment: str) -> str:
 
 
 def _reladiff(_: Bench) -> Path:
-    return _environment("reladiff", "reladiff==0.6.0", "psycopg2-binary==2.9.10", "setuptools<81")
+    return python_environment("reladiff", "reladiff==0.6.0", "psycopg2-binary==2.9.10", "setuptools<81")
 
 
 def _data_diff(_: Bench) -> Path:
     old = ("dbt-core<1.9", "pydantic<2")  # with later ones it does not start
-    return _environment("data-diff", "data-diff==0.11.2", *old, "psycopg2-binary==2.9.10", "setuptools<81")
+    return python_environment(
+        "data-diff", "data-diff==0.11.2", *old, "psycopg2-binary==2.9.10", "setuptools<81"
+    )
 
 
 def _family(program: str, *more: str) -> Callable[[Path, Bench, str, Sequence[str]], set[str]]:
@@ -94,7 +96,7 @@ def _family(program: str, *more: str) -> Callable[[Path, Bench, str, Sequence[st
         sides = (bench.url(SOURCE), table, bench.url(TARGET), table)
         every = [word for column in columns for word in ("-c", column)]
         command = [home / "bin" / program, *sides, "-k", "id", *every, "--json", "-j", CORES, *more]
-        out = _run(command, COLUMNS="100000")  # it breaks its own JSON at the width of the terminal
+        out = run_program(command, COLUMNS="100000")  # it breaks its own JSON at the width of the terminal
         rows = [json.loads(line) for line in out.splitlines() if line.startswith('["')]
         return {str(key) for _, (key, *_values) in rows}
 
@@ -106,13 +108,13 @@ def _family(program: str, *more: str) -> Callable[[Path, Bench, str, Sequence[st
 
 def _validator(bench: Bench) -> Path:
     """With both connections told to it, which it keeps in a folder."""
-    home = _environment("data-validator", "google-pso-data-validator==8.10.1")
+    home = python_environment("data-validator", "google-pso-data-validator==8.10.1")
     for name, database in (("source", SOURCE), ("target", TARGET)):
         postgres = bench.postgres
         where = {"host": "127.0.0.1", "port": str(postgres.port), "user": "postgres",
                  "password": postgres.password, "database": database}  # fmt: skip
         told = [word for option, value in where.items() for word in (f"--{option}", value)]
-        _run(
+        run_program(
             [home / "bin/data-validation", "connections", "add", "-c", name, "Postgres", *told], **_kept(home)
         )
     return home
@@ -124,7 +126,7 @@ def _kept(home: Path) -> dict[str, str]:
 
 def _validate(home: Path, bench: Bench, table: str, columns: Sequence[str]) -> set[str]:
     """Rows whose hash over all columns is not the same, by its own JSON."""
-    out = _run(
+    out = run_program(
         [home / "bin/data-validation", "validate", "row", "-sc", "source", "-tc", "target",
          "-tbls", f"public.{table}", "--primary-keys", "id", "--hash", "*", "--format", "json",
          "--filter-status", "fail"],

@@ -6,9 +6,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -63,10 +64,23 @@ class Bench:
         number = self.value("select current_setting('server_version_num')::int")
         return f"{number // 10000}.{number % 10000}"
 
+    @property
+    def _pid(self) -> int:
+        return int((self.postgres.data / "postmaster.pid").read_text().splitlines()[0])
+
+    def has_sessions(self) -> bool:
+        """Whether a session in a database of a benchmark is there, or has ended and was not waited for."""
+        for child in psutil.Process(self._pid).children():
+            with suppress(psutil.NoSuchProcess):
+                words = " ".join(child.cmdline())
+                # A process that ends has no words left, and then is a zombie until it is waited for.
+                if not words or " bench_" in words or "parallel worker" in words:
+                    return True
+        return False
+
     def cpu_seconds(self) -> float:
         """Of all sessions that have ended: what the first process has waited for, by the kernel's count."""
-        pid = int((self.postgres.data / "postmaster.pid").read_text().splitlines()[0])
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def pages_read(self, *databases: str) -> int:

@@ -21,6 +21,7 @@ from checklists.models import Attempt, AuditEntry, AuditHead, Cutover, Item, Pha
 from checklists.models.audit import database_now
 from integrations.actions import registry
 from tests import servers
+from tests.by_hand import by_hand
 from tests.checklists.executor.actions import ACTIONS
 from tests.waiting import wait_for
 
@@ -34,10 +35,11 @@ FAST = f"{BRISK},heartbeat=0.5,lease=3,ask_to_stop=1.8,kill=2.6"
 @pytest.fixture
 def cutover(transactional_db: None) -> Cutover:
     """An open rehearsal with one phase."""
-    runbook = Runbook.objects.create(name="test", title="Test", sha256="0" * 64, text="")
-    cutover = Cutover.objects.create(slug="night", title="Night", kind="REHEARSAL", runbook=runbook)
+    with by_hand():  # nobody opened it, and its runbook has no text
+        runbook = Runbook.objects.create(name="test", title="Test", sha256="0" * 64, text="")
+        cutover = Cutover.objects.create(slug="night", title="Night", kind="REHEARSAL", runbook=runbook)
+        Phase.objects.create(cutover=cutover, position=1, number="1", key="one", title="One")
     AuditHead.objects.create(cutover=cutover)
-    Phase.objects.create(cutover=cutover, position=1, number="1", key="one", title="One")
     return cutover
 
 
@@ -72,19 +74,7 @@ def queued_attempt(
     """An attempt as `services.start_attempt` would queue it."""
     phase = cutover.phases.get(direction=more.pop("direction", "FORWARD"))
     number = Item.objects.filter(cutover=cutover).count() + 1
-    item = item or Item.objects.create(
-        cutover=cutover,
-        phase=phase,
-        position=number,
-        number=f"1.{number}",
-        key=f"item-{number}",
-        title="Play",
-        kind="action",
-        owner="lead",
-        action=action,
-        params=params,
-        **more,
-    )
+    item = item or _new_item(cutover, phase, number, action=action, params=params, **more)
     starter, _ = User.objects.get_or_create(username="starter")
     with transaction.atomic():
         attempt = Attempt.objects.create(
@@ -103,6 +93,21 @@ def queued_attempt(
         )
         AuditEntry.objects.append(cutover, "attempt.started", by=starter, attempt=attempt.pk)
     return attempt
+
+
+def _new_item(cutover: Cutover, phase: Phase, number: int, **more: Any) -> Item:
+    with by_hand():  # no runbook defines it
+        return Item.objects.create(
+            cutover=cutover,
+            phase=phase,
+            position=number,
+            number=f"1.{number}",
+            key=f"item-{number}",
+            title="Play",
+            kind="action",
+            owner="lead",
+            **more,
+        )
 
 
 @pytest.fixture
@@ -155,7 +160,8 @@ class Panel:
                 process.wait()
 
 
-def _panel(folder: Path) -> Panel:
+def make_panel(folder: Path) -> Panel:
+    """Starts nothing by itself; its processes use the database of the test."""
     url = servers.application_url(connection.settings_dict["NAME"])
     return Panel(folder, {**os.environ, "DATABASE_URL": url, "CUTOVER_DATA": str(settings.CUTOVER_DATA)})
 
@@ -163,7 +169,7 @@ def _panel(folder: Path) -> Panel:
 @pytest.fixture
 def panel(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """Starts nothing by itself: ``panel.start("worker")``."""
-    panel = _panel(tmp_path_factory.mktemp("panel"))
+    panel = make_panel(tmp_path_factory.mktemp("panel"))
     yield panel
     panel.stop()
     print(panel.output())
@@ -175,9 +181,9 @@ def watchers(
 ) -> Iterator[Panel]:
     """Reaper and dispatcher for all tests of a module, with the timings of its ``TIMES_OF_THE_PANEL``.
 
-    They only read rows, so tests can share them; each start of a process costs seconds.
+    They keep nothing between rounds, so tests can share them; each start of a process costs seconds.
     """
-    panel = _panel(tmp_path_factory.mktemp("watchers"))
+    panel = make_panel(tmp_path_factory.mktemp("watchers"))
     times = getattr(request.module, "TIMES_OF_THE_PANEL", BRISK)
     panel.start("reaper", times=times)
     panel.start("dispatcher", times=times)

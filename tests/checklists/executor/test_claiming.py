@@ -144,7 +144,8 @@ def test_an_effect_begins_only_while_a_reaper_runs(queue: Queue) -> None:
 def test_an_effect_does_not_begin_in_a_stale_epoch(cutover: Cutover, queue: Queue) -> None:
     record_heartbeat("reaper")
     attempt = claimed(queue())
-    Cutover.objects.update(epoch=2)
+    with by_hand():
+        Cutover.objects.update(epoch=2)
     refusal = begin(attempt)
     assert refusal is not None
     assert "rollback" in refusal.reason
@@ -153,26 +154,27 @@ def test_an_effect_does_not_begin_in_a_stale_epoch(cutover: Cutover, queue: Queu
 def test_an_effect_does_not_begin_in_a_closed_cutover(queue: Queue) -> None:
     record_heartbeat("reaper")
     attempt = claimed(queue())
-    Cutover.objects.update(status="ABANDONED", closed_at=database_now())
+    with by_hand():
+        Cutover.objects.update(status="ABANDONED", closed_at=database_now())
     assert "closed" in getattr(begin(attempt), "reason", "")
 
 
 def test_an_effect_does_not_begin_behind_a_gate_that_is_not_passed(cutover: Cutover, queue: Queue) -> None:
     record_heartbeat("reaper")
     attempt = queue()
-    Item.objects.create(
-        cutover=cutover,
-        phase=cutover.phases.get(),
-        position=0,
-        number="1.0",
-        key="gate",
-        title="Go?",
-        kind="gate",
-        owner="lead",
-        seats=["technical"],
-        quorum=2,
-    )
     with by_hand():
+        Item.objects.create(
+            cutover=cutover,
+            phase=cutover.phases.get(),
+            position=0,
+            number="1.0",
+            key="gate",
+            title="Go?",
+            kind="gate",
+            owner="lead",
+            seats=["technical"],
+            quorum=2,
+        )
         Item.objects.filter(pk=attempt.item_id).update(needs=["gate"])
     assert "0 of 2 signatures" in getattr(begin(claimed(attempt)), "reason", "")
 
@@ -180,7 +182,8 @@ def test_an_effect_does_not_begin_behind_a_gate_that_is_not_passed(cutover: Cuto
 def test_an_effect_does_not_begin_after_a_cancel_or_a_lost_lease(queue: Queue) -> None:
     record_heartbeat("reaper")
     cancelled, expired = claimed(queue()), claimed(queue())
-    Attempt.objects.filter(pk=cancelled.pk).update(cancel_requested_at=database_now())
+    with by_hand():
+        Attempt.objects.filter(pk=cancelled.pk).update(cancel_requested_at=database_now())
     Attempt.objects.filter(pk=expired.pk).update(lease_expires_at=database_now())
     assert isinstance(begin(cancelled), EffectRefusal)
     assert isinstance(begin(expired), EffectRefusal)
@@ -194,11 +197,11 @@ def test_no_effect_begins_unseen_in_two_hundred_races_with_a_rollback(
     began = 0
     for number in range(200):
         record_heartbeat("reaper")
-        night = Cutover.objects.create(
-            slug=f"night-{number}", title="N", kind="REHEARSAL", runbook=cutover.runbook
-        )
-        Phase.objects.create(cutover=night, position=1, number="1", key="one", title="One")
         with by_hand():
+            night = Cutover.objects.create(
+                slug=f"night-{number}", title="N", kind="REHEARSAL", runbook=cutover.runbook
+            )
+            Phase.objects.create(cutover=night, position=1, number="1", key="one", title="One")
             Member.objects.create(cutover=night, person=db_user, part="LEAD")
         attempt = claimed(queued_attempt(night, "test.once", {"world": str(world)}))
         refusal, holding = at_once(

@@ -22,6 +22,9 @@ class Sent:
     def send(self, **message: Any) -> None:
         self.messages.append(message)
 
+    def send_line(self, piece: str, stream: str, *, more: bool) -> None:
+        self.send(log=[piece, stream, more])
+
     def wait_for_permission(self) -> bool:
         return True
 

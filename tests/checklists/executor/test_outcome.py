@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("running_panel")
 
 
 def cancel(attempt: Attempt) -> None:
-    Attempt.objects.filter(pk=attempt.pk).update(cancel_requested_at=database_now())
+    with by_hand():
+        Attempt.objects.filter(pk=attempt.pk).update(cancel_requested_at=database_now())
 
 
 def log_of(attempt: Attempt) -> list[str]:

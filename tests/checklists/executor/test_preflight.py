@@ -133,7 +133,8 @@ def test_a_run_whose_process_is_killed_failed_and_has_no_results(asked: Ask, tmp
 def test_a_lost_run_is_ended_by_the_reaper_and_its_late_keeper_writes_nothing(asked: Ask) -> None:
     run = asked(door="green")
     ago = database_now() - timedelta(seconds=1)
-    PreflightRun.objects.update(status="RUNNING", fence=7, started_at=ago, lease_expires_at=ago)
+    with by_hand():
+        PreflightRun.objects.update(status="RUNNING", fence=7, started_at=ago, lease_expires_at=ago)
     with_old_fence = fresh(run)
     assert end_lost_preflights() == 1
     assert end_lost_preflights() == 0
@@ -161,7 +162,8 @@ def test_the_schedule_asks_for_each_open_cutover_until_its_window(
 ) -> None:
     settings.CUTOVER_PREFLIGHT_MINUTES = 15
     now = database_now()
-    Cutover.objects.update(**{k: now + v if isinstance(v, timedelta) else v for k, v in more.items()})
+    with by_hand():
+        Cutover.objects.update(**{k: now + v if isinstance(v, timedelta) else v for k, v in more.items()})
     assert len(queue_scheduled_preflights()) == expected
     assert queue_scheduled_preflights() == []
 
@@ -184,7 +186,8 @@ def test_a_scheduled_run_is_not_begun_after_the_start_of_the_window(cutover: Cut
     settings.CUTOVER_PREFLIGHT_MINUTES = 15
     (run_id,) = queue_scheduled_preflights()
     now = database_now()
-    Cutover.objects.update(window_start=now - timedelta(seconds=1), window_end=now + timedelta(hours=1))
+    with by_hand():
+        Cutover.objects.update(window_start=now - timedelta(seconds=1), window_end=now + timedelta(hours=1))
     executor.run_preflight(run_id)
     run = PreflightRun.objects.get(pk=run_id)
     assert (run.status, run.started_at) == ("FAILED", None)
@@ -217,7 +220,8 @@ def _is_zombie(pid: int) -> bool:
 def test_the_schedule_ends_when_the_pass_of_a_gate_was_used(settings: Any) -> None:
     settings.CUTOVER_PREFLIGHT_MINUTES = 15
     make_cutover("signed")
-    GatePass.objects.update(used_at=database_now())
+    with by_hand():
+        GatePass.objects.update(used_at=database_now())
     assert queue_scheduled_preflights() == []
     not_begun = make_cutover("signed")
     assert queue_scheduled_preflights() == [str(PreflightRun.objects.get(cutover=not_begun).pk)]

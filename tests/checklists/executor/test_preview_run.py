@@ -20,6 +20,7 @@ from checklists.models.audit import database_now
 from checklists.services import CommandRefused
 from integrations.actions import Preview
 from tests.allowed import allow
+from tests.by_hand import by_hand
 from tests.checklists.histories import RUNBOOK, item_of, make_cutover, person, previewed
 from tests.checklists.sample_actions import SampleLook
 
@@ -106,7 +107,8 @@ def test_the_dispatcher_wakes_a_worker_again_and_ends_what_nobody_answered(night
     assert executor.wake_queued_previews(woken.append, after=0) == 1
     assert woken == [str(queued.pk)]
     long_ago = database_now() - timedelta(minutes=5)
-    ItemPreview.objects.update(status="RUNNING", started_at=long_ago)
+    with by_hand():
+        ItemPreview.objects.update(status="RUNNING", started_at=long_ago)
     assert executor.wake_queued_previews(woken.append, after=0) == 0
     lost = ItemPreview.objects.get()
     assert lost.status == "LOST"

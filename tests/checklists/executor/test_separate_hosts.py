@@ -24,8 +24,6 @@ from tests.checklists.histories import person
 from tests.hosts import Host, Network
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(900)  # it may have to wait for tests with a browser
-
 Queue = Callable[..., Attempt]
 COMMAND = [sys.executable, "-m", "tests.checklists.executor.panel"]
 WEB = [sys.executable, "-m", "uvicorn", "cutover.asgi:application", "--host", "0.0.0.0", "--lifespan", "off"]

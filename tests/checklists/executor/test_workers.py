@@ -60,12 +60,17 @@ def test_a_killed_worker_does_not_touch_a_running_attempt(panel: Panel, queue: Q
 
 
 @pytest.mark.usefixtures("watchers")
-def test_stopping_a_worker_waits_for_running_attempts(panel: Panel, queue: Queue) -> None:
-    worker = panel.start("worker")
+def test_stopping_a_worker_waits_for_running_attempts_and_leaves_nothing(
+    panel: Panel, queue: Queue, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    worker = panel.start("worker", TMPDIR=str(temporary))
     attempt = running(queue("test.once", do="sleep", seconds=2))
     worker.send_signal(signal.SIGTERM)
     assert wait_for_status(attempt).status == "SUCCEEDED"
     assert worker.wait(90) == 0
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.usefixtures("watchers")

@@ -10,11 +10,13 @@ import pytest
 from checklists import services
 from checklists.board import Board
 from checklists.forecast import RollbackCost, find_rollback_costs
+from checklists.forecast.rollback_cost import find_first_request
 from checklists.headline import headline
 from checklists.models import Attempt, Cutover
 from checklists.pending_tasks import pending_tasks
 from checklists.services import CommandRefused
 from checklists.states import AttemptStatus, Direction, ItemState
+from integrations.row_values import mask_facts
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person, view_of
 
@@ -129,3 +131,109 @@ def test_nobody_waits_for_a_count_before_a_rollback_is_ordered() -> None:
     assert pending_tasks(board) == []
     ended(cutover, "count", "FAILED")
     assert pending_tasks(Board.load(cutover)) == []
+
+
+PRICE = {
+    "loss": {
+        "answer": "loss",
+        "tables": {
+            "prayer_requests": {"created": 1, "changed": 0, "deleted": 0, "keys": {"created": ["7"]}},
+            "donations": {"created": 2, "changed": 1, "deleted": 0},
+        },
+        "money": [
+            {
+                "table": "donations",
+                "at_least": True,
+                "groups": [{"by": ["GHS", "pending"], "rows": 2, "sum": "150.00"}],
+                "changed_from": [{"by": ["GHS", "paid"], "rows": 1, "sum": "10.00"}],
+                "changed_to": [{"by": ["GHS", "paid"], "rows": 1, "sum": "20.00"}],
+                "deleted": [],
+            }
+        ],
+    }
+}
+
+
+def test_the_price_is_told_by_table_and_by_amount(cutover: Cutover) -> None:
+    ended(cutover, "back-up")
+    counted(cutover, facts=PRICE)
+    cost = cost_of(cutover)
+    assert [(t.name, t.created, t.changed, t.deleted) for t in cost.tables] == [
+        ("donations", 2, 1, 0),
+        ("prayer_requests", 1, 0, 0),
+    ]
+    assert cost.tables[1].keys == {"created": ["7"]}
+    assert [(a.kind, a.total, a.group, a.is_at_least) for a in cost.amounts] == [
+        ("created", "150.00", "GHS pending", True),
+        ("changed", "20.00", "GHS paid", True),
+    ]
+
+
+def test_people_who_only_watch_read_how_many_rows_and_no_values(cutover: Cutover) -> None:
+    ended(cutover, "back-up")
+    counted(cutover, facts=mask_facts(PRICE))
+    cost = cost_of(cutover)
+    assert [(table.name, table.created) for table in cost.tables] == [
+        ("donations", 2),
+        ("prayer_requests", 1),
+    ]
+    assert [table.keys for table in cost.tables] == [{}, {}]
+    assert cost.amounts == []
+
+
+# ── what the runbook names, and since when people were on the new service ────
+
+NAMED = TEXT.replace(
+    "action: sample.count,",
+    "action: sample.count,\n"
+    "         params: {names: {users: people, prayer_requests: prayer requests, donations: gifts}},",
+).replace("key: switch, title: Switch,", "key: switch, title: Switch, service_restored: true,")
+
+
+def test_the_rows_that_the_runbook_names_come_first_also_where_none_is_lost() -> None:
+    cutover = make_cutover(text=NAMED)
+    ended(cutover, "back-up")
+    counted(cutover, facts=PRICE)
+    cost = cost_of(cutover)
+    assert [(t.title, t.state, t.rows) for t in cost.tables] == [
+        ("gifts", "loss", 3),
+        ("prayer requests", "loss", 1),
+        ("people", "nothing", 0),
+    ]
+    assert {amount.title for amount in cost.amounts} == {"gifts"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"answer": "unknown", "unknown": {"users": "may not be read"}}, {"not_there": ["users"]}]
+)
+def test_named_rows_that_were_not_counted_are_not_known(change: dict[str, Any]) -> None:
+    cutover = make_cutover(text=NAMED)
+    ended(cutover, "back-up")
+    counted(cutover, facts={"loss": PRICE["loss"] | change})
+    assert ("people", "unknown") in [(table.title, table.state) for table in cost_of(cutover).tables]
+
+
+def test_a_count_from_before_the_first_people_came_to_the_new_service_tells_no_price() -> None:
+    cutover = make_cutover(text=NAMED)
+    ended(cutover, "back-up", ago=timedelta(minutes=30))
+    counted(cutover, facts=PRICE, ago=timedelta(minutes=20))
+    assert (cost_of(cutover).answer, cost_of(cutover).people_since) == ("loss", None)
+    led = ended(cutover, "switch", AttemptStatus.FAILED, ago=timedelta(minutes=10))
+    cost = cost_of(cutover)
+    assert (cost.answer, cost.before_people) == ("unknown", True)
+    assert cost.people_since == led.effect_started_at, "whether or not it worked: some may have come"
+    counted(cutover, facts=PRICE)
+    assert (cost_of(cutover).answer, cost_of(cutover).before_people) == ("loss", False)
+
+
+def test_what_leads_people_to_the_new_service_is_a_switch_of_the_way_forward() -> None:
+    text = TEXT.replace(
+        "action: sample.look,\n         needs: [back-up], undo: restore",
+        "action: sample.look, needs: [back-up], service_restored: true",
+    ).replace("title: Restore, kind: action", "title: Restore, service_restored: true, kind: action")
+    cutover = make_cutover(text=text)
+    ended(cutover, "restore", ago=timedelta(minutes=30))
+    assert find_first_request(Board.load(cutover)) is None
+    first = ended(cutover, "switch", ago=timedelta(minutes=20))
+    ended(cutover, "switch", ago=timedelta(minutes=10))
+    assert find_first_request(Board.load(cutover)) == first.effect_started_at

@@ -301,7 +301,7 @@ def test_a_lead_who_may_not_open_cutovers_does_not_bring_in_a_text() -> None:
 
 def test_the_database_itself_refuses_a_confirmation_by_the_same_person(requested: ChangeRequest) -> None:
     rows = ChangeRequest.objects.filter(pk=requested.pk)
-    with pytest.raises(Error, match="a_second_person_confirms"), transaction.atomic():
+    with pytest.raises(Error, match="by a person who may decide it"), transaction.atomic():
         rows.update(decision="CONFIRMED", decided_by=requested.requested_by, decided_at=database_now())
     with pytest.raises(Error, match="not edited"), transaction.atomic(), past_rights():
         rows.update(payload={})

@@ -81,7 +81,7 @@ class TestByTheDatabase:
 
     def raw(self, cutover, by, seat, decision="GO"):
         gate = view_of(cutover, "go").gate
-        return SignOff.objects.create(
+        signed = SignOff.objects.create(
             gate=gate.item,
             seat=seat,
             person=person(by),
@@ -92,6 +92,9 @@ class TestByTheDatabase:
             attempts=gate.attempts,
             at=cutover.created_at,
         )
+        about = {"gate": "go", "seat": seat, "decision": decision, "digest": gate.digest}
+        AuditEntry.objects.append(cutover, "gate.signed", by=person(by), **about)
+        return signed
 
     def refused(self, code, act):
         with pytest.raises(DatabaseError) as caught, transaction.atomic():

@@ -89,14 +89,15 @@ def test_nothing_that_happens_to_evidence_or_people_removes_a_no_go(
 def test_an_amended_gate_keeps_its_no_go() -> None:
     cutover, no_go = dissented()
     old = item_of(cutover, "go")
-    Item.objects.filter(pk=old.pk).update(superseded_at=cutover.created_at)
     asked = list(old.gate_evidence.all())
-    new = old
-    new.pk, new.superseded_at, new.runbook_sha256 = None, None, "f" * 64
-    new.save(force_insert=True)
-    for line in asked:
-        line.pk, line.gate = None, new
-        line.save(force_insert=True)
+    with by_hand():
+        Item.objects.filter(pk=old.pk).update(superseded_at=cutover.created_at)
+        new = old
+        new.pk, new.superseded_at, new.runbook_sha256 = None, None, "f" * 64
+        new.save(force_insert=True)
+        for line in asked:
+            line.pk, line.gate = None, new
+            line.save(force_insert=True)
     sign(cutover, "kofi", "finance")
     sign(cutover, "esi", "data")
     view = view_of(cutover, "go")

@@ -159,6 +159,7 @@ def test_the_database_refuses_a_tick_without_what_the_item_requires(words):
     with pytest.raises(Error, match="not ticked without"), transaction.atomic():
         Item.objects.filter(pk=item.pk).update(**changes)
     Tick.objects.create(item=item, by=ama, at=item.cutover.created_at)
+    AuditEntry.objects.append(cutover, "item.ticked", by=ama, item=item.key)
     with pytest.raises(Error, match="requires a"), transaction.atomic():
         Item.objects.filter(pk=item.pk).update(**changes)
 

@@ -14,10 +14,11 @@ from checklists.executor.begin_effect import begin_effect
 from checklists.executor.claim import claim
 from checklists.executor.heartbeats import record_heartbeat
 from checklists.forecast import make_forecast
-from checklists.models import Attempt, ChangeRequest, Cutover
+from checklists.models import Attempt, ChangeRequest, Cutover, Item
 from checklists.models.audit import database_now
 from checklists.services import CommandRefused
 from checklists.states import AttemptStatus, CutoverKind
+from tests.by_hand import by_hand
 from tests.checklists.histories import RUNBOOK, ended, item_of, make_cutover, person, view_of
 
 pytestmark = pytest.mark.django_db
@@ -222,6 +223,8 @@ class TestMove:
 
     def test_the_forecast_uses_the_new_end(self) -> None:
         cutover = production("opened", start=-2, end=0.1)
+        with by_hand():
+            Item.objects.filter(cutover=cutover, key="celebrate").update(ends_window=True)
         assert make_forecast(Board.load(cutover)).late_by
         asked = services.move_window(
             cutover=cutover, start=hours(-2), end=hours(40), reason="Longer.", by=person("ama")

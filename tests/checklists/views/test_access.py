@@ -15,7 +15,7 @@ from tests.checklists.histories import item_of, make_cutover, person
 
 pytestmark = pytest.mark.django_db
 
-GET_TOO = {"cutover-rollback", "cutover-close", "amend"}
+GET_TOO = {"cutover-rollback", "cutover-close", "amend", "status-links"}
 
 
 def addresses(cutover, patterns=None) -> dict[str, str]:
@@ -51,8 +51,9 @@ def every_address(cutover) -> dict[str, str]:
 
 
 def is_command(name: str) -> bool:
-    commands = ("item-", "attempt-", "gate-", "change-", "preflight-")
-    return name.startswith(commands) and name not in ("attempt-log", "change-request")
+    commands = ("item-", "attempt-", "gate-", "change-", "preflight-", "status-link-")
+    reading = ("attempt-log", "attempt-evidence", "change-request")
+    return name.startswith(commands) and name not in reading
 
 
 def test_nobody_sees_anything_without_signing_in() -> None:

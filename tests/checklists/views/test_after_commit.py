@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.test import Client
-from django.urls import resolve
+from django.urls import URLPattern, resolve
 
 from checklists import announcements, executor, tasks
+from checklists import urls as pages
 from checklists.models import AuditEntry, Cutover
 from tests.checklists.histories import item_of, make_cutover
 from tests.checklists.views.page_forms import FormReader, PageForm
-from tests.checklists.views.test_masked_values import addresses
+from tests.checklists.views.prepared_commands import COMMANDS, NO_ENTRY
+from tests.checklists.views.test_masked_values import KEYS, addresses
 
 #: Not the addresses of commands below those of items and gates, nor streams and files.
 PAGES = re.compile(
@@ -54,7 +57,7 @@ def forms_of(cutover: Cutover, browser: Client) -> Iterator[PageForm]:
     """The forms of all pages of this cutover, each address once."""
     seen = set[str]()
     announce = item_of(cutover, "announce").get_absolute_url()
-    for address in [*addresses(cutover), announce]:
+    for address in [*addresses(cutover, *KEYS), announce]:
         if not PAGES.match(address):
             continue
         answer = browser.get(address)
@@ -92,6 +95,34 @@ def test_every_command_says_that_it_was_carried_out(browser_of: Any, failing: No
                 hidden.append(f"{view}: {status}")
     assert hidden == []
     assert done >= {"cutover-rollback", "gate-sign", "item-claim", "item-note", "item-skip", "item-start"}
+
+
+def views_that_take_forms(browser: Client) -> set[str]:
+    """The names of the panel's own views that do not refuse the method POST; nothing has these addresses."""
+    given = {"slug": "no-such", "uuid": str(UUID(int=0)), "int": "1", "path": "x", "str": "x"}
+    found = set[str]()
+    for prefix, patterns in (("/", pages.urlpatterns), ("/cutovers/no-such/", pages.of_one_cutover)):
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                rest = re.sub(r"<(\w+):\w+>", lambda part: given[part[1]], str(pattern.pattern))
+                if browser.post(prefix + rest).status_code != 405:
+                    found.add(str(pattern.name))
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_that_it_was_carried_out(name: str, browser_of: Any, failing: None) -> None:
+    by, address, fields = COMMANDS[name]()
+    assert resolve(address).view_name == name
+    browser = browser_of(by)
+    browser.raise_request_exception = False
+    status, said, committed = send(browser, PageForm(address, dict(fields)))
+    assert committed, (status, said[:300])
+    assert "carried out" in said
+
+
+def test_no_command_of_the_urlconf_is_left_out(browser_of: Any) -> None:
+    assert views_that_take_forms(browser_of("stranger")) == COMMANDS.keys() | NO_ENTRY.keys()
 
 
 @pytest.mark.django_db(transaction=True)

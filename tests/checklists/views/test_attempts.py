@@ -9,6 +9,7 @@ from checklists.board import Board
 from checklists.headline import headline
 from checklists.models import Attempt, Cutover
 from checklists.states import AttemptStatus, CutoverKind, Reconciliation
+from checklists.templatetags.cutover_tags import attempt_badge
 from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person
 from tests.checklists.views.pages import markup_of, words_of
@@ -197,3 +198,30 @@ def test_the_finding_of_a_probe_is_escaped(browser_of) -> None:
     page = browser_of("ama").get(item_of(cutover, "look").get_absolute_url()).content.decode()
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;") >= 5
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "state", "word"),
+    [
+        ("RECONCILED", {"reconciliation": "DONE"}, "done", "Decided: "),
+        ("RECONCILED", {"reconciliation": "NOT_DONE"}, "skipped", "Decided: "),
+        ("RECONCILED", {"reconciliation": "PARTIAL"}, "failed", "Decided: "),
+        ("ERRORED", {}, "failed", "Failed: error"),
+        ("TIMED_OUT", {}, "failed", "Failed: timed out"),
+        ("SUCCEEDED", {}, "done", "Succeeded"),
+    ],
+)
+def test_the_badge_of_an_attempt_says_what_it_means(
+    status: str, more: dict[str, str], state: str, word: str
+) -> None:
+    badge = attempt_badge(Attempt(status=status, **more))
+    assert f'class="state state-{state}" data-state="{status}"' in badge
+    assert word in badge
+
+
+def test_a_success_with_warnings_is_amber() -> None:
+    attempt = Attempt(status="SUCCEEDED")
+    attempt.warnings = ["3 rows are left"]
+    assert 'class="state state-warned" data-state="SUCCEEDED"' in attempt_badge(attempt)
+    attempt.warnings = None
+    assert 'class="state state-done"' in attempt_badge(attempt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
 
 import pytest
 from django.urls import reverse
@@ -13,7 +13,7 @@ from checklists.models.audit import database_now
 from checklists.states import AttemptStatus, CutoverKind, CutoverStatus, Decision, Direction
 from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person, sign, verify
-from tests.checklists.views.pages import Page, markup_of
+from tests.checklists.views.pages import markup_of
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +41,14 @@ def test_the_list_shows_nobody_the_cutovers_of_others(browser_of) -> None:
     assert "There is nothing here that you have a part in." in markup_of(browser_of("stranger").get("/"))
 
 
-def test_a_stakeholder_is_led_to_the_page_without_jargon(browser_of) -> None:
+def test_a_stakeholder_is_led_to_the_page_for_everyone(browser_of) -> None:
     cutover = make_cutover()
-    assert f'href="/cutovers/{cutover.slug}/status/"' in markup_of(browser_of("yaw").get("/"))
+    yaw, there = browser_of("yaw"), f"/cutovers/{cutover.slug}/status/"
+    assert yaw.get("/")["Location"] == there
+    assert f'href="{there}"' in markup_of(yaw.get("/?all"))
+    make_cutover()
+    assert yaw.get("/").status_code == 200, "with two of them, people choose"
+    assert browser_of("efua").get("/").status_code == 200
 
 
 # ── one cutover ──────────────────────────────────────────────────────────────
@@ -53,7 +58,7 @@ def test_a_stakeholder_is_led_to_the_page_without_jargon(browser_of) -> None:
 def test_production_and_rehearsal_cannot_be_confused(browser_of, kind: CutoverKind) -> None:
     page = overview(browser_of("ama"), make_cutover(kind=kind))
     assert f"<title>Overview · Sample · {kind.label.upper()}</title>" in page
-    assert f'<body class="kind-{kind.value.lower()}">' in page
+    assert f'<body class="kind-{kind.value.lower()}"' in page
 
 
 def test_the_first_line_says_where_we_are(browser_of) -> None:
@@ -108,7 +113,7 @@ def test_a_backup_that_nobody_restored_is_called_not_verified(browser_of) -> Non
     assert "not verified: nobody has restored it" in page
     verify(backup, attempt, seconds=240)
     page = overview(browser_of("ama"), cutover)
-    assert "measured: 4 min to restore" in page
+    assert "4 min to restore" in page
     assert "not verified" not in page
     verify(backup, ended(cutover, "look"), equal=False)
     assert "its latest verification failed: do not rely on it" in overview(browser_of("ama"), cutover)
@@ -149,14 +154,17 @@ def test_too_many_wrong_passwords_are_not_even_read(browser_of) -> None:
     ama = browser_of("ama")
     for _ in range(10):
         order(ama, cutover, reason="no", password="wrong")
-    assert "Too many tries were wrong." in markup_of(order(ama, cutover, reason="no", password=PASSWORD))
+    refused = markup_of(order(ama, cutover, reason="no", password=PASSWORD))
+    assert re.search(
+        r"Too many tries were wrong. Try again at \d\d:\d\d \(Africa/Accra\), in [456] min", refused
+    )
     assert Cutover.objects.get(pk=cutover.pk).direction == Direction.FORWARD
 
 
 def test_before_a_rollback_one_is_told_what_is_not_known(browser_of) -> None:
     cutover = make_cutover()
     page = markup_of(browser_of("efua").get(reverse("cutover-rollback", args=[cutover.slug])))
-    assert "No backup is verified by a restore" in page
+    assert "does not mark the item of the rollback that restores the service" in page
 
 
 def test_a_cutover_is_closed_only_when_everything_is_settled(browser_of) -> None:
@@ -173,46 +181,3 @@ def test_a_cutover_is_closed_only_when_everything_is_settled(browser_of) -> None
 def test_only_a_lead_closes(browser_of) -> None:
     cutover = make_cutover()
     assert browser_of("efua").get(reverse("cutover-close", args=[cutover.slug])).status_code == 403
-
-
-# ── for everybody ────────────────────────────────────────────────────────────
-
-
-def status_page(client, cutover) -> Page:
-    return Page(client.get(reverse("status", args=[cutover.slug])))
-
-
-def test_the_status_page_answers_its_questions(browser_of) -> None:
-    now = database_now()
-    window = {"window_start": now - timedelta(hours=1), "window_end": now + timedelta(hours=3)}
-    page = status_page(browser_of("yaw"), make_cutover(**window))
-    assert (page["on-time"].state, page["service"].state) == ("yes", "unknown")
-    assert "Now" in page["phase-prepare"].words
-    assert "Later" in page["phase-change"].words
-    assert "We are in part 1: Prepare." in page["live"].words
-    assert "Nobody has checked the new service in this cutover yet." in page["service"].words
-    assert "0 of 3 steps done" in page["then"].words
-
-
-def test_the_status_page_says_when_we_are_late(browser_of) -> None:
-    now = database_now()
-    window = {"window_start": now - timedelta(hours=3), "window_end": now + timedelta(minutes=2)}
-    assert status_page(browser_of("yaw"), make_cutover(**window))["on-time"].state == "late"
-
-
-def test_the_status_page_hides_no_trouble(browser_of) -> None:
-    cutover = make_cutover("announced")
-    ended(cutover, "look", AttemptStatus.FAILED)
-    assert "Something did not go as planned." in status_page(browser_of("yaw"), cutover)["live"].words
-
-
-def test_the_service_is_up_only_when_a_check_has_seen_it(browser_of) -> None:
-    cutover = make_cutover("announced")
-    item = item_of(cutover, "look")
-    item.action = "http.smoke"
-    with by_hand():
-        item.save()
-    ended(cutover, "look", AttemptStatus.FAILED)
-    assert status_page(browser_of("yaw"), cutover)["service"].state == "down"
-    ended(cutover, "look")
-    assert status_page(browser_of("yaw"), cutover)["service"].state == "up"

@@ -102,6 +102,30 @@ def test_an_error_before_a_commit_does_not_say_so(browser_of: Any, monkeypatch: 
     assert "not known" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("cause", "status"),
+    [
+        (None, 503),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), 503),
+        (psycopg.errors.AdminShutdown("terminating connection"), 503),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), 500),
+    ],
+)
+def test_a_database_that_is_away_is_no_unexpected_error(
+    browser_of: Any, monkeypatch: pytest.MonkeyPatch, cause: Exception | None, status: int
+) -> None:
+    def fail(*given: Any, **named: Any) -> None:
+        raise OperationalError("no answer") from cause
+
+    cutover = make_cutover("opened")
+    browser: Client = browser_of("ama")
+    browser.raise_request_exception = False
+    monkeypatch.setattr(runbook, "run_command", fail)
+    answer = browser.post(address(cutover, "item-note", "announce"), {"text": "a note"})
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == (str(failures.RETRY_AFTER) if status == 503 else None)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
 def test_a_full_disk_is_explained_whatever_it_caused(number: int) -> None:
     error = RuntimeError("the upload failed")

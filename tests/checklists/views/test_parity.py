@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from checklists.executor.writers.evidence import PROJECTIONS
-from checklists.models import Attempt, Cutover
+from checklists.models import Attempt, Cutover, TableProgress
 from checklists.states import AttemptStatus
 from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule, compare_sql_rule
 from integrations.parity.result import ComparisonResult, DifferingRow, TableResult
+from tests.by_hand import by_hand
 from tests.checklists.histories import ended, make_cutover, person
 from tests.checklists.views.pages import Page, markup_of, words_of
 
@@ -65,7 +67,8 @@ def compared(
     whole = {**result.as_facts(), "personal": list(personal)}
     whole["tables"] = [{**table, **(told or {})} for table in whole["tables"]]
     attempt = ended(cutover, "look", status, facts={"parity": whole}, summary=result.summary)
-    PROJECTIONS["parity"](attempt, whole, attempt.ended_at)
+    with by_hand():  # its executor does so in the transaction of the verdict
+        PROJECTIONS["parity"](attempt, whole, attempt.ended_at)
     return attempt
 
 
@@ -86,6 +89,44 @@ def cutover(db) -> Cutover:
     return make_cutover("announced")
 
 
+BEHIND = {"sequence": "s", "table": "t", "column": "id", "next": 10, "highest": 5000, "reason": ""}
+#: What was compared → what the overview and the wall say of it, and how it is marked.
+IN_FEW_WORDS: dict[str, tuple[list[TableResult], dict[str, Any], str, str]] = {
+    "all": ([EQUAL], {}, "1 of 1 table equal", ""),
+    "one of two": ([DIFFERENT, EQUAL], {}, "1 of 2 tables equal", "bad"),
+    "beside the rows": (
+        [EQUAL], {"sequences": [BEHIND]}, "1 of 1 table equal, and what is beside the rows is not", "bad",
+    ),
+    "a selection": (
+        [EQUAL], {"selection": "only the tables churches"},
+        "1 of 1 selected table equal; the rest was not compared", "text-warning",
+    ),
+    "a selection, beside the rows": (
+        [EQUAL], {"sequences": [BEHIND], "selection": "without gifts"},
+        "1 of 1 selected table equal, and what is beside the rows is not; the rest was not compared", "bad",
+    ),
+    "a selection that differs": (
+        [DIFFERENT], {"selection": "without gifts"},
+        "0 of 1 selected table equal; the rest was not compared", "bad",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IN_FEW_WORDS)
+@pytest.mark.parametrize("view", ["", "?wall"])
+def test_the_overview_says_in_few_words_what_is_equal_and_what_was_not_compared(
+    browser_of, cutover, view: str, case: str
+) -> None:
+    tables, more, words, mark = IN_FEW_WORDS[case]
+    compared(cutover, *tables, **more)
+    answer = browser_of("ama").get(reverse("cutover", args=[cutover.slug]) + view)
+    found = re.search(r"<(?:a|li)\b([^<>]*)>\s*(\d+ of \d+[^<]* table[^<]*?)\s*<", answer.content.decode())
+    assert found
+    assert " ".join(found[2].split()) == words
+    marks = re.search(r'class="([^"]*)"', found[1])
+    assert (marks[1] if marks else "") == mark
+
+
 def test_without_a_comparison_the_page_says_where_to_start_one(browser_of, cutover) -> None:
     page = Page(browser_of("yaw").get(listed(cutover)))
     assert page.state == "none"
@@ -101,6 +142,9 @@ def test_the_newest_comparison_answers_first(browser_of, cutover) -> None:
     page = Page(browser_of("ama").get(listed(cutover)))
     assert page.state == "equal"
     assert "1.2 Look at it, #1" in page["live"].words
+    compared(cutover, EQUAL, selection="only the tables churches")
+    page = Page(browser_of("ama").get(listed(cutover)))
+    assert "Equal in what was selected when it was last compared" in page["headline"].words
 
 
 def test_tables_that_are_all_equal_do_not_make_a_comparison_equal(browser_of, cutover) -> None:
@@ -217,7 +261,7 @@ def test_a_long_answer_to_a_rule_says_before_it_what_is_left_out(browser_of, cut
     page = words_of(browser_of("ama").get(whole(attempt)))
     assert words in page
     assert page.index(words) < page.index("member 0 ")
-    assert "member 20 " not in page
+    assert "member 21" not in page
 
 
 def test_a_stakeholder_sees_whether_rules_and_spot_checks_agree_but_no_values(browser_of, cutover) -> None:
@@ -226,6 +270,13 @@ def test_a_stakeholder_sees_whether_rules_and_spot_checks_agree_but_no_values(br
     assert "a@x" not in page
     assert "GHS" not in page
     assert "What it answered is hidden from people who only watch" in page
+
+
+def test_an_equal_selection_is_called_one(browser_of, cutover) -> None:
+    attempt = compared(cutover, EQUAL, selection="only the tables churches")
+    page = Page(browser_of("ama").get(whole(attempt)))
+    assert page["headline"].words.startswith("Equal in what was selected: 1 table, 412 rows")
+    assert "This is a selection, and says nothing about the rest." in page["live"].words
 
 
 def test_an_equal_comparison_says_so(browser_of, cutover) -> None:
@@ -341,3 +392,25 @@ def test_more_comparisons_tables_and_rows_take_no_more_queries(browser_of) -> No
         counts.append(used)
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 20
+
+
+@pytest.mark.parametrize(
+    ("status", "stopped"),
+    [
+        (AttemptStatus.SUCCEEDED, False),
+        (AttemptStatus.FAILED, False),
+        (AttemptStatus.RECONCILED, False),
+        (AttemptStatus.ERRORED, True),
+        (AttemptStatus.CANCELLED, True),
+    ],
+)
+def test_an_attempt_with_a_result_was_not_stopped(browser_of, status: AttemptStatus, stopped: bool) -> None:
+    cutover = make_cutover("announced")
+    decided = "DONE" if status == AttemptStatus.RECONCILED else ""
+    attempt = ended(cutover, "look", status, reconciliation=decided)
+    TableProgress.objects.create(
+        attempt=attempt, table="members", position=1, state="done", at=attempt.queued_at
+    )
+    page = Page(browser_of("ama").get(reverse("parity", args=[cutover.slug])))
+    assert (f"stopped-{attempt.pk}" in page) == stopped
+    assert (f"result-{attempt.pk}" in page) != stopped

@@ -13,6 +13,7 @@ from checklists import services
 from checklists.models import Cutover, PreflightRun
 from checklists.models.audit import database_now
 from checklists.states import AttemptStatus
+from tests.by_hand import by_hand
 from tests.checklists.histories import (
     RUNBOOK,
     asked_preflight,
@@ -91,14 +92,15 @@ def test_a_lost_run_is_told_and_the_results_before_it_stay(browser_of) -> None:
     cutover = make_cutover()
     asked_preflight(cutover, wall="green", ago=timedelta(minutes=20))
     now = database_now()
-    PreflightRun.objects.create(
-        cutover=cutover,
-        source="PERSON",
-        status="LOST",
-        requested_at=now,
-        ended_at=now,
-        note="It fell silent.",
-    )
+    with by_hand():
+        PreflightRun.objects.create(
+            cutover=cutover,
+            source="PERSON",
+            status="LOST",
+            requested_at=now,
+            ended_at=now,
+            note="It fell silent.",
+        )
     text = page(browser_of, cutover)
     assert 'id="preflight" aria-labelledby="preflight-title" data-state="LOST"' in text
     assert "It fell silent." in text
@@ -116,7 +118,10 @@ def test_the_button_asks_for_one_run_and_only_people_who_may_act_have_it(browser
     text = page(browser_of, cutover, "ama")
     assert 'data-state="QUEUED"' in text
     assert address not in text
-    PreflightRun.objects.update(status="RUNNING", started_at=run.requested_at, checks_done=3, checks_total=9)
+    with by_hand():
+        PreflightRun.objects.update(
+            status="RUNNING", started_at=run.requested_at, checks_done=3, checks_total=9
+        )
     assert re.search(r'value="3"\s+max="9"', page(browser_of, cutover))
 
 

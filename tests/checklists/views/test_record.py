@@ -61,7 +61,7 @@ def test_the_page_survives_any_tampered_payload(browser_of, cutover, payload: st
 def test_it_is_filtered_by_who_and_what(browser_of, cutover) -> None:
     page = words_of(browser_of("ama").get(address(cutover), {"actor": "efua"}))
     assert "efua said go" in page
-    assert "opened this rehearsal" not in page
+    assert "opened this cutover" not in page
     page = words_of(browser_of("ama").get(address(cutover), {"kind": "item.ticked"}))
     assert "ticked “Announce it”" in page
     assert "said go" not in page
@@ -137,4 +137,4 @@ def test_more_links_take_no_more_queries(browser_of) -> None:
         with CaptureQueriesContext(connection) as queries:
             assert ama.get(address(cutover)).status_code == 200
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 20
+    assert counts[0] == counts[1] <= 36  # the signatures are void, which takes a board

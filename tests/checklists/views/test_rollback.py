@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from checklists.models import Cutover
-from tests.checklists.forecast.test_rollback_cost import TEXT, counted, order
+from tests.checklists.forecast.test_rollback_cost import NAMED, PRICE, TEXT, counted, order
 from tests.checklists.histories import ended, make_cutover
 from tests.checklists.views.pages import Page, words_of
 
@@ -38,3 +38,29 @@ def test_the_page_of_the_rollback_shows_the_count_its_age_and_the_button(
     assert "12 rows created Counted 10 min ago" in page["cost-count"].words
     page = words_of(browser_of("ama").get(reverse("cutover-rollback", args=[order(cutover).slug])))
     assert "before the rollback was ordered: what was written since is not in it" in page
+
+
+def test_the_price_stands_on_the_page_before_the_order(browser_of: Any, cutover: Cutover) -> None:
+    ended(cutover, "back-up")
+    counted(cutover, facts=PRICE)
+    page = Page(browser_of("ama").get(reverse("cutover-rollback", args=[cutover.slug])))
+    assert page["price-count-donations"].words == "donations 2 1 0"
+    assert "150.00 GHS pending" in page["amounts-of-count"].words
+
+
+def test_the_page_and_the_gate_say_that_a_count_from_before_the_pilot_tells_no_price(browser_of: Any) -> None:
+    cutover = make_cutover(text=NAMED)
+    ended(cutover, "back-up", ago=timedelta(minutes=30))
+    counted(cutover, facts=PRICE, ago=timedelta(minutes=20))
+    ended(cutover, "switch", ago=timedelta(minutes=10))
+    address = reverse("cutover-rollback", args=[cutover.slug])
+    page = Page(browser_of("ama").get(address))
+    assert page["cost-count"].state == "unknown"
+    assert "price-of-count" not in page
+    gate = words_of(browser_of("efua").get(reverse("gate", args=[cutover.slug, "decide"])))
+    assert "is from before people were led to the new service" in gate
+    counted(cutover, facts=PRICE)
+    page = Page(browser_of("ama").get(address))
+    assert page.states("price-count-") == {"users": "nothing", "prayer_requests": "loss", "donations": "loss"}
+    assert page["price-count-users"].words == "people 0 0 0"
+    assert "Everything since the first request" in page["cost-count"].words

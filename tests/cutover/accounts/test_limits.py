@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.db.models.functions import Now
 from django.test import Client
 
 from cutover.accounts import limits
@@ -31,6 +34,26 @@ def test_guessing_one_password_is_stopped_even_for_the_right_one() -> None:
     guess(client, "efua", limits.ACCOUNT_AT_CLIENT.failures)
     assert TOO_MANY in words_of(sign_in(client, "efua"))
     assert not is_signed_in(client)
+
+
+def test_a_refusal_says_at_what_time_the_next_try_is_checked() -> None:
+    person("efua")
+    client = Client(REMOTE_ADDR=OTHER)
+    guess(client, "efua", limits.ACCOUNT_AT_CLIENT.failures)
+    rows = FailedAttempt.objects.order_by("pk").filter(bucket=FailedAttempt.objects.earliest("pk").bucket)
+    for minutes, row in zip((4, 3, 2, 1, 0), rows, strict=True):
+        FailedAttempt.objects.filter(pk=row.pk).update(at=Now() - timedelta(minutes=minutes))
+    refused = words_of(sign_in(client, "efua"))
+    opens_at = FailedAttempt.objects.get(pk=rows[0].pk).at + timedelta(
+        seconds=limits.ACCOUNT_AT_CLIENT.seconds
+    )
+    said = re.search(r"Try again at (\d\d):(\d\d) \(UTC\), in (1|2) min", refused)
+    assert said, refused
+    at = opens_at.replace(hour=int(said[1]), minute=int(said[2]), second=0, microsecond=0)
+    assert timedelta() <= at - opens_at.replace(microsecond=0) <= timedelta(minutes=1)
+    FailedAttempt.objects.filter(pk=rows[0].pk).update(at=Now() - timedelta(minutes=6))
+    sign_in(client, "efua")
+    assert is_signed_in(client), "at that time it is checked"
 
 
 def test_guesses_from_elsewhere_do_not_lock_a_person_out() -> None:

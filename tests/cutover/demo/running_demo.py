@@ -13,6 +13,9 @@ from cutover.data_folder import PROJECT
 from tests.belongings import Belongings
 
 ROWS = "5000"  # in the old database
+#: A demo has visitors for people to look at; in a play that lasts long they take a sixth of its CPU.
+#: `tests/integrations/sandbox/test_traffic.py` has all of them.
+PACE = {"VISITORS_PACE": "0.4"}
 
 
 class RunningDemo:
@@ -21,7 +24,7 @@ class RunningDemo:
     def __init__(self, folder: Path, *options: str, program: Sequence[str] = ("-m", "cutover.demo")) -> None:
         self.folder, self.output = folder, ""
         argv = [sys.executable, *program, *options]
-        env = {**os.environ, "CUTOVER_DATA": str(folder)}
+        env = {**os.environ, **PACE, "CUTOVER_DATA": str(folder)}
         self.process = subprocess.Popen(
             argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

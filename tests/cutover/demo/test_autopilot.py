@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 from pytest_django.live_server_helper import LiveServer
 
 from checklists import services
@@ -18,7 +19,7 @@ from checklists.board import ItemView
 from checklists.models import Attempt, AuditEntry, Cutover, Item, SignOff, Tick
 from checklists.states import CutoverKind, MemberPart
 from cutover.demo.panel_session import FormRefused, PanelSession
-from cutover.demo.running_attempt import read_running_attempt
+from cutover.demo.running_attempt import close_broken_connection, read_running_attempt
 from cutover.demo.staging import load_people, new_people, save_people, stage_rehearsal
 
 #: Two manual items with a gate between them, and a rollback that is not ordered.
@@ -109,11 +110,26 @@ def test_an_item_that_does_not_end_is_reported(stage, live_server: LiveServer, m
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(waited), sleep=time.sleep)
     monkeypatch.setattr("cutover.demo.autopilot.time", clock)
-    monkeypatch.setattr("cutover.demo.autopilot.read_running_attempt", look)
+    monkeypatch.setattr("cutover.demo.running_attempt.read_running_attempt", look)
     text = TEXT.replace("  - key: back\n", ACTION.strip("\n") + "\n  - key: back\n")
     with pytest.raises(CommandError, match=r"1\.4 Look at it did not end within 60 s"):
         autopilot(stage(text), live_server)
     assert waited
+
+
+def test_a_connection_is_kept_until_it_breaks(transactional_db: None) -> None:
+    def process() -> int:
+        close_broken_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    first = process()
+    assert process() == first
+    end = "SET ROLE NONE; SELECT pg_terminate_backend(pg_backend_pid())"  # the session is the superuser's
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute(end)
+    assert process() != first
 
 
 def test_a_wrong_password_is_reported_and_nothing_is_played(stage, live_server: LiveServer) -> None:
@@ -169,6 +185,8 @@ def test_people_get_random_passwords_and_keep_them(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TEXT)
     stage_rehearsal(one, runbook=tmp_path / "tiny.yaml")
     assert User.objects.get(username="ama").check_password(one[3].password)
+    may_open = {user.username for user in User.objects.all() if user.has_perm("checklists.add_cutover")}
+    assert may_open == {player.username for player in one if player.part == MemberPart.LEAD}
 
 
 def test_a_stakeholder_gets_no_form(stage, live_server: LiveServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ import pytest
 from django.forms import ValidationError
 
 from integrations.actions import Context, Outcome, ProbeStatus, parity_options, registry
+from integrations.actions.parity_compare import NOT_THE_WHOLE
 from integrations.errors import Cancelled, Problem
 from integrations.parity.server import session_settings
 from tests.integrations.conftest import AppDatabase
@@ -238,6 +240,68 @@ def test_with_only_tell_differences_are_reported_and_not_judged(
     assert "1 row differs" in outcome.summary
     assert "Told, not judged" in outcome.summary
     assert not facts["equal"]
+
+
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "tables": {"tables": ["members"]},
+    "exclude": {"exclude": ["dona*"]},
+    "where": {"where": [{"table": "members", "condition": "id > 0"}]},
+}
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+@pytest.mark.parametrize("more", [{}, {"only_tell": True}])
+def test_a_selection_never_counts_as_the_whole(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make, name: str, more: dict[str, bool]
+) -> None:
+    """Whatever it finds: a gate would take the part for the whole."""
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    raw = {"source": "old", "target": "new", **SELECTIONS[name]}
+    outcome, facts = run({**raw, **more}, context)
+    assert (outcome.ok, facts["equal"]) == (False, True)
+    assert "A selection never counts as the whole" in outcome.summary
+    assert "; selected: " in outcome.summary
+    assert facts["selection"] in outcome.summary
+    outcome, facts = run({**raw, **more, "selection_counts": True}, context)
+    assert outcome.ok
+    assert facts["selection"] in outcome.summary
+
+
+def test_the_preview_says_what_is_selected_and_that_it_will_not_count(
+    app_database: AppDatabase, restored: AppDatabase, new_context: Make
+) -> None:
+    context = new_context(systems(old=restored.admin_url, new=app_database.admin_url))
+    where = [{"table": "members", "condition": "name <> 'Ada'"}]
+    raw = {"source": "old", "target": "new", "tables": ["mem*"], "exclude": ["x"], "where": where}
+    first, *lines = ACTION.preview(ACTION.bind(raw, context)).lines
+    assert re.fullmatch(r"Compare 1 of the 4 tables of \S+ with \S+ \(members\)\.", first)
+    assert lines[:2] == [
+        "This is a selection: only the tables mem*; without x; of members only rows that meet a condition.",
+        NOT_THE_WHOLE,
+    ]
+    first, *lines = ACTION.preview(ACTION.bind({**raw, "selection_counts": True}, context)).lines
+    assert lines[0].startswith("This is a selection: ")
+    assert NOT_THE_WHOLE not in lines
+    first, *lines = ACTION.preview(ACTION.bind({"source": "old", "target": "new"}, context)).lines
+    assert first.startswith("Compare 4 tables of ")
+    assert not any("selection" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "said"),
+    [
+        ({"selection_counts": True}, "selection_counts", "nothing is selected"),
+        ({"where": [{"table": "members"}]}, "where", "where 1 must look like"),
+        ({"tables": [""]}, "tables", "must be a list of names"),
+    ],
+)
+def test_a_selection_that_cannot_be_meant_is_refused(
+    app_database: AppDatabase, new_context: Make, raw: dict[str, Any], field: str, said: str
+) -> None:
+    given = {"source": "one", "target": "one", **raw}
+    with pytest.raises(ValidationError) as raised:
+        ACTION.bind(given, new_context(systems(one=app_database.admin_url)))
+    assert said in raised.value.message_dict[field][0]
 
 
 def test_a_kept_pass_makes_the_next_comparison_read_only_what_was_written_since(

@@ -113,6 +113,14 @@ def test_without_a_difference_a_rollback_costs_only_time(sides: Sides) -> None:
     assert facts["loss"]["unknown"] == {}
 
 
+def test_a_named_table_that_is_not_there_is_told(sides: Sides) -> None:
+    _, facts = sides.assess(names={"donations": "gifts", "prayers": "prayers"})
+    assert facts["loss"]["not_there"] == ["prayers"]
+    assert any("were not found (names:): prayers" in warning for warning in facts["warnings"])
+    _, facts = sides.assess(names={"prayers": "prayers"}, verified={"equal": False})
+    assert facts["loss"]["not_there"] == [], "nobody looked: there is no copy"
+
+
 def test_no_clock_and_no_missing_time_hides_a_row(sides: Sides) -> None:
     """The three situations that were once answered with “nothing”, and every other kind of table."""
     sides.execute(
@@ -249,6 +257,56 @@ def test_rows_declared_as_new_or_not_compared_are_counted_all_the_same(sides: Si
     _, facts = sides.assess(declared=declared)
     assert counts(facts) == {"rooms": (1, 0, 0), "keyless": (1, 0, 0)}
     assert "rooms is declared as new rows" in facts["not_counted"][0]
+
+
+def test_what_was_renamed_is_unknown_and_the_rest_is_counted(sides: Sides) -> None:
+    rules = (
+        {"kind": "renamed_table", "table": "rooms", "to": "spaces"},
+        {"kind": "renamed_column", "table": "donations", "column": "status", "to": "state"},
+    )
+    sides.execute(
+        "alter table rooms rename to spaces",
+        "alter table donations rename status to state",
+        "insert into spaces (name) values ('Tower')",
+        "update donations set state = 'refunded' where id = 3",
+        "insert into keyless values ('c', 3)",
+    )
+    _, facts = sides.assess(declared=rules)
+    assert counts(facts) == {"keyless": (1, 0, 0)}
+    assert {"rooms", "spaces", "donations.status", "donations.state"} <= facts["loss"]["unknown"].keys()
+    assert any("what was renamed is not compared" in note for note in facts["not_counted"])
+
+
+def test_what_sql_takes_for_the_same_is_said_not_to_count(sides: Sides) -> None:
+    sides.execute(
+        "update rooms set name = upper(name) where id = 1",
+        "insert into donations (amount) values (500)",
+    )
+    rules = (
+        {"kind": "normalised", "table": "rooms", "column": "name", "form": "lower"},
+        {"kind": "as", "table": "donations", "column": "id", "source": "id + 1", "target": "id + 1"},
+    )
+    _, facts = sides.assess(declared=rules, money=[{"table": "donations", "sum": "amount"}])
+    assert counts(facts) == {"donations": (1, 0, 0)}
+    told = " ".join(facts["not_counted"])
+    assert told.count("what its SQL takes for the same does not count as lost") == 2
+    reason = facts["loss"]["money"][0]["reason"]
+    assert reason == "its key is compared through SQL, which finds no row"
+
+
+def test_rows_of_children_are_lost_with_those_of_their_table(sides: Sides) -> None:
+    for url in (sides.live, sides.copy):
+        sides.execute("create table part (more int) inherits (donations)", url=url)
+    sides.execute(
+        "create table later () inherits (donations)",
+        "insert into part (amount) values (3)",
+        "insert into later (amount, created_at) values (5, '2026-11-23')",
+    )
+    rule = {"kind": "with_children", "table": "donations"}
+    money = [{"table": "donations", "sum": "amount", "by": ["currency"]}]
+    _, facts = sides.assess(declared=(rule,), money=money, created="created_at")
+    assert counts(facts) == {"donations": (2, 0, 0)}
+    assert "later" not in facts["loss"]["unknown"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def test_values_swapped_between_rows_change_the_fingerprint(new_database: Callab
     assert len(fingerprint.describe_differences(before, after)) == 1
 
 
+def test_a_cast_that_shows_a_part_of_a_row_hides_nothing(new_database: Callable[[], str]) -> None:
+    label = "create function label(t) returns text language sql immutable return 'row ' || ($1).id"
+    one, two = (
+        taken(new_database(), "create table t (id int, city text)", f"insert into t values (1, '{city}')",
+              label, "create cast (t as text) with function label(t)")
+        for city in ("Aba", "Jos")
+    )  # fmt: skip
+    assert one["tables"] != two["tables"]
+
+
 def test_a_column_called_like_the_row_does_not_hide_the_others(new_database: Callable[[], str]) -> None:
     one, two = new_database(), new_database()
     table = "create table s (cutover_row text, v int)"

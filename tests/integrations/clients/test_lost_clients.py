@@ -21,8 +21,6 @@ from tests.ports import free_port
 from tests.servers import new_folder
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(900)  # it may have to wait for tests with a browser
-
 #: What an action does: a statement of its own, and a program with the environment that pg_dump gets.
 CLIENT = """
 import os, subprocess, sys
@@ -65,7 +63,7 @@ def remote() -> Iterator[ServerHost]:
             command = [str(postgres_programs() / "postgres"), *server._arguments()]
             # PostgreSQL refuses to run as root, which everybody is in a user namespace.
             other = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
-            if not network.enter:
+            if not network.is_of_users:
                 other = ["setpriv", f"--reuid={server.data.stat().st_uid}", "--clear-groups"]
             host.start([*other, *command], os.environ, folder / "log")
             wait_for(server.answers, message=(folder / "log").read_text)

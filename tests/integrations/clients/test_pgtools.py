@@ -63,6 +63,22 @@ def test_a_configured_folder_is_the_only_one_tried(tmp_path: Path) -> None:
         pgtools.choose(18, configured=str(tmp_path))
 
 
+def test_an_installation_that_does_not_tell_its_version_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pg_dump", "pg_restore"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexec sleep 60\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setattr(pgtools, "VERSION_SECONDS", 0.3)
+    assert pgtools.choose(18).folder != tmp_path / "bin"
+    with pytest.raises(Problem) as caught:
+        pgtools.choose(99)
+    assert f"{tmp_path}/bin (version not known)" in caught.value.means
+    assert "pg_dump did not finish within" in caught.value.means
+
+
 def test_the_password_goes_into_the_environment(new_database: Callable[[], str]) -> None:
     with postgres.connect(new_database()) as server:
         env = pgtools.program_environment(

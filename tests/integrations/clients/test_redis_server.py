@@ -13,6 +13,7 @@ from integrations.actions import Context, registry
 from integrations.clients import redis_server
 from integrations.clients.redis_address import RedisAddress
 from integrations.errors import Problem, Unreachable
+from integrations.json_answer import reading_answer
 from tests.integrations.certificates import Issued, issue
 from tests.integrations.clients.redis_stand_in import redis_that_answers
 from tests.integrations.recorder import Recorder
@@ -187,3 +188,12 @@ def test_answers_of_another_form_end_in_a_message(
             outcome = registry()[action].run(params, Recorder())
             assert not outcome.ok
             assert outcome.summary
+
+
+@pytest.mark.parametrize("error", [KeyError, TypeError, AttributeError])
+def test_a_mistake_of_ours_is_not_called_a_strange_answer(error: type[Exception]) -> None:
+    with redis_that_answers({"*": b"+OK\r\n", "PING": b"+PONG\r\n"}) as port:
+        with pytest.raises(error), redis_server.connect(f"redis://127.0.0.1:{port}"):
+            raise error("ours")
+        with pytest.raises(error), reading_answer("the API", means="Nothing was changed."):
+            raise error("ours")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
-from integrations.parity.arguments import build_options, build_parser, resolve_address
-from integrations.parity.errors import ParityError
+from integrations.parity.arguments import build_options, build_parser
+from integrations.parity.model.selection import RowCondition
 from integrations.parity.options import ComparisonOptions
 from tests.integrations.parity.conftest import Pair
 
@@ -23,16 +23,19 @@ def test_every_option_reaches_the_comparison() -> None:
     said = chosen(
         "--workers", "4", "--page-rate", "500", "--snapshot-age", "60", "--largest", "7", "--longest", "9",
         "--sample", "2.5", "--keep", "3", "--settle", "1.5", "--schema", "a", "--schema", "b",
-        "--view", "v", "--personal", "users.*", "--structure", "judged",
+        "--view", "v", "--personal", "users.*", "--structure", "judged", "--table", "t", "--exclude", "u",
+        "--where", "t=v = 1", "--fail-fast", "--limit", "5",
     )  # fmt: skip
     assert said == ComparisonOptions(
         workers=4, page_rate=500, snapshot_age=60, largest=7, longest=9, sample=2.5, keep=3, settle=1.5,
-        schemas=("a", "b"), views=("v",), personal=("users.*",), structure="judged",
+        schemas=("a", "b"), views=("v",), personal=("users.*",), structure="judged", tables=("t",),
+        exclude=("u",), where=(RowCondition("t", "v = 1", "v = 1"),), fail_fast=True, limit=5,
+        refuse_personal=True,
     )  # fmt: skip
 
 
 def test_missing_options_have_the_defaults_of_the_library(tmp_path: Path) -> None:
-    assert chosen() == ComparisonOptions(keep=1000)
+    assert chosen() == ComparisonOptions(keep=1000, refuse_personal=True)
 
 
 def test_the_file_contains_rules_totals_and_personal_columns(tmp_path: Path) -> None:
@@ -75,8 +78,13 @@ def test_an_address_comes_from_the_environment(
     assert capsys.readouterr().out.startswith("Equal: 1 table, 1 row: all equal.")
     pair.source.run("insert into t values (2)")
     assert main(["env:OLD_DATABASE", "env:NEW_DATABASE"]) == DIFFERENT
-    with pytest.raises(ParityError, match="NO_SUCH_DATABASE"):
-        resolve_address("env:NO_SUCH_DATABASE")
+    capsys.readouterr()
+    assert main(["env:NO_SUCH_DATABASE", "env:NEW_DATABASE"]) == COULD_NOT
+    assert capsys.readouterr().err == (
+        "Could not compare: The variable NO_SUCH_DATABASE is not set."
+        " The address env:NO_SUCH_DATABASE is read from it."
+        " Set NO_SUCH_DATABASE, or give the address itself.\n"
+    )
 
 
 @pytest.mark.parametrize(

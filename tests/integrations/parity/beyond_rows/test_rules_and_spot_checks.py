@@ -12,6 +12,7 @@ from integrations.parity.beyond_rows.sql_rules import SqlRule, parse_sql_rules
 from integrations.parity.engine.comparison import compare_before
 from integrations.parity.engine.fingerprint import read_fingerprint, take_fingerprint, write_fingerprint
 from integrations.parity.options import ComparisonOptions
+from integrations.parity.report.facts import COULD_NOT, exit_code
 from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair
 
@@ -42,6 +43,14 @@ def test_another_answer_counts_against_equal(pair: Pair) -> None:
     result = pair.compare(checks=(BY_KIND,))
     assert not result.checks[0]["equal"]
     assert "1 rule answered differently (gifts by kind)" in result.summary
+
+
+def test_a_rule_without_an_answer_did_not_answer_differently(pair: Pair) -> None:
+    pair.both(TABLE, ROWS)
+    rules = (SqlRule("gone", "select count(*) from nope"), SqlRule("zero", "select 1/0"))
+    result = pair.compare(checks=(*rules, BY_KIND))
+    assert result.summary == "1 table, 9 rows: 2 rules without an answer (gone, zero)."
+    assert exit_code(result) == COULD_NOT
 
 
 def test_answers_that_mean_the_same_are_the_same(pair: Pair) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from cutover.embedded import Postgres
 from integrations.parity.__main__ import COULD_NOT, main
-from integrations.parity.beyond_rows.sql_rules import SqlRule
+from integrations.parity.beyond_rows.sql_rules import Answer, SqlRule
+from integrations.parity.engine import database_checks
 from integrations.parity.engine.comparison import compare_live
 from integrations.parity.engine.fingerprint import take_fingerprint
 from integrations.parity.observer import ComparisonObserver
@@ -120,14 +121,31 @@ def test_repeated_conflicts_end_the_comparison_with_cause_and_remedy(
     assert "was lost" not in result.partial
 
 
-def test_a_conflict_after_the_last_table_leaves_the_checks_beyond_the_rows_undone(
+def test_a_conflict_after_the_last_table_costs_no_check_beyond_the_rows(
     source: Database, standby: Database, clash: Callable[[], None]
 ) -> None:
     rule = SqlRule("rows", "select count(*) from c")
     result = compared(source, standby, when("c", "done", clash), checks=(rule,))
-    assert exit_code(result) == COULD_NOT
-    assert "The checks beyond the rows were not run." in result.partial
-    assert REMEDY in result.partial
+    assert exit_code(result) == COULD_NOT  # its primary may know more
+    assert (result.partial, [check["equal"] for check in result.checks]) == ("", [True])
+    assert "a part was read in another snapshot" in result.notes[0]
+    assert result.notes[0].endswith("after a standby gave way to its primary")
+
+
+def test_conflicts_with_every_check_beyond_the_rows_are_told_with_cause_and_remedy(
+    source: Database, standby: Database, clash: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = database_checks.query_sql_rule
+
+    def meet(snapshot: Snapshot, rule: SqlRule) -> Answer | str:
+        clash()
+        return ask(snapshot, rule)
+
+    monkeypatch.setattr(database_checks, "query_sql_rule", meet)
+    result = compared(source, standby, checks=(SqlRule("rows", "select count(*) from c"),))
+    (said,) = [line for line in result.unsound if line.startswith("the rule “rows” could not be compared")]
+    assert REMEDY in said
+    assert result.judged_kinds
 
 
 def test_a_conflict_while_rows_wait_to_be_read_again_does_no_harm(
@@ -138,6 +156,19 @@ def test_a_conflict_while_rows_wait_to_be_read_again_does_no_harm(
     asked = ComparisonObserver(on_log=lambda line: clash() if line.startswith("Reading the rows") else None)
     result = compared(source, standby, asked, settle=0.1)
     assert (only(result, "a").changed, result.partial) == (1, "")
+
+
+def test_an_unlogged_table_of_a_standby_asks_for_the_primary(
+    related: Family, primary: Database, source: Database, standby: Database
+) -> None:
+    for side in (primary, source):
+        side.run("alter table b set unlogged")
+    related.wait_for_replay(related.members[-1])
+    table = only(compared(source, standby), "b")
+    assert table.unsound == [
+        "it could not be read: cannot access temporary or unlogged relations during recovery;"
+        " a standby has no rows of unlogged tables: compare the primary"
+    ]
 
 
 def test_a_fingerprint_reports_a_conflict_too(standby: Database, clash: Callable[[], None]) -> None:

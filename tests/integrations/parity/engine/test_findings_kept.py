@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from integrations.parity.__main__ import COULD_NOT, DIFFERENT, main
-from integrations.parity.engine.kept_pass import KeptPass
+from integrations.parity.engine.pass_journal import PassJournal
 from integrations.parity.engine.recheck import recheck
 from integrations.parity.errors import ParityError
 from integrations.parity.observer import ReadProgress
@@ -87,7 +87,7 @@ def test_a_recheck_goes_on_where_a_pass_was_stopped(
     with monkeypatch.context() as patched:
         end_at(patched, "c", KeyboardInterrupt())
         assert main([*sides, "--keep-pass", str(file)]) == DIFFERENT
-    assert f"--recheck {file} goes on from there" in capsys.readouterr().out
+    assert f"--resume {file} goes on from there" in capsys.readouterr().out
     three.target.run("update a set v = 'y' where id = 2", "update c set v = 'w' where id = 1")
     result = recheck(three.source.server, three.target.server, file, ComparisonOptions())
     assert [(table.table, table.mode, table.changed) for table in result.tables] == [
@@ -98,16 +98,16 @@ def test_a_recheck_goes_on_where_a_pass_was_stopped(
 def test_an_older_pass_is_not_taken_for_the_one_that_was_stopped(
     three: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Text
 ) -> None:
-    """Tables without a key are in no pass: nothing was kept this time."""
-    file = tmp_path / "pass.json"
-    three.both(*(f"alter table {name} drop constraint {name}_pkey" for name in "abc"))
+    """It ended with the first table: nothing was kept this time."""
+    file = tmp_path / "pass"
     assert main([three.source.url, three.target.url, "--keep-pass", str(file)]) == DIFFERENT
+    older = file.read_bytes()
     capsys.readouterr()
-    file.unlink()
-    end_at(monkeypatch, "c", KeyboardInterrupt())
-    assert main([three.source.url, three.target.url, "--keep-pass", str(file)]) == DIFFERENT
-    assert "goes on from there" not in capsys.readouterr().out
-    assert not file.exists()
+    end_at(monkeypatch, "a", KeyboardInterrupt())
+    assert main([three.source.url, three.target.url, "--keep-pass", str(file)]) == COULD_NOT
+    told = capsys.readouterr()
+    assert "goes on from there" not in told.out + told.err
+    assert file.read_bytes() == older
 
 
 def no_room(*_: Any) -> str:
@@ -124,7 +124,7 @@ class FullDisk(io.StringIO):
 def test_a_full_disk_costs_the_pass_and_not_the_result(
     three: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Text
 ) -> None:
-    monkeypatch.setattr(KeptPass, "write", no_room)
+    monkeypatch.setattr(PassJournal, "_write_line", no_room)
     file = tmp_path / "pass.json"
     assert main([three.source.url, three.target.url, "--keep-pass", str(file)]) == COULD_NOT
     told = capsys.readouterr()

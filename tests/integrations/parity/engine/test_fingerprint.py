@@ -153,6 +153,12 @@ def test_a_changed_file_is_detected(before: Fingerprint, tmp_path: Path) -> None
         read_fingerprint(path, sha256)
     with pytest.raises(ParityError, match="cannot be read"):
         read_fingerprint(tmp_path / "none")
+    whole = path.read_bytes()
+    for content in (b"", whole[:473], whole[:-1], b"root:x:0:0:root:/root:/bin/bash\n"):
+        path.write_bytes(content)
+        with pytest.raises(ParityError, match=f"{path} cannot be read: it is no JSON") as refused:
+            read_fingerprint(path)
+        assert refused.value.next.startswith("Restore the file, or ")
 
 
 def test_the_digest_depends_only_on_the_content(before: Fingerprint, pair: Pair) -> None:

@@ -104,7 +104,7 @@ def test_a_role_without_select_is_told_what_to_grant(four: Pair) -> None:
     try:
         reader = psycopg.conninfo.make_conninfo(url, user="only_a_reader", password="of-a-test")
         result = compare_live(PostgresServer.from_url(reader), four.target.server, ComparisonOptions())
-        assert "grant SELECT to the role that compares" in only(result, "b").unsound[0]
+        assert "grant SELECT on table b to the role that compares" in only(result, "b").unsound[0]
         assert only(result, "c").equal
     finally:
         four.source.run("drop owned by only_a_reader", "drop role only_a_reader")

@@ -16,13 +16,8 @@ from integrations.parity.__main__ import COULD_NOT
 from integrations.parity.engine.comparison import compare_live
 from integrations.parity.errors import ServerUnreachable
 from integrations.parity.options import ComparisonOptions
-from integrations.parity.server.snapshot import (
-    POLL_SECONDS,
-    PostgresServer,
-    Snapshot,
-    open_snapshots,
-    run_both,
-)
+from integrations.parity.server.both_sides import POLL_SECONDS, open_snapshots, run_both
+from integrations.parity.server.snapshot import PostgresServer, Snapshot
 from tests.integrations.parity.conftest import Pair
 from tests.waiting import wait_for
 

@@ -14,11 +14,12 @@ from integrations.parity.beyond_rows.sql_rules import SqlRule
 from integrations.parity.beyond_rows.totals import GroupTotal
 from integrations.parity.engine.comparison import compare_live
 from integrations.parity.engine.fingerprint import take_fingerprint
-from integrations.parity.errors import ParityError
+from integrations.parity.errors import ParityError, ServerUnreachable
 from integrations.parity.options import ComparisonOptions
 from integrations.parity.server.server_errors import safe_message
 from integrations.parity.server.snapshot import PostgresServer, Snapshot
-from tests.integrations.parity.conftest import Pair
+from tests.integrations.parity.conftest import Database, Pair, only
+from tests.servers import Postgres
 
 SECRET = 'Ada "Byron", 77'
 MADE = (
@@ -108,7 +109,10 @@ def test_nothing_that_a_comparison_reports_contains_the_value(
         assert "Ada" not in told
         assert "Byron" not in told
     tables = {table["table"]: table["unsound"] for table in json.loads(facts.out)["tables"]}
-    assert tables["w0"] == ["it could not be read: invalid input syntax for type integer: … (SQLSTATE 22P02)"]
+    assert tables["w0"] == [
+        "v: holds a value that cannot be compared, so the column was not:"
+        " invalid input syntax for type integer: … (SQLSTATE 22P02)"
+    ]
     assert "SQLSTATE P0001" in tables["w1"][0]
     assert "sum of t.v by nothing: not the same; source: invalid input syntax for type numeric: …" in text.out
 
@@ -118,7 +122,8 @@ def test_a_fingerprint_keeps_no_value_of_a_table_that_it_could_not_read(secretiv
     rule, total = SqlRule("numbers", "select v::int from t"), GroupTotal("t", "v", ())
     with Snapshot(secretive.source.server) as snapshot:
         kept = take_fingerprint(snapshot, totals=(total,), checks=(rule,))
-    assert kept.tables[0].failed.endswith("invalid input syntax for type integer: … (SQLSTATE 22P02)")
+    (reason,) = kept.tables[0].left_out
+    assert reason.endswith("invalid input syntax for type integer: … (SQLSTATE 22P02)")
     assert "Ada" not in str(kept.as_facts())
 
 
@@ -131,3 +136,58 @@ def test_a_comparison_that_fails_as_a_whole_says_why_in_the_same_words(secretive
             compare_live(PostgresServer.from_url(url), secretive.target.server, ComparisonOptions())
     finally:
         secretive.source.run("drop role knows_little")
+
+
+def test_a_schema_that_may_not_be_used_names_the_grant(pair: Pair) -> None:
+    pair.both("create schema hidden", "create table hidden.t (id int primary key)")
+    pair.source.run("drop role if exists sees_nothing", "create role sees_nothing login password 'of-a-test'")
+    login = psycopg.conninfo.make_conninfo(pair.source.url, user="sees_nothing", password="of-a-test")
+    try:
+        result = compare_live(PostgresServer.from_url(login), pair.target.server, ComparisonOptions())
+    finally:
+        pair.source.run("drop owned by sees_nothing", "drop role sees_nothing")
+    (reason,) = result.tables[0].unsound
+    assert reason.endswith("schema hidden; grant USAGE on schema hidden to the role that compares")
+
+
+def test_bytes_without_an_encoding_cost_the_names_of_rows_and_never_their_number(
+    postgres_server: Postgres,
+) -> None:
+    """In SQL_ASCII a text holds any bytes, here Latin-1; a key of such bytes cannot be named."""
+    sides = []
+    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+        for name in ("ascii_source", "ascii_target"):
+            admin.execute(f"create database {name} template template0 encoding 'SQL_ASCII' locale 'C'")
+            sides.append(Database(postgres_server.url(name)))
+    try:
+        pair = Pair(*sides)
+        pair.both(
+            "create table same (id int primary key, v text)",
+            "insert into same values (1, chr(233))",
+            "create table t (id int primary key, v text)",
+            "insert into t values (1, chr(233)), (2, chr(234))",
+            "create table k (id text primary key, v int)",
+            "insert into k values (chr(233), 1), ('plain', 1)",
+        )
+        pair.target.run("update t set v = chr(235)", "update k set v = 2")
+        result = pair.compare()
+    finally:
+        with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+            for name in ("ascii_source", "ascii_target"):
+                admin.execute(f"drop database {name} with (force)")
+    assert only(result, "same").equal
+    table = only(result, "t")
+    assert (table.changed, table.at_least, table.unsound) == (2, False, [])
+    assert table.notes[0].startswith("not all rows that differ could be named: ")
+    table = only(result, "k")
+    assert (table.changed, table.at_least) == (2, True)
+    assert table.unsound[0].startswith("not all rows that differ could be counted or named: ")
+
+
+def test_a_lost_connection_says_nothing_of_a_result_that_there_may_be(pair: Pair) -> None:
+    """A comparison goes on in new snapshots where it can."""
+    with Snapshot(pair.source.server) as snapshot:
+        pair.source.run(f"select pg_terminate_backend({snapshot.connection.info.backend_pid})")
+        with pytest.raises(ServerUnreachable) as lost:
+            snapshot.fetch_value(sql.SQL("select 1"))
+    assert "no result" not in str(lost.value).replace("no result yet", "")

@@ -94,7 +94,7 @@ WITHOUT_VALUES = {
     "gtsvector", "pg_brin_bloom_summary", "pg_brin_minmax_multi_summary", "pg_dependencies", "pg_mcv_list",
     "pg_ndistinct", "pg_node_tree",
 }  # fmt: skip
-#: built without libxml, the wheel's server knows no xml; test_versions.py compares it on Debian's
+#: built without libxml, the wheel's server knows no xml; test_row_versions.py compares it on Debian's
 ELSEWHERE = {"xml"}
 
 KNOWN = """

@@ -21,6 +21,8 @@ create domain price as numeric(10,2);
 create domain fair_price as price check (value > 0);
 create type pair as (a int, b text);
 create type steps as range (subtype = float8);
+create type amount as (value numeric, currency text);
+create type place as (x numeric, y fair_price, z int, w float8);
 """
 
 #: name of the change → (type on both sides or on each, value before, value after); all must be found
@@ -125,6 +127,23 @@ DIFFERENT = {
     "jsonb: a number beyond floats": ("jsonb", "'[9007199254740993]'", "'[9007199254740992]'"),
 }
 
+#: What SQL calls equal, and the comparison does not: said in docs/explanation/parity.md.
+WRITTEN_OTHERWISE = {
+    "a scale beside a text": ("amount", "row(1.0,'1.0')", "row(1.00,'1.0')"),
+    "a scale in jsonb": ("jsonb", "'[1.0]'", "'[1.00]'"),
+    "minus zero in an array of floats": ("float8[]", "'{0}'", "'{-0}'"),
+    "minus zero in a point": ("point", "'(0,0)'", "'(0,-0)'"),
+}
+DIFFERENT |= WRITTEN_OTHERWISE | {
+    "a number in a range": ("numrange", "'[1.0,2)'", "'[1.01,2)'"),
+    "a range that ends at ten or at one": ("numrange", "'[0,10]'", "'[0,1]'"),
+    "a number in several ranges": ("nummultirange", "'{[1.5,2)}'", "'{[1.05,2)}'"),
+    "a number in a composite of numbers": ("place", "row(1.10,1,10,1)", "row(1.01,1,10,1)"),
+    "an integer that ends with zeros": ("place", "row(1,1,100,1)", "row(1,1,1,1)"),
+    "an exponent that ends with zeros": ("place", "row(1,1,1,1.5e+100)", "row(1,1,1,1.5e+10)"),
+    "texts that look like numbers": ("amount", "row(1,'1.0')", "row(1,'1.00')"),
+}
+
 #: what means the same in two types, or twice in one
 SAME = {
     "varchar and text": (("varchar(20)", "text"), "'ü'", "'ü'"),
@@ -136,6 +155,17 @@ SAME = {
         """'{"a": "\\\\u0000", "b": 1}'""",
     ),
     "the scale of a numeric": (("numeric", "numeric(10,2)"), "1.5", "1.50"),
+    "the scale in a range": ("numrange", "'[1.0,2)'", "'[1,2.00)'"),
+    "the scale in a range without an end": ("numrange", "'(,2.50]'", "'(,2.5]'"),
+    "the scale in several ranges": ("nummultirange", "'{[1.0,2.10],[3,4.000)}'", "'{[1,2.1],[3.0,4)}'"),
+    "the scale in an array of ranges": ("numrange[]", "array[numrange(1.0,2)]", "array[numrange(1,2.0)]"),
+    "the scale in an array of a domain": ("price[]", "'{1.50}'", "'{1.5}'"),
+    "the scale in a composite of numbers": ("place", "row(1.0,1.50,3,0.5)", "row(1,1.5,3,0.5)"),
+    "the scale in an array of composites": (
+        "place[]",
+        "array[row(1.0,1,3,5)::place]",
+        "'{\"(1,1.00,3,5)\"}'",
+    ),
     "integer and bigint": (("integer", "bigint"), "-7", "-7"),
     "integer and numeric": (("integer", "numeric(10,2)"), "7", "7.00"),
     "numeric and text": (("numeric(10,2)", "text"), "1.50", "'1.50'"),

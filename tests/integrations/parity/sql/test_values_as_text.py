@@ -236,3 +236,16 @@ def test_a_temporary_table_takes_the_place_of_no_type(pair: Pair) -> None:
 
     result = compare_live(pair.source.server, PostgresServer(connect, "shop"), ComparisonOptions())
     assert result.equal
+
+
+def test_a_cast_hides_nothing_from_a_normalised_column(pair: Pair) -> None:
+    pair.both(
+        "create type spirit as enum ('sad', 'happy')",
+        "create function spirit_label(spirit) returns text language sql immutable return 'the same'",
+        "create cast (spirit as text) with function spirit_label(spirit)",
+        "create table t (id int primary key, m spirit)",
+    )
+    pair.source.run("insert into t values (1, 'sad')")
+    pair.target.run("insert into t values (1, 'happy')")
+    rule = {"kind": "normalised", "table": "t", "column": "m", "form": "lower"}
+    assert pair.table("t", rule).changed == 1

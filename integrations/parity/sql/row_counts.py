@@ -1,0 +1,62 @@
+"""The rows of a table without a key, counted by their content: a million that are the same are one record."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable
+
+from psycopg import sql
+
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.model.sums import BLOCK_BITS
+from integrations.parity.sql.bucket_conditions import bucket_predicate
+from integrations.parity.sql.queries import RowHashes, SideQueries
+
+#: Packed by the server: hash of the row, number of such rows; for each rule whether there is a token, and it.
+RECORD, TOKEN = "qq", "?q"
+PACKED = "CASE WHEN token_{0} IS NULL THEN '\\x{1}'::bytea ELSE '\\x01'::bytea || int8send(token_{0}) END"
+
+
+def read_row_counts(queries: SideQueries, buckets: Collection[int]) -> dict[int, bytes]:
+    """Block of buckets → its records, one for all rows with the same hashes."""
+    side = queries.expressions
+    names = [sql.Identifier(f"token_{number}") for number in range(len(side.tokens))]
+    shape = sql.SQL("CASE WHEN {} THEN {} END AS {}")
+    tokens = [
+        shape.format(token.applies, token.hash, name) for token, name in zip(side.tokens, names, strict=True)
+    ]
+    packed = [sql.SQL(PACKED.format(number, "00" * 9)) for number in range(len(tokens))]
+    query = sql.SQL(
+        "SELECT bucket >> {bits}, string_agg({record}, ''::bytea) FROM (SELECT {rows}, count(*) AS row_count"
+        " FROM {table} WHERE {condition} GROUP BY {places}) AS counts GROUP BY 1"
+    ).format(
+        bits=sql.Literal(BLOCK_BITS),
+        record=sql.SQL(" || ").join([sql.SQL("int8send(row_hash) || int8send(row_count)"), *packed]),
+        rows=sql.SQL(", ").join(
+            [sql.SQL("{} AS bucket, {} AS row_hash").format(queries.bucket, side.row_hash), *tokens]
+        ),
+        table=side.from_clause,
+        condition=queries.in_sample_and(bucket_predicate(side, queries.scheme, buckets)),
+        places=sql.SQL(", ").join(sql.SQL(str(place)) for place in range(1, 3 + len(tokens))),
+    )
+    return dict(queries.snapshot.fetch_rows(query, binary=True))
+
+
+def find_differing_counts(
+    source: bytes, target: bytes, plan: TablePlan
+) -> tuple[list[tuple[RowHashes, int]], list[tuple[RowHashes, int]]]:
+    """What one side has and the other one has not, or has in another number; with the number on each side."""
+    record = struct.Struct(">" + RECORD + TOKEN * len(plan.tracked_rules))
+    here, there = (
+        {one for (one,) in struct.iter_unpack(f"{record.size}s", side)} for side in (source, target)
+    )
+    return _unpack(record, here - there), _unpack(record, there - here)
+
+
+def _unpack(record: struct.Struct, packed: Iterable[bytes]) -> list[tuple[RowHashes, int]]:
+    found = []
+    for one in packed:
+        row, count, *rest = record.unpack(one)
+        tokens = tuple(token if there else None for there, token in zip(rest[::2], rest[1::2], strict=True))
+        found.append((RowHashes(row, tokens), count))
+    return found

@@ -1,0 +1,200 @@
+"""Pages of a cutover with 500 items: CPU time and queries of each, beside the same page with 50 items.
+
+``./panel bench pages`` asks for every main page as a browser does, in this process. It fails when a page
+needs more queries with 500 items than with 50; it is no timed test. ``drawn`` is the first request after
+something changed: what is kept in memory is thrown away before it. ``bare`` is the answer of a page without
+content. ``--profile PAGE`` prints where the time of one page goes. ``--no-statistics`` asks as in the first
+minute after a cutover was opened, before PostgreSQL's autovacuum has been there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks.load.panel import new_panel, server_cpu_seconds
+from tests.benchmarks.load.viewers import percentile
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+SIZES = (50, 500)
+LIMIT = 0.1  # seconds, of the 95th percentile: marked in the table, no failure
+#: Name → address behind that of the cutover; one that begins with “/” is complete.
+PAGES = {
+    "overview": "",
+    "wall": "?wall",
+    "runbook": "runbook/",
+    "item": "items/i0-0/",
+    "gate": "gates/g0/",
+    "status": "status/",
+    "waiting for me": "/waiting/",
+    "problems": "problems/",
+    "record": "record/",
+    "backups": "backups/",
+    "parity": "parity/",
+    "rollback": "rollback/",
+    "people": "people/",
+}
+
+
+@dataclass
+class Cost:
+    """Of one page: seconds of CPU time, and the number of queries of one request."""
+
+    seconds: list[float]
+    drawn: list[float]
+    of_server: float
+    queries: int
+
+    @property
+    def most(self) -> float:
+        """Seconds, 95 %."""
+        return percentile(self.seconds, 0.95)
+
+
+def forget() -> None:
+    """Throws away what pages keep in memory because nothing of it changed."""
+    from checklists import phase_graph
+    from checklists.timeline import drawing
+    from checklists.views import runbook_row
+
+    for module in (phase_graph, drawing, runbook_row):
+        for kept in vars(module).values():
+            if hasattr(kept, "cache_clear"):
+                kept.cache_clear()
+
+
+def cost_of(ask: Callable[[], object], times: int) -> Cost:
+    """What a page costs; the first requests are left out."""
+    from django.db import connection
+
+    asked = list[str]()
+
+    def count(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    for _ in range(2):
+        ask()
+    with connection.execute_wrapper(count):
+        ask()
+    seconds, drawn = list[float](), list[float]()
+    served = server_cpu_seconds()
+    for kept, found in ((True, seconds), (False, drawn)):
+        for _ in range(times if kept else max(3, times // 5)):
+            if not kept:
+                forget()
+            began = time.process_time()
+            ask()
+            found.append(time.process_time() - began)
+    of_server = (server_cpu_seconds() - served) / (len(seconds) + len(drawn))
+    return Cost(seconds, drawn, of_server, len(asked))
+
+
+def asker(client: Client, address: str) -> Callable[[], object]:
+    """A request that has to be answered with a page."""
+
+    def ask() -> object:
+        answer = client.get(address)
+        assert answer.status_code == 200, (address, answer.status_code)
+        return answer.content
+
+    return ask
+
+
+def measure(items: int, times: int, only: str, statistics: bool) -> tuple[dict[str, Cost], float]:
+    """Each page of a night of that size, and seconds of a bare page."""
+    from django.test import Client
+    from django.utils import timezone
+
+    from checklists.models import Cutover
+    from tests.by_hand import by_hand
+    from tests.checklists.histories import person
+    from tests.checklists.sized import analyze, make_busy_night
+
+    with by_hand():  # *Waiting for me* reads every open cutover
+        Cutover.objects.update(status="ABANDONED", closed_at=timezone.now())
+    cutover = make_busy_night(items)
+    if statistics:
+        analyze()
+    ama, base = Client(SERVER_NAME="localhost"), cutover.get_absolute_url()
+    ama.force_login(person("ama"), backend="django.contrib.auth.backends.ModelBackend")
+    bare = percentile(cost_of(asker(ama, "/health/live"), times).seconds, 0.5)
+    found = {}
+    for name, path in PAGES.items():
+        if only in ("", name):
+            print(f"  {items} items: {name}", file=sys.stderr, flush=True)
+            found[name] = cost_of(asker(ama, path if path.startswith("/") else base + path), times)
+    return found, bare
+
+
+def print_profile(name: str, items: int) -> None:
+    """The functions in which one page spends its time."""
+    from django.test import Client
+
+    from tests.checklists.histories import person
+    from tests.checklists.sized import analyze, make_busy_night
+
+    cutover, ama = make_busy_night(items), Client(SERVER_NAME="localhost")
+    analyze()
+    ama.force_login(person("ama"), backend="django.contrib.auth.backends.ModelBackend")
+    path = PAGES[name]
+    ask = asker(ama, path if path.startswith("/") else cutover.get_absolute_url() + path)
+    for _ in range(2):
+        ask()
+    profile = cProfile.Profile()
+    for _ in range(10):
+        profile.runcall(ask)
+    statistics = pstats.Stats(profile)
+    statistics.sort_stats("cumulative").print_stats(60)
+    statistics.sort_stats("tottime").print_stats(35)
+
+
+def print_table(small: dict[str, Cost], large: dict[str, Cost], bare: float) -> int:
+    """One line for each page; gives the number of pages whose queries grow with the runbook."""
+    wrong = 0
+    print(f"{'milliseconds of CPU time':16} {'median':>8}{'95 %':>8}{'drawn':>8}{'server':>8}{'× bare':>8}"
+          f"{'× 50':>7}{'queries':>9}")  # fmt: skip
+    for name, cost in large.items():
+        few, median = small[name], percentile(cost.seconds, 0.5)
+        grows = few.queries != cost.queries
+        wrong += grows
+        note = f"  GROWS: {few.queries} with 50 items" if grows else ""
+        note += "  over 100 ms" if cost.most >= LIMIT else ""
+        times = [median, cost.most, percentile(cost.drawn, 0.5), cost.of_server]
+        ratios = f"{median / bare:8.0f}{median / percentile(few.seconds, 0.5):7.1f}"
+        values = "".join(f"{one * 1000:8.1f}" for one in times)
+        print(f"{name:24} {values}{ratios}{cost.queries:9}{note}")
+    return wrong
+
+
+def main() -> int:
+    """Prints the table; exit code 1 when the queries of a page grow with the runbook."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=40, help="requests for each page")
+    parser.add_argument("--page", default="", choices=["", *PAGES])
+    parser.add_argument("--profile", default="", choices=["", *PAGES])
+    parser.add_argument("--no-statistics", action="store_true")
+    arguments = parser.parse_args()
+    with new_panel():
+        if arguments.profile:
+            print_profile(arguments.profile, SIZES[1])
+            return 0
+        (small, _), (large, bare) = (
+            measure(items, arguments.times, arguments.page, not arguments.no_statistics) for items in SIZES
+        )
+        return int(print_table(small, large, bare) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

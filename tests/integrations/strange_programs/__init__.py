@@ -1,0 +1,1 @@
+"""Programs that print, or end, otherwise than those whom an action asks."""
