@@ -206,7 +206,7 @@ def test_what_is_made_from_the_code_is_compared_by_the_check_of_references() -> 
 
 
 def test_the_front_door_is_posix_shell() -> None:
-    for script in ("panel", ".ci/run"):
+    for script in ("panel", ".ci/run", ".ci/nightly"):
         path = PROJECT / script
         assert path.read_text().startswith("#!/bin/sh\n")
         assert path.stat().st_mode & 0o111
@@ -214,8 +214,16 @@ def test_the_front_door_is_posix_shell() -> None:
 
 
 def test_a_build_server_runs_the_checks_and_every_test() -> None:
-    lines = (PROJECT / ".ci/run").read_text().splitlines()
-    assert [line for line in lines if "panel" in line] == ["./panel check", "exec ./panel test"]
+    """Some at night: tests/test_nightly.py holds that each run has something instead of them."""
+    each_change, nightly = (
+        [line for line in (PROJECT / ".ci" / name).read_text().splitlines() if "panel" in line]
+        for name in ("run", "nightly")
+    )
+    assert each_change == ["./panel check", "exec ./panel test"]
+    assert nightly[0] == "./panel test nightly"
+    panel = (PROJECT / "panel").read_text()
+    assert re.findall(r'-m "([^"]+)"', panel) == ["not nightly", "not slow and not nightly"]
+    assert "run_pytest -m nightly" in panel
 
 
 def test_pages_see_only_the_registry_of_actions() -> None:

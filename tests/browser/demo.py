@@ -37,6 +37,7 @@ class Demo:
     folder: Path = field(default_factory=lambda: FOLDER / f"demo-{secrets.token_hex(3)}")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
+    text: Path | None = None  # of the runbook; without one, the shipped one
 
     @property
     def address(self) -> str:
@@ -52,8 +53,10 @@ class Demo:
         """Starts it and returns when it says that everything is there."""
         environment = {**os.environ, **PACE, "CUTOVER_DATA": str(self.folder)}
         with (self.folder.parent / f"{self.folder.name}.out").open("w") as out:
+            options = ["--rows", str(ROWS), "--port", str(self.port)]
+            options += ["--text", str(self.text)] if self.text else []
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cutover.demo", "--rows", str(ROWS), "--port", str(self.port)],
+                [sys.executable, "-m", "cutover.demo", *options],
                 stdout=out, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
             )  # fmt: skip
         process = self.process

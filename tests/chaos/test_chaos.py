@@ -1,4 +1,4 @@
-"""Chaos in the suite: two minutes of random faults, and a run that must notice the lack of two guards.
+"""Chaos in the suite: a minute of random faults; at night a run that must notice the lack of two guards.
 
 The rounds of `./panel test long` go on for ten minutes with a seed of their own, and leave out every guard.
 """
@@ -30,7 +30,7 @@ CONTROLS = [
     ("epoch", "verification"),
     ("resource", "redactor"),
 ]
-SUITE_MINUTES, LONG_MINUTES = 2, 10
+SUITE_MINUTES, LONG_MINUTES = 1, 10
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The suite leaves out two guards, a long run each of them."""
+    """The nightly tests leave out two guards, a long run each of them."""
     if "guards" in metafunc.fixturenames:
         groups = CONTROLS if metafunc.config.getoption("--property-round") else CONTROLS[:1]
         metafunc.parametrize("guards", groups, ids="+".join)
