@@ -156,6 +156,19 @@ def test_people_are_waited_for_since_a_time(browser_of) -> None:
     assert "decides the end" in page[f"wait-{person('ama').pk}"].words
 
 
+def test_what_waits_for_the_reader_comes_before_the_clocks(browser_of) -> None:
+    cutover = timed("announced")
+    lead, watching = (overview(browser_of(name), cutover) for name in ("ama", "yaw"))
+    assert "Waiting for you" in lead["waits-for-you"].words
+    assert (
+        cutover.items.get(key="look").get_absolute_url()
+        in markup_of(browser_of("ama").get(cutover.get_absolute_url())).partition('id="clocks"')[0]
+    )
+    assert "waits-for-you" not in watching
+    close(cutover)
+    assert "waits-for-you" not in overview(browser_of("ama"), cutover)
+
+
 def test_the_next_gate_is_named_with_its_time_its_seats_or_its_no_go(browser_of) -> None:
     ama = browser_of("ama")
     assert "can be signed from about" in overview(ama, timed("announced"))["next-gate"].words
