@@ -21,13 +21,14 @@ function known(answer: { fields: { name: string }[]; rows: unknown[][] }) {
   return kind < 0 ? answer.rows : answer.rows.filter((row) => row[kind] !== 'n');
 }
 
-// The engine races the wait for its lock against a timer of ten seconds that outlives the race: without
-// this, every deploy and resolve sits idle for the rest of them. The race itself is as before.
-const LOCK_TIMEOUT = 10_000;
+// The engine races its waits, ten seconds for its lock and sixty for a push, against timers that outlive the
+// race: without this, every deploy, resolve and push sits idle for the rest of them. The race is as before: a
+// connection that is waited for keeps Node.js running.
+const RACED = new Set([10_000, 60_000]);
 const plainTimeout = globalThis.setTimeout;
 globalThis.setTimeout = ((run: () => void, wait?: number, ...rest: unknown[]) => {
   const timer = plainTimeout(run, wait, ...rest);
-  if (wait === LOCK_TIMEOUT) timer.unref();
+  if (wait !== undefined && RACED.has(wait)) timer.unref();
   return timer;
 }) as typeof setTimeout;
 
