@@ -1,4 +1,8 @@
-"""The database that an earlier version of the panel left, restored and migrated for tests that open it."""
+"""The database that an earlier version of the panel left, restored and migrated for tests that open it.
+
+To migrate it takes some twenty seconds of CPU, all of it Django's. So the first that needs it, of all
+processes of a run, migrates and leaves a dump for the others.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,11 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
 
-from tests import servers
+from cutover.embedded import Postgres
+from integrations.clients import pgtools
+from integrations.sandbox.private_files import hold_lock
+from tests import keeper, servers
+from tests.conftest import databases
 
 PROJECT = Path(__file__).parents[2]
 KEPT = PROJECT / "tests" / "fixtures" / "played_at_1d104b9"
@@ -63,10 +71,44 @@ def django_on(database: str) -> Iterator[None]:
         _use(usual)
 
 
+def migrated_dump(postgres_server: Postgres) -> Path:
+    """An archive of the earlier database as every migration has left it, with owners and rights.
+
+    All processes of a run share it, nested runs too: it is in the folder of the outermost and goes with it.
+    """
+    kept = Path(os.environ[keeper.MARK].split(":")[0]) / "earlier.dump"
+    with hold_lock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            with databases(postgres_server) as make:
+                database = make()
+                restore(database)
+                migrate(database)
+                _dump(database, kept)
+    return kept
+
+
+def _dump(database: str, file: Path) -> None:
+    whole = file.with_suffix(".new")
+    argv = [str(pgtools.choose(18).dump), "--format=custom", "--compress=0", f"--file={whole}", database]
+    subprocess.run(argv, check=True)
+    whole.rename(file)
+
+
+def restore_archive(database: str, archive: Path, *options: str) -> None:
+    """Fills an empty database with what `migrated_dump` gave."""
+    argv = [str(pgtools.choose(18).restore), "--exit-on-error", "--single-transaction", *options]
+    subprocess.run([*argv, f"--dbname={database}", str(archive)], check=True)
+
+
 @pytest.fixture(scope="module")
-def earlier(module_database: str, valkey_server: object, django_db_blocker: Any) -> Iterator[str]:
-    """The address of the earlier database, brought up to date; Django works on it."""
-    restore(module_database)
-    migrate(module_database)
+def earlier(
+    django_db_setup: None, postgres_server: Postgres, module_database: str, django_db_blocker: Any
+) -> Iterator[str]:
+    """The address of the earlier database, brought up to date; Django works on it as on that of the tests."""
+    archive = migrated_dump(postgres_server)
+    # An archive does not have the rights on the database itself.
+    done = manage(module_database, "database_roles")
+    assert done.returncode == 0, done.stdout + done.stderr
+    restore_archive(module_database, archive)
     with django_db_blocker.unblock(), django_on(module_database):
         yield module_database

@@ -20,10 +20,11 @@ from cutover.database.rights import RIGHTS, Columns
 from cutover.database.roles import application_role_problems, problems_of
 from cutover.database.start_check import check_role_at_start
 from cutover.deploy_check import production_environment
+from cutover.embedded import Postgres
 from cutover.servers import running_servers
 from tests import servers
 from tests.by_hand import by_hand
-from tests.checklists.earlier_panel import restore
+from tests.checklists.earlier_panel import migrated_dump, restore, restore_archive
 from tests.cutover.database.conftest import TwoRoles
 from tests.cutover.test_folders_and_servers import folder
 
@@ -150,15 +151,21 @@ def _may_read(managed: TwoRoles) -> str:
 
 
 def test_an_earlier_panel_gives_its_tables_to_a_new_owner(
-    managed: TwoRoles, new_database: Callable[[], str], asked: Callable[..., Any]
+    managed: TwoRoles,
+    new_database: Callable[[], str],
+    asked: Callable[..., Any],
+    postgres_server: Postgres,
 ) -> None:
-    """The other way: the role that the panel had stays the panel's, and loses what it owned."""
+    """The other way: the role that the panel had stays the panel's, and loses what it owned.
+
+    Its tables are already those of today: that they migrate under another owner is seen above.
+    """
     url = new_database()
     with psycopg.connect(url, autocommit=True) as superuser:
         superuser.execute(f"ALTER DATABASE {url.rpartition('/')[2]} OWNER TO {managed.application}")
         superuser.execute(f"ALTER ROLE {managed.application} CREATEROLE CREATEDB")
     old = url.replace(url.split("//")[1].split("@")[0], managed.application_url.split("//")[1].split("@")[0])
-    restore(old)
+    restore_archive(old, migrated_dump(postgres_server), "--no-owner", "--no-privileges")
     roles = {"DATABASE_OWNER_URL": url, "DATABASE_URL": old}
     printed = manage("database_roles", "--dry-run", **roles).stdout
     assert 'ALTER TABLE "checklists_signoff" OWNER TO "postgres";' in printed
