@@ -417,6 +417,17 @@ class Skeleton(HTMLParser):
         """The same for pages that look the same but for their texts."""
         return repr(self._open[0][1])
 
+    @property
+    def pieces(self) -> set[str]:
+        """Each element with the one that it is in: pages whose pieces are known look new in no place."""
+        found: set[str] = set()
+        todo = [*self._open[:1]]
+        while todo:
+            around, inside = todo.pop()
+            found |= {f"{around} > {element}" for element, _ in inside}
+            todo += inside
+        return found
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         kept = [(name, "" if name == "href" else value) for name, value in attrs if name in self.KEPT]
         self._open.append((f"{tag}{kept}", []))
