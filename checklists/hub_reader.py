@@ -22,7 +22,8 @@ class ReaderThread:
     """One thread and one connection for all reads of a hub, while it has viewers.
 
     Opening a connection costs more than what is read: with a password over TCP about ten milliseconds of
-    processor time, ten times a second.
+    processor time, ten times a second. Where the process has a pool, this is one of its connections all the
+    time: live pages do not wait behind people who tick.
     """
 
     def __init__(self) -> None:

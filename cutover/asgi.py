@@ -1,10 +1,11 @@
-"""The ASGI application that uvicorn serves."""
+"""The ASGI application that uvicorn serves. The process that imports it is the web process: it has a pool."""
 
 import os
 
 from django.core.asgi import get_asgi_application
 
 from cutover.commandline import load_settings
+from cutover.database.pooled.base import use_pool
 from cutover.database.start_check import check_role_at_start
 from cutover.stream_queue import StreamQueue
 from integrations.redact.process_output import mask_standard_streams
@@ -12,6 +13,7 @@ from integrations.redact.process_output import mask_standard_streams
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cutover.settings")
 
 mask_standard_streams()
-load_settings()  # wrong ones are said in words, without a traceback
+settings = load_settings()  # wrong ones are said in words, without a traceback
 application = StreamQueue(get_asgi_application())
 check_role_at_start()
+use_pool(settings.CUTOVER_DATABASE_POOL)  # last: a server that forks after its imports has opened nothing

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from cutover.addresses import refuse_wrong_addresses
 from cutover.data_folder import PROJECT, data_folder, default_folder, load_or_create_secret
-from cutover.database.address import EMBEDDED_APPLICATION, EMBEDDED_OWNER, connection_settings
+from cutover.database.address import EMBEDDED_APPLICATION, EMBEDDED_OWNER, SMALLEST_POOL, connection_settings
 from cutover.environment import env, whole_number, yes_or_no
 from cutover.own_secrets import list_own_secrets
 from cutover.safe_settings import refuse_unsafe_settings
@@ -87,6 +87,13 @@ except ValueError:
 CUTOVER_PREFLIGHT_MINUTES = whole_number("CUTOVER_PREFLIGHT_MINUTES", 15, zero="is never")
 
 # ── servers ──────────────────────────────────────────────────────────────────
+#: Connections that a web process has at most, and keeps for the next request; other processes have no pool.
+CUTOVER_DATABASE_POOL = whole_number("CUTOVER_DATABASE_POOL", 20, zero="opens one for each request")
+if 0 < CUTOVER_DATABASE_POOL < SMALLEST_POOL:
+    raise ImproperlyConfigured(
+        f"CUTOVER_DATABASE_POOL is {CUTOVER_DATABASE_POOL}. Write {SMALLEST_POOL} or more (live pages take "
+        "up to 5, and each of the people who tick at once takes one), or 0: a connection for each request."
+    )
 DATABASE_URL = env.str("DATABASE_URL", default="")
 #: `migrate` and `database_roles` connect as the owner; no other process needs this address.
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")

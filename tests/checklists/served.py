@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 import uvicorn
+from django.core.asgi import get_asgi_application
 
+from cutover.stream_queue import StreamQueue
 from tests.ports import free_port
 from tests.waiting import wait_for
+
+
+@cache
+def _application() -> StreamQueue:
+    """Not cutover.asgi's: that gives its process a pool, whose connections outlive a test's database."""
+    return StreamQueue(get_asgi_application())
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """The port on which the panel answers; the server is gone after the test, streams or no streams."""
-    from cutover.asgi import application
-
     number = free_port()
     config = uvicorn.Config(
-        application, port=number, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+        _application(), port=number, log_level="error", lifespan="off", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -160,6 +160,7 @@ def test_a_panel_on_its_own_servers_is_not_asked(tmp_path: Path) -> None:
         ("CUTOVER_DATA", "relative/folder", "an absolute path"),
         ("CUTOVER_HTTPS", "perhaps", "CUTOVER_HTTPS"),
         ("CUTOVER_PREFLIGHT_MINUTES", "-5", "CUTOVER_PREFLIGHT_MINUTES"),
+        ("CUTOVER_DATABASE_POOL", "7", "Write 8 or more"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_remedy_and_without_a_traceback(
