@@ -1,7 +1,8 @@
 """Many people at once: how long it takes until all items are ticked, beside requests that do nothing.
 
 ``./panel bench ticks``: 20 leads tick 100 items of one cutover through one web process, five each, and every
-form is sent twice at the same moment, as by an impatient finger. It fails when an item was not ticked exactly
+form is sent twice at the same moment, as by an impatient finger. Then the same on another cutover, with
+``CUTOVER_DATABASE_POOL=0``: what the pool of connections saves. It fails when an item was not ticked exactly
 once, or the record does not verify. It is no timed test: times depend on the machine.
 """
 
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import psutil
 
 from tests import servers
-from tests.benchmarks.load.panel import WebProcess, make_viewers, new_panel
+from tests.benchmarks.load.panel import WebProcess, make_viewers, new_panel, server_cpu_seconds
 from tests.benchmarks.load.viewers import percentile
 
 if TYPE_CHECKING:
@@ -125,6 +126,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_in_panel(people: int, items: int) -> int:
     """Measures, and looks at what the database holds."""
+    print(f"{psutil.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {people} people, {items} items")
+    print(f"{'seconds':24}" + "".join(f"{name:>10}" for name in ("all", "median", "95 %", "most", "× bare")))
+    kept, faults = run_once(people, items, {})
+    opened, more = run_once(people, items, {"CUTOVER_DATABASE_POOL": "0"})
+    for name, some, all_ in zip(("PostgreSQL", "the web process"), kept, opened, strict=True):
+        print(f"CPU of {name}: {some:.1f} s, without the pool {all_:.1f} s: {all_ / some:.1f} times")
+    print("".join(f"WRONG: {fault}\n" for fault in [*faults, *more]), end="")
+    return int(bool(faults or more))
+
+
+def run_once(people: int, items: int, environment: dict[str, str]) -> tuple[tuple[float, float], list[str]]:
+    """The seconds of CPU of PostgreSQL and of the web process for all ticks, and what is wrong afterwards."""
     from django.db import connection
 
     from checklists.states import MemberPart
@@ -133,20 +146,18 @@ def run_in_panel(people: int, items: int) -> int:
     cutover = make_cutover(text=make_runbook(items))
     cookies = make_viewers(cutover, people, MemberPart.LEAD)
     connection.close()
-    with closing(WebProcess().start()) as web:
+    with closing(WebProcess(environment).start()) as web:
         for cookie in cookies:  # compiles the templates, as on a panel that has run for a while
             send(web.port, cookie, "GET", f"/cutovers/{cutover.slug}/runbook/")
         live = [partial(send, web.port, cookies[0], "GET", "/health/live")] * (2 * items)
         bare = at_once(2 * people, live)
+        before = server_cpu_seconds(), web.cpu_seconds()
         ticked = tick_all(cutover, web.port, cookies, items)
-    print(f"{psutil.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {people} people, {items} items")
-    names = ("all", "median", "95 %", "most", "× bare")
-    print(f"{'seconds':24}" + "".join(f"{name:>10}" for name in names))
+        used = server_cpu_seconds() - before[0], web.cpu_seconds() - before[1]
+    print("Without the pool:" if environment else "With the pool:")
     print(bare.describe("a request for nothing", bare))
     print(ticked.describe("a tick, each sent twice", bare))
-    faults = what_is_wrong(cutover, items)
-    print("".join(f"WRONG: {fault}\n" for fault in faults), end="")
-    return int(bool(faults))
+    return used, what_is_wrong(cutover, items)
 
 
 if __name__ == "__main__":
