@@ -28,6 +28,11 @@ from integrations.errors import explain_full_disk
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 5  # seconds
+#: SQLSTATEs of a connection that is gone: connection_exception, operator_intervention, and what ends a
+#: session that was left in a transaction for too long.
+AWAY = ("08", "57", "25P03", "25P04")
+#: lock_not_available, deadlock_detected, serialization_failure: PostgreSQL took back the whole transaction.
+BUSY = {"55P03", "40P01", "40001"}
 
 
 @sync_and_async_middleware
@@ -66,10 +71,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     problem = explain_full_disk(sys.exc_info()[1])
     if problem:
         return render(request, "507.html", {"problem": problem}, status=507)
-    is_away = _is_database_away(sys.exc_info()[1])
+    error = sys.exc_info()[1]
+    is_away, is_busy = _is_database_away(error), _sqlstate(error) in BUSY
     done = _find_committed_again(request)
-    if not done and is_away:
-        answer = render(request, "503.html", status=503)
+    if not done and (is_away or is_busy):
+        # Only a record that could be read says that nothing was carried out.
+        page = "503_busy.html" if is_busy and done is not None else "503.html"
+        answer = render(request, page, status=503)
         answer["Retry-After"] = str(RETRY_AFTER)
         return answer
     if not done:
@@ -85,10 +93,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _is_database_away(error: BaseException | None) -> bool:
     """Whether the panel's database gave no answer, or ended the connection; not what it refused in words."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None) or ""
-    return not state or state.startswith(("08", "57"))  # connection_exception, operator_intervention
+    state = _sqlstate(error)
+    return isinstance(error, OperationalError | InterfaceError) and (not state or state.startswith(AWAY))
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    """The code that PostgreSQL gave for an error of Django's; empty where it gave none."""
+    return str(getattr(error.__cause__, "sqlstate", None) or "") if error else ""
 
 
 def _discard_uploads(request: HttpRequest) -> None:
@@ -100,8 +111,8 @@ def _discard_uploads(request: HttpRequest) -> None:
                 file.close()
 
 
-def _find_committed_again(request: HttpRequest) -> list[AuditEntry]:
-    """What `_find_committed` gives; nothing where the database does not answer.
+def _find_committed_again(request: HttpRequest) -> list[AuditEntry] | None:
+    """What `_find_committed` gives; None where the database does not answer.
 
     It is asked twice: the connection that broke may be why the request failed, and the second one is new.
     """
@@ -112,7 +123,7 @@ def _find_committed_again(request: HttpRequest) -> list[AuditEntry]:
             logger.exception("It is not known whether the failed request was carried out")
             if not connection.in_atomic_block:
                 connection.close()
-    return []
+    return None
 
 
 def _find_committed(request: HttpRequest) -> list[AuditEntry]:

@@ -13,13 +13,14 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from checklists.models import AuditEntry
 from checklists.views import access, failures, runbook
 from integrations.errors import explain_full_disk
+from tests import servers
 from tests.checklists.histories import item_of, make_cutover
 
 pytestmark = pytest.mark.django_db
@@ -78,9 +79,9 @@ class BrokenOnce:
         self.closed += 1
 
 
-@pytest.mark.parametrize(("always", "found", "closed"), [(False, ["a committed entry"], 1), (True, [], 2)])
+@pytest.mark.parametrize(("always", "found", "closed"), [(False, ["a committed entry"], 1), (True, None, 2)])
 def test_what_was_committed_is_asked_again_over_a_new_connection(
-    monkeypatch: pytest.MonkeyPatch, always: bool, found: list[str], closed: int
+    monkeypatch: pytest.MonkeyPatch, always: bool, found: list[str] | None, closed: int
 ) -> None:
     broken = BrokenOnce(always=always)
     monkeypatch.setattr(failures, "_find_committed", broken.find)
@@ -108,7 +109,8 @@ def test_an_error_before_a_commit_does_not_say_so(browser_of: Any, monkeypatch: 
         (None, 503),
         (psycopg.OperationalError("server closed the connection unexpectedly"), 503),
         (psycopg.errors.AdminShutdown("terminating connection"), 503),
-        (psycopg.errors.DeadlockDetected("deadlock detected"), 500),
+        (psycopg.errors.IdleInTransactionSessionTimeout("terminating connection"), 503),
+        (psycopg.errors.TooManyArguments("cannot pass more than 100 arguments"), 500),
     ],
 )
 def test_a_database_that_is_away_is_no_unexpected_error(
@@ -124,6 +126,51 @@ def test_a_database_that_is_away_is_no_unexpected_error(
     answer = browser.post(address(cutover, "item-note", "announce"), {"text": "a note"})
     assert answer.status_code == status
     assert answer.headers.get("Retry-After") == (str(failures.RETRY_AFTER) if status == 503 else None)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure],
+)
+@pytest.mark.parametrize(("record_answers", "words"), [(True, "send it again"), (False, "not known")])
+def test_who_waited_too_long_for_others_reads_whether_to_send_it_again(
+    browser_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: type[Exception],
+    record_answers: bool,
+    words: str,
+) -> None:
+    def fail(*given: Any, **named: Any) -> None:
+        raise OperationalError("given up") from cause()
+
+    cutover = make_cutover("opened")
+    browser: Client = browser_of("ama")
+    browser.raise_request_exception = False
+    monkeypatch.setattr(runbook, "run_command", fail)
+    if not record_answers:
+        monkeypatch.setattr(failures, "_find_committed", BrokenOnce(always=True).find)
+    answer = browser.post(address(cutover, "item-note", "announce"), {"text": "a note"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, str(failures.RETRY_AFTER))
+    assert words in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_that_waits_for_a_rollback_too_long_is_refused_in_words_and_can_be_repeated(
+    browser_of: Any,
+) -> None:
+    cutover = make_cutover("opened")
+    browser: Client = browser_of("ama")
+    browser.raise_request_exception = False
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 100")
+    url = servers.POSTGRES.url(str(connection.settings_dict["NAME"]))
+    with psycopg.connect(url) as rollback:
+        rollback.execute("SELECT 1 FROM checklists_cutover WHERE id = %s FOR UPDATE", [cutover.pk])
+        answer = browser.post(address(cutover, "item-note", "announce"), {"text": "a note"})
+        assert answer.status_code == 503
+        assert "Somebody else was changing the same" in answer.content.decode()
+    assert browser.post(address(cutover, "item-note", "announce"), {"text": "a note"}).status_code == 302
+    assert AuditEntry.objects.filter(cutover=cutover, kind="item.noted").count() == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
