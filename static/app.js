@@ -126,7 +126,10 @@
     lastAnswered = Math.max(lastAnswered, ctx.formNumber);
   });
   document.addEventListener("htmx:finally:request", (event) => {
-    event.detail.ctx?.laterNotices?.forEach((notice) => find("#notices").append(notice));
+    const text = (notice) => find("p", notice).textContent;
+    const shown = new Set(all("#notices > .notice").map(text)); // the later answer may have brought it, too
+    const kept = event.detail.ctx?.laterNotices?.filter((notice) => !shown.has(text(notice)));
+    kept?.forEach((notice) => find("#notices").append(notice));
   });
   // Where a form was sent from, until its answer is shown: the stream may have replaced the form by then.
   let sentFromId = "";
