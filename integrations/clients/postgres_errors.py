@@ -25,10 +25,6 @@ EMAIL = re.compile(r"(?<![^\s@'\"(),;=«»„“])[^\s@'\"(),;=«»„“]++@[^\
 QUOTED = re.compile(r"""["“”„«»‹›].*["“”„«»‹›]|(?<!\w)'.*'(?!\w)""", re.DOTALL)
 LITERAL = re.compile(r"'(?:[^']|'')*'?")
 NUMBER = re.compile(r"(?<![\w$(,.])-?\d+(?:[.,]\d+)*(?!\w)")
-ROW_VALUES = re.compile(
-    r"\A((?:(?!=\().)*+=)\(.*\)", re.DOTALL
-)  # Key (email)=(…): greedy, a value may have brackets
-WHOLE_ROW = re.compile(r"\A([^(]*+)\(.*\)", re.DOTALL)  # Failing row contains (…)
 AFTER_COLON = re.compile(r"(?<=: )\S.*", re.DOTALL)
 
 
@@ -64,11 +60,19 @@ def describe_details(error: psycopg.Error) -> str:
     return " ".join(f"{name}: {_one_line(text)}." for name, text in fields.items() if text.strip())
 
 
+def _mask_row(detail: str) -> str:
+    """Hides the values of “Key (email)=(…) already exists” and of “Failing row contains (…)”.
+
+    A value may have brackets of its own: all is hidden up to the last one, and to the end where none closes.
+    """
+    names, bracket, rest = detail.partition("=(" if "=(" in detail else "(")
+    return f"{names}{bracket}{MASK}{rest[rest.rfind(')') :] if ')' in rest else ''}" if bracket else detail
+
+
 def _mask_detail(detail: str, state: str) -> str:
     """The detail of a broken constraint keeps its columns; any other loses what may be a value."""
     if state.startswith("23"):
-        values = ROW_VALUES if "=(" in detail else WHOLE_ROW
-        return values.sub(rf"\1({MASK})", detail)
+        return _mask_row(detail)
     if state.startswith(RAISED):
         return _mask_free_text(detail)
     return (

@@ -135,7 +135,7 @@ CAUSES = (
         unreachable=True,
     ),
     RedisCause(
-        r"WRONG_VERSION_NUMBER|wrong version number|UNEXPECTED_EOF|RECORD_LAYER_FAILURE|record layer failure",
+        r"WRONG_VERSION_NUMBER|wrong version number|UNEXPECTED_EOF|closed \(EOF\)|(?i:record.layer.failure)",
         "The address asks for TLS (rediss://), and no TLS is spoken at that port.",
         "Name the port with TLS, or write redis:// where the server has none.",
         unreachable=True,

@@ -25,9 +25,11 @@ from integrations.errors import Unreachable
 from integrations.systems import Systems
 
 TIMEOUT = 10.0  # seconds for connection and handshakes together
-#: what OpenSSL says of a peer that has no version of TLS in common with it
-NO_COMMON_VERSION = frozenset(
-    {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "UNSUPPORTED_SSL_VERSION"}
+#: what OpenSSL says of a peer that has no version of TLS in common with it; the last is how OpenSSL 3.0
+#: refuses the signatures of TLS 1.0 and 1.1 (some versions of Python pass it on as text)
+NO_COMMON_VERSION = (
+    *("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "UNSUPPORTED_SSL_VERSION"),
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
 )
 #: how PostgreSQL is asked to go on with TLS (postgresql.org/docs/current/protocol-message-formats.html,
 #: SSLRequest), and its consent
@@ -239,7 +241,7 @@ def _sent_chain(connection: ssl.SSLSocket) -> tuple[Certificate, ...]:
 
 def _no_handshake(where: str, error: OSError | ValueError) -> Unreachable:
     reason = getattr(error, "reason", "") or str(error) or type(error).__name__
-    if reason in NO_COMMON_VERSION:
+    if any(known in reason.upper().replace(" ", "_") for known in NO_COMMON_VERSION):
         return Unreachable(
             f"{where} speaks only a version of TLS that is too old ({reason}).",
             means="Today's browsers and programs refuse it: TLS 1.2 is the oldest version in use (RFC 8996).",

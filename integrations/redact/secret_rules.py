@@ -48,7 +48,7 @@ _BEARER = re.compile(r"(?ai)\bbearer\s{1,8}+(?P<hide>[\w.~+/=-]{6,}+)")
 _TOKEN = re.compile(
     r"(?P<state>[?&]state=[^\s&]*+)|\b(?:[sr]k_(?:live|test)_\w{4,}+|whsec_[\w+/=-]{4,}+|FLWSECK[\w-]{4,}+|gh[pousr]_\w{8,}+"
     r"|github_pat_\w{8,}+|glpat-[\w-]{8,}+|xox[abeoprs]-[\w-]{8,}+|npm_\w{20,}+"
-    r"|eyJ[\w+/=-]{5,}+(?:\.[\w-]*+)*+)"
+    r"|eyJ[\w+/=-]{5,}+(?:\.[\w.-]*+)?)"
 )
 
 _NAME = re.compile(
@@ -59,13 +59,13 @@ _REST_OF_NAME = re.compile(r"[\w.-]{0,64}+")
 _NAME_REACH = 64  # characters
 # What stands between a name and its value: `=`, `: `, `=> `, `":"`, `\": \"`, `['name'] = `, `("name", `.
 _ASSIGNED = re.compile(r"[\"'\\\])]{0,6}+\s{0,8}+(?:=>|:=|={1,3}+|:)\s{0,8}+")
-_OPTION = re.compile(r"[\"'\\]{0,4}+(?:\s{0,4}+,)?+\s{0,8}+")
+_OPTION = re.compile(r"[\"'\\]{0,4}+(?:\s{0,4}+,)?\s{0,8}+")
 _SCHEME = re.compile(r"(?ai)(?:basic|bearer|token|negotiate|ntlm|apikey)\s{1,8}+(?P<hide>[^\s\"']++)")
 _OPENED = re.compile(r"\$?(?P<quote>\\{0,3}[\"'])")
 _QUOTED = {
-    '"': re.compile(r'(?:[^"\\]|\\.)*+'),
+    '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*'),
     "'": re.compile(r"[^']*+"),
-    '\\"': re.compile(r'[^"\\]*+(?:\\{2,}+.?[^"\\]*+|\\[^"][^"\\]*+)*+'),
+    '\\"': re.compile(r'[^"\\]*+(?:\\{2,}+.?[^"\\]*+|\\[^"][^"\\]*+)*'),
 }
 _BARE = re.compile(r"[^\s&;,•][^\s&;]*+")
 # Words that stand in the place of a value, and references to one.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LABEL = re.compile(r'\b(?P<name>[a-zA-Z_]\w*+)="(?P<value>(?:[^"\\]|\\.)*+)"\s*+(?:,\s*+)?+')
-LABELS = r'(?:[a-zA-Z_]\w*+="(?:[^"\\]|\\.)*+"\s*+(?:,\s*+)?+)*+'
+LABEL = re.compile(r'\b(?P<name>[a-zA-Z_]\w*+)="(?P<value>[^"\\]*+(?:\\.[^"\\]*+)*)"\s*+(?:,\s*+)?')
+LABELS = r'(?:[a-zA-Z_]\w*+="[^"\\]*+(?:\\.[^"\\]*+)*"\s*+(?:,\s*+)?)*'
 SAMPLE = re.compile(
     rf"(?<![\w:])(?P<name>[a-zA-Z_:][\w:]*+)(?:\s*+\{{(?P<labels>{LABELS})\}})?\s++(?P<value>\S++)(?:\s++-?\d++)?"
 )

@@ -49,7 +49,8 @@ class OpenPage:
 
     def _read(self) -> None:
         kind = ""
-        with suppress(OSError, ValueError, http.client.HTTPException):
+        # The library's own attributes are gone once the answer is closed under its reader.
+        with suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
             while line := self.answer.readline().decode():
                 name, _, value = line.rstrip().partition(": ")
                 kind = value if name == "event" else kind
