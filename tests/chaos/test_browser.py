@@ -28,6 +28,9 @@ def server(answer: bytes) -> Iterator[int]:
             with near:
                 near.recv(65536)
                 near.sendall(answer)
+                near.shutdown(socket.SHUT_WR)
+                while near.recv(65536):  # to close with something unread would take the answer back
+                    pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
