@@ -16,7 +16,7 @@ FILE = Path(__file__).with_suffix(".txt")
 def read_instead(file: Path = FILE) -> dict[str, str]:
     """File or test id → the file or test that each run has instead."""
     lines = (line.split() for line in file.read_text().splitlines() if line and not line.startswith("#"))
-    return {nightly: instead for nightly, instead in lines}  # noqa: C416 (a line of three words is an error)
+    return {nightly: instead for nightly, instead in lines}  # noqa: C416  # names both words
 
 
 def is_nightly(test: str, listed: dict[str, str]) -> bool:

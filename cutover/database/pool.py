@@ -57,9 +57,8 @@ class Pool:
     def forget(self) -> None:
         """Begins anew, as a forked process must: the connections are its parent's, the lock may be taken."""
         self._lock = threading.Condition()
-        self._idle: deque[tuple[Connection, _Kept, float]] = (
-            deque()
-        )  # with the time of its return, oldest first
+        #: With the time of their return, the oldest first.
+        self._idle: deque[tuple[Connection, _Kept, float]] = deque()
         #: Weak: one that is lost without being given back leaves its place.
         self._taken: WeakKeyDictionary[Connection, _Kept] = WeakKeyDictionary()
         self._beginning = 0  # requests that have a place and no connection yet
