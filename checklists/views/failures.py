@@ -75,9 +75,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     is_away, is_busy = _is_database_away(error), _sqlstate(error) in BUSY
     done = _find_committed_again(request)
     if not done and (is_away or is_busy):
-        # Only a record that could be read says that nothing was carried out.
         page = "503_busy.html" if is_busy and done is not None else "503.html"
-        answer = render(request, page, status=503)
+        answer = render(request, page, {"is_of_record": _is_of_record(request)}, status=503)
         answer["Retry-After"] = str(RETRY_AFTER)
         return answer
     if not done:
@@ -124,6 +123,12 @@ def _find_committed_again(request: HttpRequest) -> list[AuditEntry] | None:
             if not connection.in_atomic_block:
                 connection.close()
     return None
+
+
+def _is_of_record(request: HttpRequest) -> bool:
+    """Whether the record would have what was asked for: every command of a cutover leaves its entry there."""
+    match = request.resolver_match
+    return match is not None and "slug" in match.kwargs and isinstance(request.user, User)
 
 
 def _find_committed(request: HttpRequest) -> list[AuditEntry]:

@@ -154,6 +154,27 @@ def test_who_waited_too_long_for_others_reads_whether_to_send_it_again(
     assert words in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "words"),
+    [
+        ("get", "/waiting/", "Load the page again"),
+        ("post", "/accounts/password/change/", "not known from here whether a part"),
+    ],
+)
+def test_the_record_is_only_named_where_it_would_have_what_was_asked_for(
+    browser_of: Any, monkeypatch: pytest.MonkeyPatch, method: str, path: str, words: str
+) -> None:
+    def fail(*given: Any, **named: Any) -> None:
+        raise OperationalError("given up") from psycopg.errors.LockNotAvailable()
+
+    browser: Client = browser_of("ama")
+    browser.raise_request_exception = False
+    monkeypatch.setattr("django.core.handlers.base.BaseHandler._get_response", fail)
+    page = getattr(browser, method)(path).content.decode()
+    assert words in page
+    assert "the record has nothing" not in page
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_command_that_waits_for_a_rollback_too_long_is_refused_in_words_and_can_be_repeated(
     browser_of: Any,
