@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from integrations.clients import postgres
+from integrations.clients import postgres, postgres_errors
 from integrations.clients.postgres_errors import describe_error
 from integrations.errors import Problem, Unreachable
 
@@ -111,3 +111,8 @@ def test_the_servers_own_words_on_a_connection_are_passed_on(new_database: Calla
     with pytest.raises(Unreachable) as refused:
         postgres.connect(url)
     assert 'FATAL: database "no_such_database" does not exist' in " ".join(refused.value.what.split())
+
+
+@pytest.mark.parametrize("detail", ["Key (email)=(a@b.example", "Failing row contains (1, a@b.example"])
+def test_values_of_a_row_are_hidden_to_the_end_where_no_bracket_closes(detail: str) -> None:
+    assert "b.example" not in postgres_errors._mask_detail(detail, "23505")
