@@ -20,11 +20,12 @@ def test_only_a_failure_is_printed_with_its_test_and_its_reason(failed: bool) ->
     lines: list[str] = []
     terminal = SimpleNamespace(ensure_newline=lambda: None, write_line=lines.append)
     manager = SimpleNamespace(get_plugin=lambda name: terminal)
-    plugin = ToldAtOnce(SimpleNamespace(pluginmanager=manager))  # type: ignore[arg-type]  # as much of it as is used
-    plugin.pytest_runtest_logreport(report(failed=failed))
+    config: Any = SimpleNamespace(pluginmanager=manager)
+    ToldAtOnce(config).pytest_runtest_logreport(report(failed=failed))
     assert lines == (["minute 0: call of tests/a.py::test_a", "  one is not two"] if failed else [])
 
 
 def test_a_long_reason_is_cut_off_and_one_without_a_crash_is_the_whole_text() -> None:
     assert len(reason(report(failed=True, message="x" * 9999))) == LONGEST
-    assert reason(SimpleNamespace(longrepr="no crash", longreprtext="no crash")) == "no crash"  # type: ignore[arg-type]
+    plain: Any = SimpleNamespace(longrepr="no crash", longreprtext="no crash")
+    assert reason(plain) == "no crash"
