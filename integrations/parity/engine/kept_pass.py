@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integrations.parity.engine.checksummed_file import read_content, read_facts
+from integrations.parity.engine.kept_ranges import KeptRanges, TablePlace, add_line
 from integrations.parity.engine.pass_journal import PassJournal, read_journal
 from integrations.parity.errors import ParityError
 from integrations.parity.model.buckets import BucketScheme
@@ -20,8 +21,6 @@ WHAT = "kept pass"
 INSTEAD = "compare in full and keep that pass"
 #: Of a result these are not kept: they hold values of rows.
 WITH_VALUES = frozenset({"examples", "repair", "by_column", "places"})
-
-TablePlace = tuple[str, str]  # schema and name of a table on the source
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ class FinishedTable:
 class KeptPass:
     """Everything that a recheck needs of a full pass, or a later run of one that was stopped.
 
-    ``compared``: a digest of the rules and conditions that the results depend on.
+    ``compared``: a digest of the rules and conditions that the results depend on. ``ranges``: those that were
+    read of tables that were not read to their end.
     """
 
     taken_at: str
@@ -91,6 +91,7 @@ class KeptPass:
     compared: str = ""
     tables: dict[TablePlace, KeptTableSums] = field(default_factory=dict)
     finished: dict[TablePlace, FinishedTable] = field(default_factory=dict)
+    ranges: dict[TablePlace, KeptRanges] = field(default_factory=dict)
 
     def open_journal(self, path: Path) -> PassJournal:
         """A file for this pass; what is read from now on is appended to it."""
@@ -123,9 +124,12 @@ def _read_lines(path: Path, lines: Iterator[dict[str, Any]]) -> KeptPass:
     source, target = ServerState(**header["source"]), ServerState(**header["target"])
     kept = KeptPass(header["taken_at"], source, target, header["compared"])
     for line in lines:
-        if "table" in line:
+        if "ranges" in line:
+            add_line(kept.ranges, line)
+        elif "table" in line:
             place = (line["table"][0], line["table"][1])
             kept.finished[place] = FinishedTable(**line["finished"])
             if line["sums"]:
                 kept.tables[place] = KeptTableSums.from_facts(line["sums"])
+                kept.ranges.pop(place, None)
     return kept

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from integrations.parity.engine.kept_pass import FinishedTable, KeptPass, KeptTableSums, entry_of
+from integrations.parity.engine.kept_ranges import RangeStore
 from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.engine.read_strategy import FullPass
 from integrations.parity.engine.reader import SumReader
@@ -41,14 +43,16 @@ class PassRecorder(FullPass):
         super().__init__(reader)
         states = query_both_snapshots(source, target, require_state)
         kept = KeptPass(taken_at, *states, compared=digest_of_options(reader.options))
-        self.files = query_both_snapshots(source, target, read_file_digests)
-        self.first_snapshots = source.number, target.number
+        self.states, self.files = states, query_both_snapshots(source, target, read_file_digests)
+        self._files_now = self.files  # those of the snapshots with these numbers
+        self._numbers = source.number, target.number
         self.journal, self.taken_at = kept.open_journal(path), taken_at
         self.earlier = earlier
         self.restored: dict[str, str] = {}  # label of a table → when it was read
         self.not_valid = ""  # why the sums of the earlier pass cannot be brought up to date
         self._sums: KeptTableSums | None = None  # of the table that is compared
         self._recheck: RecheckPass | None = None
+        self.ranges = RangeStore(self._append, earlier.ranges if earlier else None)
         if earlier:
             _require_same(earlier, kept)
             try:
@@ -58,7 +62,7 @@ class PassRecorder(FullPass):
 
     def choose_buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> BucketScheme:
         """See `ReadStrategy`."""
-        if self._recheck:
+        if self._recheck and self._has_sums(plan):
             return self._recheck.choose_buckets(plan, source, pages)
         return super().choose_buckets(plan, source, pages)
 
@@ -71,12 +75,32 @@ class PassRecorder(FullPass):
             before, after = self._recheck.read_sums(source, target, meter, result)
         else:
             before, after = super().read_sums(source, target, meter, result)
-        # A snapshot taken after a lost connection has another horizon than the one that is kept.
-        same = (source.snapshot.number, target.snapshot.number) == self.first_snapshots
-        if same and not why_never_kept(source.plan):
+        if not why_never_kept(source.plan) and self._holds(source, target):
             files = files_of(self.files, source.plan)
             self._sums = KeptTableSums(source.plan.recipe, source.scheme, files, before, after)
         return before, after
+
+    def _holds(self, source: SideQueries, target: SideQueries) -> bool:
+        """Whether sums of these snapshots can be kept with the horizon of the first ones.
+
+        They were taken later, after a lost connection or because the first ones were too old. The horizon is
+        then older than it could be, so a recheck reads more than it has to, if the servers are the same.
+        """
+        numbers = source.snapshot.number, target.snapshot.number
+        if numbers != self._numbers:
+            now = query_both_snapshots(source.snapshot, target.snapshot, require_state)
+            if any(then.find_change(state) for then, state in zip(self.states, now, strict=True)):
+                return False
+            self._files_now = query_both_snapshots(source.snapshot, target.snapshot, read_file_digests)
+            self._numbers = numbers
+        return files_of(self._files_now, source.plan) == files_of(self.files, source.plan)
+
+    def _append(self, facts: dict[str, Any]) -> None:
+        if not self.journal.lines:
+            # Ranges that an earlier run has read and this one may not reach: its file is replaced by ours.
+            for line in self.ranges.iterate_lines():
+                self.journal.append(line)
+        self.journal.append(facts)
 
     def _has_sums(self, plan: TablePlan) -> bool:
         """Whether the earlier pass has sums of this table that can be brought up to date."""
@@ -94,7 +118,7 @@ class PassRecorder(FullPass):
         self.restored[plan.label] = done.read_at
         note = f"not read again: an earlier run found it equal in snapshots of {done.read_at}"
         result.notes = [*(one for one in result.notes if not one.startswith("not read again")), note]
-        self.journal.append(entry_of(place, None, done))
+        self._append(entry_of(place, None, done))
         return result
 
     def record(self, plan: TablePlan, result: TableResult) -> None:
@@ -102,7 +126,7 @@ class PassRecorder(FullPass):
         sums, self._sums = self._sums, None
         if plan.label not in self.restored:
             done = FinishedTable.of(plan.recipe, self.taken_at, result)
-            self.journal.append(entry_of((plan.source.schema, plan.source.name), sums, done))
+            self._append(entry_of((plan.source.schema, plan.source.name), sums, done))
 
     @property
     def note(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from integrations.parity.engine.kept_ranges import RangeStore
 from integrations.parity.engine.progress import ProgressMeter
-from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.reader import LimitExceeded, SumReader
 from integrations.parity.engine.renewal import RenewedReading, can_be_renewed
+from integrations.parity.engine.row_history import why_never_kept
 from integrations.parity.model.buckets import BucketScheme, choose_bucket_scheme
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSums
@@ -37,10 +39,12 @@ class FullPass:
     """Reads every row."""
 
     def __init__(self, reader: SumReader) -> None:
-        self.reader = reader
+        self.reader, self.ranges = reader, RangeStore()
 
     def choose_buckets(self, plan: TablePlan, source: Snapshot, pages: int) -> BucketScheme:
-        """See `ReadStrategy`."""
+        """See `ReadStrategy`: those of the ranges that were read, where there are some."""
+        if can_be_renewed(self.reader, plan) and (kept := self.ranges.find(plan)):
+            return kept.buckets
         return choose_bucket_scheme(source, plan, pages)
 
     def read_sums(
@@ -48,11 +52,22 @@ class FullPass:
     ) -> tuple[BucketSums, BucketSums]:
         """See `ReadStrategy`."""
         if not can_be_renewed(self.reader, source.plan):
+            return self._read_in_one_snapshot(source, target, meter)
+        reading = RenewedReading(self.reader, source, target, meter, self.ranges)
+        try:
+            return reading.run()
+        finally:
+            result.notes += reading.notes
+
+    def _read_in_one_snapshot(
+        self, source: SideQueries, target: SideQueries, meter: ProgressMeter
+    ) -> tuple[BucketSums, BucketSums]:
+        try:
             return self.reader.read_both(source, target, meter)
-        reading = RenewedReading(self.reader, source, target, meter)
-        sums = reading.run()
-        result.notes += [reading.note] if reading.note else []
-        return sums
+        except LimitExceeded as limit:
+            if (reason := why_never_kept(source.plan)) and self.reader.options.renew_snapshots:
+                raise LimitExceeded(f"{limit}; several snapshots cannot be used: {reason}") from None
+            raise
 
     def find_finished(self, plan: TablePlan) -> TableResult | None:
         """See `ReadStrategy`: there was no earlier run."""

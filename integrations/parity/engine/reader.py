@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
-from psycopg import sql
-
+from integrations.parity.engine.page_ranges import PageRange, split_pages
 from integrations.parity.engine.progress import ProgressMeter
 from integrations.parity.model.sums import BucketSums, add_sums
 from integrations.parity.observer import ComparisonObserver
@@ -35,26 +33,6 @@ Answer = TypeVar("Answer")
 
 class LimitExceeded(Exception):
     """A table, or the rest of it, was not read because of a limit; the message says which."""
-
-
-@dataclass(frozen=True)
-class PageRange:
-    """Some pages of a table, and the condition that a row lies in them (None: the whole table)."""
-
-    pages: int
-    condition: sql.Composable | None = None
-
-
-def _split_pages(files: Sequence[int], step: int) -> Iterator[PageRange]:
-    """Ranges of ``step`` pages of each file (of a table or its partitions); ``files`` has their sizes."""
-    starts = range(0, max(files), step) or range(1)
-    location = "({},0)".format
-    for start in starts:
-        condition = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(location(start)))
-        # The last range has no end: it includes pages that were added after the size was read.
-        if start != starts[-1]:
-            condition += sql.SQL(" AND r.ctid < {}::tid").format(sql.Literal(location(start + step)))
-        yield PageRange(sum(min(max(pages - start, 0), step) for pages in files), condition)
 
 
 class SumReader:
@@ -118,9 +96,10 @@ class SumReader:
         rate = self.options.page_rate or measured
         age = max((snapshot.age for snapshot in snapshots), default=0.0)
         if oldest and rate and age + pages / rate > oldest:
+            hint = "" if self.options.renew_snapshots else " (see --renew-snapshots)"
             raise LimitExceeded(
                 f"to read its {pages:,} pages would take about {pages / rate:,.0f} s, and the snapshot, now"
-                f" {age:,.0f} s old, may not get older than {oldest:,} s (see --renew-snapshots)"
+                f" {age:,.0f} s old, may not get older than {oldest:,} s{hint}"
             )
 
     def read_both(
@@ -207,7 +186,7 @@ class SumReader:
         if pages <= most or old or table.is_view:
             return [PageRange(pages)]
         files = read_partition_pages(queries.snapshot, table) if table.partitioned else [pages]
-        return list(_split_pages(files, max(1, most // len(files)))) if files else [PageRange(pages)]
+        return list(split_pages(files, max(1, most // len(files)))) if files else [PageRange(pages)]
 
     def _read_parts(
         self,

@@ -18,8 +18,9 @@ from integrations.parity.engine.differences import (
     count_declared,
     find_suspicious_buckets,
 )
+from integrations.parity.engine.page_ranges import PageRange
 from integrations.parity.engine.progress import ProgressMeter
-from integrations.parity.engine.reader import PageRange, SumReader
+from integrations.parity.engine.reader import SumReader
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSum, BucketSums, add_sums, wrap_sum
 from integrations.parity.sql.queries import SideQueries

@@ -32,12 +32,17 @@ select (select system_identifier from pg_control_system())::text,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 
-#: The files of a table and its partitions: another file means that the rows were rewritten. And its
-#: columns: a column added with a default gives every row a value without rewriting it.
+#: The files of a table, its partitions and what inherits from it: another file means that the rows were
+#: rewritten, or are those of another table. And its columns: a column added with a default gives every row a
+#: value without rewriting it.
 FILES = """
 select n.nspname, c.relname, md5(concat_ws(' ', c.oid, pg_relation_filenode(c.oid),
          (select string_agg(concat_ws(' ', t.relid, pg_relation_filenode(t.relid)), ',' order by t.relid)
             from pg_partition_tree(c.oid) t where c.relkind = 'p'),
+         (with recursive below(oid) as (
+            select inhrelid from pg_inherits where inhparent = c.oid and c.relkind = 'r'
+            union select h.inhrelid from pg_inherits h join below b on h.inhparent = b.oid)
+          select string_agg(concat_ws(' ', oid, pg_relation_filenode(oid)), ',' order by oid) from below),
          (select string_agg(concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid, a.attmissingval,
                            case when a.attgenerated <> '' then pg_get_expr(d.adbin, d.adrelid) end),
                             ',' order by a.attrelid, a.attnum)

@@ -1,0 +1,264 @@
+"""A large table goes on where its reading was ended, and the result is that of the last snapshot."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrations.parity.engine import reader
+from integrations.parity.engine.comparison import compare_live
+from integrations.parity.engine.kept_pass import read_kept_pass
+from integrations.parity.engine.kept_ranges import KeptRanges, RangeStore
+from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
+from integrations.parity.engine.renewal import RenewedReading
+from integrations.parity.model.personal import PersonalColumns
+from integrations.parity.model.plan import TablePlan
+from integrations.parity.model.sums import BucketSums
+from integrations.parity.options import ComparisonOptions
+from integrations.parity.report.facts import build_facts
+from integrations.parity.report.formats import FORMATS
+from integrations.parity.result import ComparisonResult
+from integrations.parity.server import server_state
+from tests.integrations.parity.conftest import Pair, only, when
+
+ROOT = Path(__file__).parents[4]
+ROWS = 20_000
+OPTIONS = ComparisonOptions(renew_snapshots=True, structure="off")
+LOSE = (
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    " where application_name = 'parity' and datname = current_database()"
+)
+#: A program that reads each range in a snapshot of its own, and is killed when so many were kept.
+KILLED = """
+import os, signal, sys
+from integrations.parity.__main__ import main
+from integrations.parity.engine import reader
+from integrations.parity.engine.kept_ranges import RangeStore
+from integrations.parity.engine.reader import SumReader
+from integrations.parity.engine.renewal import RenewedReading
+reader.PAGES_PER_PART = 64
+RenewedReading._is_old = lambda *_: True
+keep, left = RangeStore.keep, [int(sys.argv[1])]
+def keep_and_die(*arguments):
+    keep(*arguments)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+RangeStore.keep = keep_and_die
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def big(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """Some hundred pages in ranges of 64, in another order on the target; a row differs."""
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr(RenewedReading, "_is_old", lambda *_: True)
+    pair.both("create table a (id int primary key)", "create table t (id int primary key, v text)"
+              " with (fillfactor = 70)")  # fmt: skip
+    insert = "insert into t select i, repeat('v' || i, 20) from generate_series({}) i"
+    pair.source.run(insert.format(f"1, {ROWS}"))
+    pair.target.run(insert.format(f"{ROWS}, 1, -1"), "update t set v = 'x' where id = 777")
+    return pair
+
+
+@pytest.fixture
+def after_each(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None]], list[int]]:
+    """Arranges that something is done each time that ranges were kept, with their number."""
+
+    def arrange(what: Callable[[int], None]) -> list[int]:
+        keep, kept = RangeStore.keep, list[int]()
+
+        def keep_and_do(
+            self: RangeStore, plan: TablePlan, ranges: KeptRanges, latest: tuple[BucketSums, BucketSums]
+        ) -> None:
+            keep(self, plan, ranges, latest)
+            kept.append(ranges.snapshots)
+            what(len(kept))
+
+        monkeypatch.setattr(RangeStore, "keep", keep_and_do)
+        return kept
+
+    return arrange
+
+
+def stop_at(number: int) -> Callable[[int], None]:
+    def stop(kept: int) -> None:
+        if kept == number:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def resume(pair: Pair, file: Path, options: ComparisonOptions = OPTIONS) -> ComparisonResult:
+    return compare_and_keep_pass(pair.source.server, pair.target.server, file, options, resume=True)[0]
+
+
+@pytest.fixture
+def stopped(big: Pair, tmp_path: Path, after_each: Callable[[Callable[[int], None]], list[int]]) -> Path:
+    """A run that was stopped when three ranges of each side were kept."""
+    after_each(stop_at(3))
+    with pytest.raises(KeyboardInterrupt):
+        compare_and_keep_pass(big.source.server, big.target.server, tmp_path / "pass", OPTIONS)
+    return tmp_path / "pass"
+
+
+def found(result: ComparisonResult) -> tuple[object, ...]:
+    table = only(result, "t")
+    keys = sorted((str(row.key), row.kind) for row in table.examples)
+    numbers = table.source_rows, table.target_rows, table.changed, table.missing, table.extra
+    return *numbers, table.unsound, keys
+
+
+def as_one_run_finds_it(pair: Pair) -> tuple[object, ...]:
+    return found(compare_live(pair.source.server, pair.target.server, ComparisonOptions(structure="off")))
+
+
+def pages_read(result: ComparisonResult) -> float:
+    """The share of the pages of both sides."""
+    return float(result.cost["pages_read"]) / (2 * only(result, "t").pages)
+
+
+@pytest.mark.parametrize("killed_after", [1, 4, 99])
+def test_a_killed_run_goes_on_behind_the_last_range(big: Pair, tmp_path: Path, killed_after: int) -> None:
+    file, chance = tmp_path / "pass", random.Random(killed_after)
+    command = [sys.executable, "-c", KILLED, str(killed_after), big.source.url, big.target.url]
+    options = ["--keep-pass", str(file), "--renew-snapshots", "--structure", "off"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert done.returncode == (1 if killed_after == 99 else -signal.SIGKILL), done.stderr
+    for side in (big.source, big.target):
+        side.run(LOSE)
+        low = chance.randrange(ROWS - 3000)
+        side.run(
+            f"update t set v = v || 'moved' where id between {low} and {low + 300}",
+            f"update t set v = v where id between {low + 1000} and {low + 2000}",
+            f"insert into t values ({low + ROWS}, 'came')",
+            f"delete from t where id between {low + 400} and {low + 420}",
+            f"update t set id = -id where id = {low + 500}",
+        )
+    result = resume(big, file)
+    assert found(result) == as_one_run_finds_it(big)
+    if killed_after != 99:
+        assert pages_read(result) < 1 - 0.1 * killed_after
+        assert " by 2 runs; what was written meanwhile was read again" in only(result, "t").notes[0]
+
+
+def test_a_lost_connection_costs_the_ranges_of_its_snapshot_only(
+    big: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = SumReader.read_parts_of_both, list[int]()
+
+    def lose_the_fourth(self: SumReader, *arguments: Any) -> tuple[BucketSums, BucketSums]:
+        calls.append(1)
+        if len(calls) == 4:
+            big.source.run(LOSE, "update t set v = 'y' where id in (1, 5000, 19000)")
+        return read(self, *arguments)
+
+    monkeypatch.setattr(SumReader, "read_parts_of_both", lose_the_fourth)
+    result = compare_live(big.source.server, big.target.server, OPTIONS)
+    assert found(result) == as_one_run_finds_it(big)
+    assert only(result, "t").changed == 4
+    assert pages_read(result) < 1.1
+    in_snapshots, lost = only(result, "t").notes
+    assert "snapshots between" in in_snapshots
+    assert "after a connection was lost" in lost
+
+
+def test_after_a_restart_a_table_is_read_from_its_beginning(
+    big: Pair, stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = server_state.IDENTITY.replace("pg_postmaster_start_time()::text", "'later'")
+    monkeypatch.setattr(server_state, "IDENTITY", query)
+    result = resume(big, stopped)
+    assert found(result) == as_one_run_finds_it(big)
+    assert "does not hold: the server was started again" in only(result, "t").notes[0]
+    assert pages_read(result) > 0.99
+
+
+def test_ranges_of_a_table_that_was_rewritten_are_not_used(big: Pair, stopped: Path) -> None:
+    big.target.run("vacuum full t")
+    result = resume(big, stopped)
+    assert found(result) == as_one_run_finds_it(big)
+    assert "does not hold: it was rewritten" in only(result, "t").notes[0]
+
+
+def test_a_run_that_does_not_reach_the_table_hands_its_ranges_on(big: Pair, stopped: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    left = read_kept_pass(stopped).ranges["public", "t"].left
+    with pytest.raises(KeyboardInterrupt):
+        compare_and_keep_pass(big.source.server, big.target.server, stopped, OPTIONS,
+                              when("t", "reading", stop), resume=True)  # fmt: skip
+    assert read_kept_pass(stopped).ranges["public", "t"].left == left
+    result = resume(big, stopped)
+    assert pages_read(result) < 0.7
+    assert found(result) == as_one_run_finds_it(big)
+    assert not read_kept_pass(stopped).ranges
+
+
+def test_stopped_again_and_again_it_still_ends(
+    big: Pair, stopped: Path, after_each: Callable[[Callable[[int], None]], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    keep = RangeStore.keep
+    for run in range(3):
+        big.source.run(f"update t set v = 'run {run}' where id = {run * 5000 + 3}")
+        monkeypatch.setattr(RangeStore, "keep", keep)
+        after_each(stop_at(1))
+        with pytest.raises(KeyboardInterrupt):
+            resume(big, stopped)
+    result = resume(big, stopped)
+    assert only(result, "t").changed == 4
+    assert " by 5 runs; " in only(result, "t").notes[0]
+
+
+def test_a_pass_that_took_several_snapshots_can_be_rechecked(big: Pair, tmp_path: Path) -> None:
+    compare_and_keep_pass(big.source.server, big.target.server, tmp_path / "pass", OPTIONS)
+    big.source.run("update t set v = 'y' where id = 5", "delete from t where id = 6")
+    big.target.run("update t set v = 'z' where id = 19000")
+    result = recheck(big.source.server, big.target.server, tmp_path / "pass", OPTIONS)
+    assert only(result, "t").mode == "recheck"
+    assert found(result) == as_one_run_finds_it(big)
+
+
+def test_the_file_has_no_values_and_each_sum_once(big: Pair, stopped: Path) -> None:
+    lines = [json.loads(line.partition(" ")[2]) for line in stopped.read_text().splitlines()[1:]]
+    lines = [line for line in lines if "ranges" in line]
+    assert [line["adds"] for line in lines] == [False, True, True]
+    assert "v777" not in stopped.read_text()
+    rows = [sum(BucketSums.from_facts(side).rows for side in line["ranges"]["sums"]) for line in lines]
+    assert max(rows) < 1.1 * min(rows)  # the ranges have as many pages
+    assert sum(rows) == sum(side.rows for side in read_kept_pass(stopped).ranges["public", "t"].sums)
+
+
+def test_every_output_says_in_which_snapshots_it_was_read(big: Pair) -> None:
+    result = compare_live(big.source.server, big.target.server, OPTIONS)
+    told = "snapshots between "
+    facts = build_facts(result, {}, PersonalColumns(()), 10)
+    silent = [name for name, write in FORMATS.items() if told not in write(facts)]
+    assert not silent
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("alter table t drop constraint t_pkey", "it has no key by which its rows fall into buckets"),
+        ("alter table t add r regclass", "it holds names of other objects"),
+    ],
+)
+def test_where_ranges_cannot_be_put_together_a_table_is_refused(big: Pair, change: str, reason: str) -> None:
+    big.both(change)
+    options = ComparisonOptions(renew_snapshots=True, page_rate=10, snapshot_age=1, structure="off")
+    refused = only(compare_live(big.source.server, big.target.server, options), "t")
+    assert f"several snapshots cannot be used: {reason}" in refused.partial
+    assert not refused.equal
