@@ -47,7 +47,8 @@ def from_environment() -> Times:
 
 
 TIMES = from_environment()
-LOG_BATCH = 500  # lines in one INSERT
+LOG_BATCH = 2000  # lines in one INSERT …
+LOG_BATCH_CHARACTERS = 4_000_000  # … and characters, unless a single line has more
 LOG_FLUSH_SECONDS = 0.5  # one round of writing lines takes no longer
 LOG_FLUSH = 50  # this many unwritten lines are written at once, whatever the clock says
 LOG_MAX_UNWRITTEN = 5000  # with more unwritten lines the action has to wait for the database

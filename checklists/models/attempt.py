@@ -53,8 +53,8 @@ from integrations.row_values import HIDDEN_WORDS
 PERSON = settings.AUTH_USER_MODEL
 #: The columns that say what was requested, by whom and when.
 REQUESTED = (
-    *("cutover_id", "item_id", "number", "action", "effect", "params", "resource", "epoch", "direction"),
-    *("requested_by_id", "deadline", "queued_at"),
+    *("id", "cutover_id", "item_id", "number", "action", "effect", "params", "resource", "epoch"),
+    *("direction", "requested_by_id", "deadline", "queued_at"),
 )
 
 

@@ -28,6 +28,28 @@ def never_deleted() -> pgtrigger.Trigger:
     return pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)
 
 
+def lines_have_their_attempt() -> pgtrigger.Trigger:
+    """Refuses lines of an attempt that does not exist, as a foreign key does, but once a statement.
+
+    An attempt is never deleted and its key never changes, so it is enough to look when lines are inserted.
+    """
+    return pgtrigger.Trigger(
+        name="lines_have_their_attempt",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]  # no types
+        func="""
+            IF EXISTS (SELECT 1 FROM (SELECT DISTINCT attempt_id FROM added) line
+                       WHERE NOT EXISTS (SELECT 1 FROM checklists_attempt WHERE id = line.attempt_id)) THEN
+                RAISE EXCEPTION 'a line of the log belongs to an attempt that does not exist'
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
 def decided_once() -> pgtrigger.Trigger:
     """Refuses every change of a request except its decision, once."""
     return pgtrigger.Trigger(

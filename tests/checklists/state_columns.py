@@ -140,7 +140,6 @@ DELETED: Mapping[str, str] = {
 #: Tables whose new rows no rule looks at, and why.
 UNGUARDED_INSERTS: Mapping[str, str] = {
     "RowDifference": "Many a second, while a comparison runs; a gate relies on ParityResult.",
-    "LogLine": "Many a second; what a program printed decides nothing.",
     "Measurement": "Points of curves.",
     "TableProgress": _SHOWN,
 }

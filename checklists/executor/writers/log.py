@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from django.db import connection
 from checklists.executor.fence import IS_OURS, Fenced
 from checklists.executor.timings import (
     LOG_BATCH,
+    LOG_BATCH_CHARACTERS,
     LOG_FLUSH,
     LOG_FLUSH_SECONDS,
     LOG_MAX_LINES,
@@ -37,6 +40,12 @@ CONTINUED = (
     "…+"  # for people, at the end of a piece of a long line; whether it goes on is told beside the text
 )
 READ_NEXT = f"SELECT log_next FROM checklists_attempt WHERE {IS_OURS}"
+
+
+def next_batch(waiting: list[str]) -> list[str]:
+    """The first lines, at least one: at most `LOG_BATCH`, and no more than one statement writes soon."""
+    lines = waiting[:LOG_BATCH]
+    return lines[: max(1, bisect_right(list(accumulate(map(len, lines))), LOG_BATCH_CHARACTERS))]
 
 
 class LogWriter:
@@ -95,7 +104,7 @@ class LogWriter:
         until = now + LOG_FLUSH_SECONDS  # a lease has to be renewed in between
         due = now - self._flushed_at >= TIMES.log or len(self.waiting) >= LOG_FLUSH
         while self.waiting and (due or everything):
-            self._append(self.waiting[:LOG_BATCH])
+            self._append(next_batch(self.waiting))
             self._flushed_at = time.monotonic()
             due = len(self.waiting) >= LOG_BATCH and self._flushed_at < until
 

@@ -130,6 +130,16 @@ def test_a_round_ends_in_time_for_the_lease(database: Database, monkeypatch: pyt
     assert database.batches == [LOG_BATCH]
 
 
+def test_long_lines_are_written_in_batches_that_take_no_long_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "LOG_BATCH_CHARACTERS", 20)  # “line 1” has six
+    writer = make_writer(7)
+    writer.add("a line that is longer than all of a batch may be")
+    writer.flush(everything=True)
+    assert database.batches == [3, 3, 1, 1]
+
+
 def test_the_spool_is_given_each_line_once_with_its_number(database: Database) -> None:
     writer = make_writer(LOG_BATCH + 7)
     writer.flush()
