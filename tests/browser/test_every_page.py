@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connections
@@ -18,6 +18,8 @@ from tests.browser.page_walk import HISTORIES, Shown, Skeleton, is_page, pages_o
 from tests.checklists.views.hostile_requests import routes
 
 pytestmark = [pytest.mark.browser]
+
+T = TypeVar("T")
 
 #: Pages that tell of a refusal.
 STATUS = {"accounts/3rdparty/login/error/": 401}
@@ -112,17 +114,22 @@ _looked_at: set[tuple[str, str]] = set()
 _walked: dict[str, set[str]] = {}
 
 
-def render(pages: Callable[[], Iterator[Shown]]) -> list[tuple[Shown, str]]:
-    """Makes the pages in a thread of its own: the loop of Playwright runs in this one."""
+def beside_the_browser(work: Callable[[], T]) -> T:
+    """What Django's client does, in a thread of its own: the loop of Playwright runs in this one."""
 
-    def rendered() -> list[tuple[Shown, str]]:
+    def done() -> T:
         try:
-            return [(shown, _opened(shown)) for shown in pages()]
+            return work()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(rendered).result()
+        return thread.submit(done).result()
+
+
+def render(pages: Callable[[], Iterator[Shown]]) -> list[tuple[Shown, str]]:
+    """Makes the pages."""
+    return beside_the_browser(lambda: [(shown, _opened(shown)) for shown in pages()])
 
 
 def _opened(shown: Shown) -> str:
@@ -206,12 +213,18 @@ def test_a_page_with_a_new_state_is_looked_at_again() -> None:
     assert Skeleton(quiet + quiet).shape == Skeleton(quiet).shape
 
 
-@pytest.mark.django_db
-def test_every_page_of_the_urlconf_is_walked() -> None:
+def walk() -> set[str]:
+    """The routes of every page that is walked; those of histories that were rendered are known."""
     with override_settings(HAS_MAIL=True):
         walked = {shown.route for shown in pages_of_accounts()}
     for history in HISTORIES:
         walked |= _walked.get(history) or {shown.route for shown in pages_of(history)}
+    return walked
+
+
+@pytest.mark.django_db(transaction=True)  # another thread has another connection
+def test_every_page_of_the_urlconf_is_walked() -> None:
+    walked = beside_the_browser(walk)
     pages = {route for route in routes() if is_page(route)}
     assert pages - walked == set(), "add these to page_walk.py, or say there why they are no pages"
     assert walked - pages == set(), "these are said to be no pages"

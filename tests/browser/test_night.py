@@ -21,13 +21,15 @@ from integrations.actions import registry
 from tests.browser import night as nights
 from tests.browser.conftest import serve_panel
 from tests.checklists.executor.actions import ACTIONS, journal
-from tests.checklists.executor.conftest import FAST, Panel, make_panel, running
+from tests.checklists.executor.conftest import BRISK, Panel, make_panel, running, wait_for_status
 from tests.checklists.histories import PASSWORD
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 PATIENCE = 120_000  # milliseconds for what the machine does
+#: Lost soon enough to wait for, and not because browsers, backups and servers take the machine for seconds.
+TIMES = f"{BRISK},heartbeat=1,lease=15,ask_to_stop=9,kill=12"
 PHONE = {"width": 375, "height": 812}
 
 
@@ -55,12 +57,12 @@ def processes(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Panel]:
-    """A worker with its reaper and dispatcher; a lost lease is found within seconds."""
+    """A worker with its reaper and dispatcher; a lost lease is found while somebody waits."""
     for key, action in ACTIONS.items():
         monkeypatch.setitem(registry(), key, action)
     panel = make_panel(tmp_path_factory.mktemp("night"))
     for command in (["reaper"], ["dispatcher"], ["worker", "--queues", "steps,probes,control"]):
-        panel.start(*command, times=FAST)
+        panel.start(*command, times=TIMES)
     yield panel
     for attempt in Attempt.objects.leased():
         os.kill(attempt.owner["pid"], signal.SIGKILL)
@@ -100,9 +102,11 @@ class Night:
 
     def carry_out(self, name: str, key: str) -> Page:
         """Starts an item and waits until its page says that it is done."""
-        earlier = Attempt.objects.filter(item__key=key).count()
+        attempts = Attempt.objects.filter(item__key=key)
+        earlier = attempts.count()
         page = self.start(name, key)
-        wait_for(lambda: Attempt.objects.filter(item__key=key, status="SUCCEEDED").count() > earlier)
+        wait_for(lambda: attempts.count() > earlier, message=f"{key} was not started")
+        wait_for_status(attempts.latest("number"), "SUCCEEDED", timeout=PATIENCE / 1000)
         expect(page.locator("#live[data-state=DONE]")).to_be_attached(timeout=PATIENCE)
         return page
 
