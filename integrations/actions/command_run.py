@@ -11,8 +11,8 @@ from django import forms
 
 from integrations import actions, programs
 from integrations.actions.command_facts import check_names, check_pattern, read_facts
-from integrations.clients import ssh
-from integrations.clients.ssh import SshHost
+from integrations.clients.remote_program import run_remote
+from integrations.clients.ssh import FAILED, SshHost
 from integrations.errors import Problem
 from integrations.program_output import ProgramReport
 from integrations.programs import CompletedProgram
@@ -140,8 +140,8 @@ class CommandRun(actions.Action[CommandRunParams, CommandRunEvidence]):
                 raise forms.ValidationError(
                     "folder: is a folder of the worker's host; leave host: or it out."
                 )
-            if given.get("host") and ssh.FAILED in given.get("success_codes", []):
-                raise forms.ValidationError(f"{ssh.FAILED} is the code of ssh itself, when it fails.")
+            if given.get("host") and FAILED in given.get("success_codes", []):
+                raise forms.ValidationError(f"{FAILED} is the code of ssh itself, when it fails.")
             return given
 
     def effect_of(self, raw: Mapping[str, Any]) -> actions.Effect:
@@ -227,20 +227,14 @@ def _host_name(params: CommandRunParams) -> str:
 def _start(
     params: CommandRunParams, command: RunbookCommand, report: ProgramReport | None, timeout: float | None
 ) -> CompletedProgram:
-    """Runs it to its end, here or there. Raises `Problem` when there is no connection."""
+    """Runs it to its end, here or there. Raises `Problem` when there is no connection, or it breaks."""
     host = SshHost.of(params.host) if params.host else None
     if report:
         report.log(f"{f'{host.name} ' if host else ''}$ {format_command(command)}")
-    done = programs.run(
-        host.command(command) if host else command,
-        cwd=params.folder["path"] if params.folder else None,
-        report=report,
-        timeout=timeout,
-        hold_stdin=host is not None,
-    )
-    if host and done.code == ssh.FAILED:
-        raise ssh.explain_failure(host, done.stderr)
-    return done
+    if host:
+        return run_remote(host, command, report=report, timeout=timeout)
+    folder = params.folder["path"] if params.folder else None
+    return programs.run(command, cwd=folder, report=report, timeout=timeout)
 
 
 def _judge_missing(params: CommandRunParams, ended: str, missing: list[str]) -> actions.Outcome:

@@ -47,8 +47,11 @@ OPTIONS = (
 
 # The program gets a session of its own where there is setsid, so that its children are ended with it.
 # Standard input stays open as long as we are there; its end means that we are gone or were asked to stop.
+# With a mark, `remote_program` learns from it that the program was started, and with which code it ended.
 _SCRIPT = f"""\
+mark=$1; shift
 exec 3<&0
+[ -z "$mark" ] || echo "$mark started" >&2
 if command -v setsid >/dev/null 2>&1; then setsid "$@" </dev/null 3<&- & child=$!; all=-$child
 else "$@" </dev/null 3<&- & child=$!; all=$child; fi
 ( while read -r _; do :; done
@@ -57,6 +60,7 @@ watcher=$!
 wait "$child"
 code=$?
 kill "$watcher" >/dev/null 2>&1
+[ -z "$mark" ] || echo "$mark ended $code" >&2
 exit "$code"
 """
 
@@ -86,28 +90,53 @@ class SshHost:
         """``user@address``, as the list of allowed programs and the pages have it."""
         return f"{self.user}@{self.address}" if self.user else self.address
 
-    def command(self, words: Sequence[str], environ: Mapping[str, str] | None = None) -> list[str]:
-        """The words that start ssh here so that it starts these words there."""
+    def command(
+        self, words: Sequence[str], environ: Mapping[str, str] | None = None, *, mark: str = ""
+    ) -> list[str]:
+        """The words that start ssh here so that it starts these words there.
+
+        With a ``mark``, lines “mark started” and “mark ended CODE” on standard error enclose the program.
+        """
         flags = [word for option in OPTIONS for word in ("-o", option)]
         flags += _config(os.environ if environ is None else environ)
         flags += ["-p", str(self.port)] if self.port else []
         flags += ["-l", self.user] if self.user else []
-        return ["ssh", "-T", *flags, "--", self.address, quote_remote(words)]
+        return ["ssh", "-T", *flags, "--", self.address, quote_remote(words, mark)]
 
 
-def quote_remote(words: Sequence[str]) -> str:
+def quote_remote(words: Sequence[str], mark: str = "") -> str:
     """The text for the remote shell that runs exactly these words below our script."""
-    return shlex.join(["exec", "/bin/sh", "-c", _SCRIPT, "sh", *words])
+    return shlex.join(["exec", "/bin/sh", "-c", _SCRIPT, "sh", mark, *words])
+
+
+def last_line(said: str) -> str:
+    """The last line that ssh or the program said, as a sentence."""
+    last = next((line.strip()[:300] for line in reversed(said.splitlines()) if line.strip()), "")
+    return f"{last}{'' if last.endswith('.') else '.'}" if last else "It gave no reason."
 
 
 def explain_failure(host: SshHost, said: str) -> Problem:
-    """The error for exit code 255, with ssh's own last line and advice for its cause."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    text, last = " ".join(lines), lines[-1] if lines else "It gave no reason."
+    """The error for ssh's code 255 without a sign of the program, with ssh's last line and advice.
+
+    Only what ssh says before it has a session tells that nothing was started.
+    """
+    reason, text = last_line(said), " ".join(said.split())
     remedy = next((advice for pattern, advice in _CAUSES if re.search(pattern, text)), _CAUSES[-1][1])
+    if _NO_SESSION.match(reason):
+        what = f"No ssh connection to {host.name} came about."
+        return Problem(what, means=f"{reason} Nothing was started there.", next=remedy)
     return Problem(
-        f"No ssh connection to {host.name} came about, or it broke.", means=last[:300], next=remedy
+        f"The ssh connection to {host.name} ended before the program answered.",
+        means=f"{reason} Whether it was started there is not known.",
+        next=f"Look on that host whether it runs before you start it again. {remedy}",
     )
+
+
+#: How a last line of ssh begins that has got no session, and so has not asked for a program.
+_NO_SESSION = re.compile(
+    r"ssh: |Host key verification failed|\S+: Permission denied \(|kex_exchange_identification: "
+    r"|Connection timed out during banner exchange"
+)
 
 
 _CAUSES = (

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from integrations import programs
-from integrations.clients import ssh
+from integrations.clients.remote_program import run_remote
 from integrations.clients.ssh import SshHost
 from integrations.errors import Problem
 from integrations.preflight.check import CheckScope, PlannedItem, preflight_check
@@ -120,11 +119,7 @@ def _ask_host(system: System, question: Question) -> Iterator[CheckResult]:
 
 
 def _run(host: SshHost, words: Sequence[str]) -> str:
-    done = programs.run(
-        host.command(words), capture=True, timeout=SSH_TIMEOUT, hold_stdin=True, attempt="preflight"
-    )
-    if done.code == ssh.FAILED:
-        raise ssh.explain_failure(host, done.stderr)
+    done = run_remote(host, words, capture=True, timeout=SSH_TIMEOUT, attempt="preflight")
     if not done.ok:
         raise Problem(
             f"{words[0]} ended with code {done.code} on {host.name}.",
