@@ -22,6 +22,7 @@ from tests.benchmarks.parity import parts
 from tests.benchmarks.parity.declared import declared
 from tests.benchmarks.parity.other_sources import other_sources
 from tests.benchmarks.parity.parts import Run
+from tests.benchmarks.parity.ranges import ranges
 from tests.benchmarks.parity.same_rows import same_rows
 from tests.benchmarks.parity.servers import DEBIAN, Bench, bench
 from tests.benchmarks.parity.sizes import FULL, Sizes
@@ -38,6 +39,7 @@ PARTS: dict[str, Part] = {
     "workers": parts.workers,
     "declared": declared,
     "same": same_rows,
+    "ranges": ranges,
     "sources": other_sources,
 }
 JUDGED = ("declared",)  # parts whose sizes are those that are promised, also without --full

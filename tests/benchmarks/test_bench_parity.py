@@ -20,13 +20,23 @@ from tests.benchmarks.parity.parts import (
     workers,
 )
 from tests.benchmarks.parity.peers import PEERS, found_by
+from tests.benchmarks.parity.ranges import ranges
 from tests.benchmarks.parity.same_rows import same_rows
 from tests.benchmarks.parity.servers import Bench
 from tests.benchmarks.parity.sizes import Sizes
 from tests.benchmarks.parity.table import Line, Table
 
 TINY = Run(
-    Sizes(donations=2000, attendance=500, scale=(2000, 4000), small=3, declared=(2000,), same=2000, times=1)
+    Sizes(
+        donations=2000,
+        attendance=500,
+        scale=(2000, 4000),
+        small=3,
+        declared=(2000,),
+        same=2000,
+        ranges=40_000,
+        times=1,
+    )
 )
 
 
@@ -63,11 +73,23 @@ def test_a_peer_that_finds_more_is_an_error_and_one_that_finds_less_is_noted() -
 
 
 def test_every_part_finds_its_edits(bench: Bench) -> None:
-    parts = (headline, agreement, rechecks, many, scale, small, workers, declared, same_rows, other_sources)
+    parts = (
+        headline,
+        agreement,
+        rechecks,
+        many,
+        scale,
+        small,
+        workers,
+        declared,
+        same_rows,
+        other_sources,
+        ranges,
+    )
     tables = [table for part in parts for table in part(bench, TINY)]
     assert [table.title.split(":")[0] for table in tables] == [
         "donations", "attendance", "Agreement", "Recheck", "Many differences", "Growth",
-        "Small tables", "Workers", "Declared differences", "Rows without a key", "Other sources",
+        "Small tables", "Workers", "Declared differences", "Rows without a key", "Other sources", "Ranges",
     ]  # fmt: skip
     untimed = ("pages", "ours")
     assert all(line.seconds or line.what.startswith(untimed) for table in tables for line in table.lines)

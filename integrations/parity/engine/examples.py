@@ -11,7 +11,8 @@ from integrations.parity.model.json_paths import find_differing_paths
 from integrations.parity.model.plan import ColumnPair, TablePlan
 from integrations.parity.result import EXAMPLES, DifferingRow
 from integrations.parity.sql.keys import RowKey
-from integrations.parity.sql.queries import RowHashes, RowValues, SideQueries, query_both
+from integrations.parity.sql.queries import RowHashes, SideQueries, query_both
+from integrations.parity.sql.row_values import RowValues, read_values_at
 
 
 def find_examples(
@@ -26,7 +27,7 @@ def find_examples(
     wanted = list(keys)[:most]
     if not wanted:
         return []
-    before, after = query_both(source, target, lambda side: side.read_values_at(wanted))
+    before, after = query_both(source, target, lambda side: read_values_at(side, wanted))
     rows = (
         row
         for key in wanted

@@ -51,7 +51,7 @@ class RowDiff:
         """
         complete = True
         self.tally.most_keys = MAX_KEYS if self._needs_rows else self.keep
-        for batch in _split_into_batches(buckets):
+        for batch in _split_into_batches(buckets, without_key=not self.plan.key):
             if self.limit and self.tally.differing >= self.limit:
                 complete = False
                 break
@@ -139,15 +139,23 @@ class RowDiff:
                 yield from side.read_keys(records)
 
 
-def _split_into_batches(buckets: Mapping[int, int]) -> Iterator[list[int]]:
+def _split_into_batches(buckets: Mapping[int, int], *, without_key: bool) -> Iterator[list[int]]:
+    """Buckets in their order, so many at once that their rows fit into memory.
+
+    Each batch of a table without a key takes a scan of it, and rows that are the same are in one bucket. So
+    the largest buckets are the last ones, and one that does not fit is read together with others.
+    """
     batch: list[int] = []
     rows = 0
-    for bucket in sorted(buckets):
-        if batch and rows + buckets[bucket] > ROWS_PER_BATCH:
+    for bucket in sorted(buckets, key=buckets.__getitem__ if without_key else None):
+        if batch and rows + buckets[bucket] > ROWS_PER_BATCH and not without_key:
             yield batch
             batch, rows = [], 0
         batch.append(bucket)
         rows += buckets[bucket]
+        if without_key and rows > ROWS_PER_BATCH:
+            yield batch
+            batch, rows = [], 0
     if batch:
         yield batch
 

@@ -11,8 +11,8 @@ from psycopg import errors, sql
 from integrations.parity.model.plan import ColumnPair, TablePlan
 from integrations.parity.server.server_errors import safe_message
 from integrations.parity.server.snapshot import Snapshot
-from integrations.parity.sql.queries import VALUE_SEED
 from integrations.parity.sql.row_hash import SideExpressions
+from integrations.parity.sql.row_values import VALUE_SEED
 
 #: Raised because of a value: it does not fit the type of its form, its text would be longer than 1 GB, or a
 #: function in an expression refused it. Locks, rights and lost connections concern the table.

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import LiteralString, NamedTuple, TypeVar
 
 from psycopg import sql
 
 from integrations.parity.model.buckets import BucketScheme
 from integrations.parity.model.packed_rows import PackedRows, read_location
-from integrations.parity.model.plan import ColumnPair, TablePlan
+from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BLOCK_BITS, BucketSums, packed_sums_query
 from integrations.parity.server.both_sides import run_both
 from integrations.parity.server.snapshot import Row, Snapshot
 from integrations.parity.sql.bucket_conditions import bucket_number, bucket_predicate
 from integrations.parity.sql.keys import RowKey, key_predicate
 from integrations.parity.sql.row_hash import SideExpressions
-from integrations.parity.sql.shown_values import shown_text
 
 Answer = TypeVar("Answer")
 
-MAX_JSON_LENGTH = 50_000  # characters of JSON in which differing paths are looked for
-VALUE_SEED = sql.SQL("3::bigint")  # of the hash of one value
 LOCATIONS_PER_QUERY = 2000
 SAMPLE_SHARES = 1 << 16  # a sample is a number of these shares of the rows
 # Compiling the query pays only for many rows. For few buckets an index is used, and few rows are hashed.
@@ -36,19 +32,6 @@ class RowHashes(NamedTuple):
 
     row: int
     tokens: tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class RowValues:
-    """Rows that are the same, by column: values as text, cut; hashes of the canonical values; JSON, cut much
-    later; how many ``rows`` there are.
-    """
-
-    hashed: RowHashes
-    values: Mapping[str, str | None]
-    hashes: Mapping[str, int | None]
-    documents: Mapping[str, str | None]
-    rows: int = 1
 
 
 class SideQueries:
@@ -129,7 +112,9 @@ class SideQueries:
         """
         row = self.expressions.row_hash
         if self.plan.tracked_rules:
-            row = sql.SQL('hashtextextended(textin(array_out({})) COLLATE "C", {})').format(self._tokens, row)
+            row = sql.SQL('hashtextextended(textin(array_out({})) COLLATE "C", {})').format(
+                self.token_array, row
+            )
         query = sql.SQL(
             "SELECT {} >> {}, string_agg(int8send({}), ''::bytea), string_agg({}, ''::bytea)"
             " FROM {} WHERE {} GROUP BY 1"
@@ -188,7 +173,7 @@ class SideQueries:
     def _select_hashes(self, condition: sql.Composable) -> sql.Composable:
         side = self.expressions
         return sql.SQL("SELECT {}, {}, {} FROM {} WHERE {}").format(
-            side.key_texts, side.row_hash, self._tokens, side.from_clause, condition
+            side.key_texts, side.row_hash, self.token_array, side.from_clause, condition
         )
 
     def _location_conditions(self, records: Collection[bytes]) -> Iterator[sql.Composable]:
@@ -210,7 +195,8 @@ class SideQueries:
                 yield sql.SQL("r.ctid = ANY({}::tid[])").format(some) + in_partition
 
     @property
-    def _tokens(self) -> sql.Composable:
+    def token_array(self) -> sql.Composable:
+        """The token of each tracked rule, or NULL where it does not apply."""
         shape = sql.SQL("CASE WHEN {} THEN {} END")
         tokens = (shape.format(token.applies, token.hash) for token in self.expressions.tokens)
         return sql.SQL("ARRAY[{}]::bigint[]").format(sql.SQL(", ").join(tokens))
@@ -218,52 +204,24 @@ class SideQueries:
     def read_hashes_at(self, keys: Collection[RowKey]) -> dict[RowKey, Counter[RowHashes]]:
         """The rows that have these keys now, counted; several under one key where nothing keeps it unique."""
         found: dict[RowKey, Counter[RowHashes]] = {key: Counter() for key in keys}
-        for key, row, tokens, rows in self.snapshot.stream_rows(self._select_groups(keys)):
+        for key, row, tokens, rows in self.snapshot.stream_rows(self.select_groups(keys)):
             if tuple(key) in found:
                 found[tuple(key)][RowHashes(row, tuple(tokens))] = rows
         return found
 
-    def read_values_at(self, keys: Collection[RowKey]) -> dict[RowKey, list[RowValues]]:
-        """The values of the rows that have these keys, column by column; of rows that are the same, once."""
-        # Equal hashes may have two texts, as 1.0 and 1.00 have. One of them is shown.
-        values = [sql.SQL("min({})").format(array) for array in self._value_arrays()]
-        found: dict[RowKey, list[RowValues]] = {key: [] for key in keys}
-        for row in self.snapshot.stream_rows(self._select_groups(keys, *values)):
-            if tuple(row[0]) in found:
-                found[tuple(row[0])].append(_read_values(self.plan.pairs, row))
-        return found
-
-    def _select_groups(self, keys: Collection[RowKey], *more: sql.Composable) -> sql.Composable:
+    def select_groups(self, keys: Collection[RowKey], *more: sql.Composable) -> sql.Composable:
         """Key, hashes and number of the rows that are the same, and more aggregates of them.
 
         A million rows may have the same hash where there is no key, or no unique one.
         """
         side = self.expressions
         # Columns may have collations that cannot be mixed, or that take two texts for the same.
-        columns = [side.key_texts + sql.SQL(' COLLATE "C"'), side.row_hash, self._tokens]
+        columns = [side.key_texts + sql.SQL(' COLLATE "C"'), side.row_hash, self.token_array]
         return sql.SQL("SELECT {}, {} FROM {} WHERE {} GROUP BY 1, 2, 3 ORDER BY 2, 3").format(
             sql.SQL(", ").join(columns),
             sql.SQL(", ").join([sql.SQL("count(*)"), *more]),
             side.from_clause,
             key_predicate(side, keys),
-        )
-
-    def _value_arrays(self) -> Iterator[sql.Composable]:
-        """Texts, hashes and JSON as three arrays: an answer may have fewer columns than a table."""
-        side, pairs = self.expressions, self.plan.pairs
-        in_bytes = sql.SQL(' COLLATE "C"')
-        yield array_expression((shown_text(side, pair) for pair in pairs), "text") + in_bytes
-        yield array_expression(
-            (side.hash(pair, side.canonical(pair), VALUE_SEED) for pair in pairs), "bigint"
-        )
-        documents = (pair for pair in pairs if pair.form.name == "json")
-        cut = sql.SQL("left({}, {})")
-        yield (
-            array_expression(
-                (cut.format(side.value_text(pair), sql.Literal(MAX_JSON_LENGTH)) for pair in documents),
-                "text",
-            )
-            + in_bytes
         )
 
 
@@ -277,16 +235,3 @@ def query_both(
 def array_expression(values: Iterable[sql.Composable], kind: LiteralString) -> sql.Composable:
     """An array of that type."""
     return sql.SQL("ARRAY[{}]::{}[]").format(sql.SQL(", ").join(values), sql.SQL(kind))
-
-
-def _read_values(pairs: Sequence[ColumnPair], row: Row) -> RowValues:
-    _, row_hash, tokens, rows, texts, hashes, documents = row
-    names = [pair.name for pair in pairs]
-    json_names = [pair.name for pair in pairs if pair.form.name == "json"]
-    return RowValues(
-        RowHashes(row_hash, tuple(tokens)),
-        dict(zip(names, texts, strict=True)),
-        dict(zip(names, hashes, strict=True)),
-        dict(zip(json_names, documents, strict=True)),
-        rows,
-    )

@@ -15,6 +15,7 @@ class Sizes:
     small: int = 50
     declared: tuple[int, ...] = (200_000, 2_000_000)
     same: int = 50_000
+    ranges: int = 200_000
     times: int = 3
 
 
@@ -25,4 +26,5 @@ FULL = Sizes(
     500,
     (200_000, 2_000_000, 16_000_000),
     1_000_000,
+    20_000_000,
 )

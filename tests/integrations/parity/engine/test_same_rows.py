@@ -80,6 +80,8 @@ def test_rules_explain_rows_that_are_the_same_otherwise(pair: Pair, fetched: lis
     found = pair.table("t", FILLED, structure="off")
     # The row with 5 lost its value; one of those with 7 stands against it.
     assert (found.missing, found.extra, found.declared) == (1, 1, MANY - 1)
+    rows = sorted((row.kind, str(row.columns["v"])) for row in found.examples)
+    assert rows == [("extra", "[None, '7']"), ("missing", "['5', None]")]
     assert max(fetched) < MANY
 
 
@@ -93,6 +95,29 @@ def test_rows_of_one_key_are_counted_where_only_one_side_keeps_it_unique(
     assert (found.changed, found.missing, found.extra) == (1, 0, MANY - 1)
     assert [row.kind for row in found.examples] == ["changed", *["extra"] * 99]
     assert found.examples[0].columns == {"v": ["x", "y"]}
+
+
+def test_rows_that_are_the_same_in_several_partitions_are_one_row_that_is_there_more_often(
+    pair: Pair,
+) -> None:
+    pair.both("create table t (a int, v numeric) partition by list (a)",
+              *(f"create table t{n} partition of t for values in ({n})" for n in (1, 2)),
+              "insert into t2 values (2, 7)",  # where the other partition has one of those
+              "insert into t select 1 + i % 2, 1.5 from generate_series(1, 40) i")  # fmt: skip
+    pair.target.run("delete from t where ctid = '(0,2)'", "update t set v = 8 where ctid = '(0,3)'")
+    found = pair.table("t", {"kind": "not_compared", "table": "t", "column": "a"}, structure="off")
+    assert (found.source_rows, found.target_rows, found.missing, found.extra) == (41, 39, 4, 2)
+    rows = sorted((row.kind, str(row.columns["v"])) for row in found.examples)
+    assert rows == [("extra", "[None, '8']")] * 2 + [("missing", "['1.5', None]")] * 4
+
+
+def test_a_view_without_a_key_is_read_by_its_content(pair: Pair) -> None:
+    pair.both("create table t (a int)", "insert into t select 1 from generate_series(1, 50)",
+              "create view w as select a, a * 2 as twice from t")  # fmt: skip
+    pair.target.run("delete from t where ctid = '(0,3)'")
+    found = pair.table("w", views=("w",), structure="off")
+    assert (found.missing, found.extra) == (1, 0)
+    assert [row.columns for row in found.examples] == [{"a": ["1", None], "twice": ["2", None]}]
 
 
 @pytest.fixture
