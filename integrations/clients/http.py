@@ -12,7 +12,8 @@ import requests
 
 from integrations import json_values
 from integrations.clients import pinned
-from integrations.errors import Problem, Unreachable
+from integrations.clients.tls_causes import no_encrypted_connection
+from integrations.errors import Problem
 from integrations.systems import Systems
 
 TIMEOUT = 10.0  # seconds for a whole response
@@ -211,11 +212,7 @@ def _explained(url: str, error: requests.RequestException, timeout: float) -> Pr
     if isinstance(error, requests.Timeout):
         return pinned.no_answer_in_time(where, timeout)
     if isinstance(error, requests.exceptions.SSLError):
-        return Unreachable(
-            f"No encrypted connection to {where} came about.",
-            means="Its certificate is not valid for this name, or not known here.",
-            next="Check certificate and name; for an own authority, put it into the worker's trust store.",
-        )
+        return no_encrypted_connection(where, error)
     if isinstance(error, requests.ConnectionError):
         if pinned.never_connected(error):
             return pinned.not_listening(where, "Nobody listens there.")

@@ -80,9 +80,15 @@ CONNECTION_CAUSES = (
         "Add sslrootcert=/path/ca.pem to the URL, or sslrootcert=system.",
     ),
     (
-        r"certificate verify failed|self-signed certificate|unable to get (local )?issuer",
+        r"self-signed certificate|unable to get (local )?issuer",
         "The server's certificate is not signed by an authority that the worker knows.",
         "Name the authority's certificate: sslrootcert=/path/ca.pem in the URL.",
+    ),
+    (
+        r"certificate verify failed",  # libpq does not say why
+        "The server's certificate has expired, or is not signed by an authority that the worker knows.",
+        "Look at its dates (openssl s_client -starttls postgres -connect HOST:PORT); renew it, or name its "
+        "authority's certificate: sslrootcert=/path/ca.pem in the URL.",
     ),
     (
         r"SSL|certificate",

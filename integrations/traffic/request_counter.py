@@ -166,7 +166,7 @@ def read_request_count(http_client: HttpClient, stack: System) -> RequestCount:
     except Unreachable as silence:
         raise Problem(
             f"The request counter of “{stack.name}” does not answer: {silence.what}",
-            means="Whether it served anything in the agreed time is not known.",
+            means=f"{silence.means} Whether it served anything in the agreed time is not known.",
             next="Name the load balancers that pass its requests in counted_at:, or let it run read-only.",
         ) from None
     except ValueError as error:
