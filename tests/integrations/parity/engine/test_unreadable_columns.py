@@ -57,6 +57,18 @@ def test_only_the_column_has_no_result(pair: Pair, case: str) -> None:
     assert [reason[:47] for reason in table.unsound] == ["v: holds a value that cannot be compared, so th"]
 
 
+def test_a_date_that_no_timestamp_can_hold_costs_its_column(pair: Pair) -> None:
+    pair.both("create table t (id int primary key, v date, w text)",
+              "insert into t values (1, '2020-01-01', 'x')")  # fmt: skip
+    pair.source.run("insert into t values (2, '300000-01-01', 'x')")
+    pair.target.run("alter table t alter v type timestamp", "insert into t values (2, 'infinity', 'y')")
+    table = pair.table("t")
+    assert [row.columns for row in table.examples] == [{"w": ["x", "y"]}]
+    assert table.unsound == [
+        "v: holds a value that cannot be compared, so the column was not: date out of range for timestamp"
+    ]
+
+
 def test_a_value_of_the_key_leaves_the_table_open(pair: Pair) -> None:
     pair.both("create table t (id text primary key, v int)", "insert into t values ('1', 1), ('two', 2)")
     rule = {"kind": "as", "table": "t", "column": "id", "source": "id::int", "target": "id::int"}
