@@ -174,8 +174,14 @@ class SumReader:
         self, queries: SideQueries, pages: int, read: Callable[[SideQueries, PageRange], Answer]
     ) -> list[Answer]:
         """What ``read`` answers for each part of a table of so many pages that was read before, within the
-        same limits."""
-        found = self._read_parts(queries, self._split(queries, pages), read)
+        same limits.
+
+        Where snapshots are renewed, this is all read in the last one, however old it gets by that.
+        """
+        last = self.options.renew_snapshots
+        found = self._read_parts(
+            queries, self._split(queries, pages), read, (lambda _: False) if last else None
+        )
         self.pages += pages
         return found
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from integrations.parity.engine.kept_ranges import KeptRanges, RangeStore
 from integrations.parity.engine.reader import SumReader
 from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
 from integrations.parity.engine.renewal import RenewedReading
+from integrations.parity.model.declared import parse_rules
 from integrations.parity.model.personal import PersonalColumns
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BucketSums
@@ -28,6 +30,7 @@ from integrations.parity.report.facts import build_facts
 from integrations.parity.report.formats import FORMATS
 from integrations.parity.result import ComparisonResult
 from integrations.parity.server import server_state
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Pair, only, when
 
 ROOT = Path(__file__).parents[4]
@@ -262,3 +265,28 @@ def test_where_ranges_cannot_be_put_together_a_table_is_refused(big: Pair, chang
     refused = only(compare_live(big.source.server, big.target.server, options), "t")
     assert f"several snapshots cannot be used: {reason}" in refused.partial
     assert not refused.equal
+
+
+def test_a_table_is_as_large_as_what_inherits_from_it_too(big: Pair) -> None:
+    """It is read in ranges and refused by its size as partitions are."""
+    big.both("create table m (id int primary key, v text)", "create table child () inherits (m)",
+             "insert into child select * from t")  # fmt: skip
+    rules = parse_rules([{"kind": "with_children", "table": "m"}])
+    options = replace(OPTIONS, rules=rules, tables=("m",))
+    table = only(compare_live(big.source.server, big.target.server, options), "m")
+    assert (table.source_rows, table.changed, table.unsound) == (ROWS, 1, [])
+    assert "snapshots between" in table.notes[0]
+    refused = only(compare_live(big.source.server, big.target.server, replace(options, largest=100)), "m")
+    assert "no table of more than 100 may be read" in refused.partial
+
+
+def test_declared_rules_are_proven_in_the_last_snapshot_however_old_it_is(
+    big: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To prove them, rows are read once more in it: a result late is better than none."""
+    monkeypatch.setattr(Snapshot, "age", 10.0)
+    big.source.run("update t set v = null where id % 200 = 0")
+    rules = parse_rules([{"kind": "null_is_filled", "table": "t", "column": "v"}])
+    options = replace(OPTIONS, rules=rules, snapshot_age=1)
+    table = only(compare_live(big.source.server, big.target.server, options), "t")
+    assert (table.changed, table.declared, table.unsound) == (1, ROWS // 200, [])
