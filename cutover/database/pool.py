@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,6 +28,7 @@ from integrations.clients.postgres_pooling import is_behind_pooler
 logger = logging.getLogger(__name__)
 
 WAIT = 5.0  # seconds that a request waits for a place while all are taken
+PAGE = 5.0  # seconds that the page then takes at most that says so
 REST = 60.0  # seconds without use after which the next request closes a connection
 LIFETIME = 600.0  # … and since it was opened: its memory grows, and an address may lead elsewhere by now
 #: ``DISCARD ALL`` except for the plans, which are what is worth keeping. Nothing in the panel's code leaves
@@ -35,6 +37,10 @@ CLEAN = (
     "CLOSE ALL; RESET ROLE; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
     "DISCARD TEMP; DISCARD SEQUENCES"
 )
+
+#: Until then (by the monotonic clock) this request does not wait: it has waited in vain. The page that says
+#: so reads the session and asks the record twice, and would make a person wait each time.
+_waits_no_more: ContextVar[float] = ContextVar("waits_no_more", default=0.0)
 
 Connection = psycopg.Connection[Any]
 
@@ -66,10 +72,13 @@ class Pool:
     def take(self, connect: Callable[[], Connection]) -> Connection:
         """A connection in autocommit, as good as new. ``connect`` opens one; its errors are raised at once.
 
-        Raises psycopg's `OperationalError` when no place becomes free within `WAIT`.
+        Raises psycopg's `OperationalError` when no place becomes free within `WAIT`; for the rest of that
+        request it waits no more.
         """
+        patience = 0.0 if time.monotonic() < _waits_no_more.get() else WAIT
         with self._lock:
-            if not self._lock.wait_for(self._has_place, WAIT):
+            if not self._lock.wait_for(self._has_place, patience):
+                _waits_no_more.set(time.monotonic() + PAGE)
                 raise psycopg.OperationalError(
                     f"All {self.size} connections of this web process were in use for {WAIT:.0f} s. "
                     "CUTOVER_DATABASE_POOL sets their number."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connection as own
 from django.db import connections
 
@@ -58,6 +60,7 @@ def url(new_database: Callable[[], str]) -> str:
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     made = Pool(2)
+    pools._waits_no_more.set(0.0)  # the tests of a process are one request to it
     yield made
     made.close_idle()
 
@@ -186,6 +189,30 @@ def test_who_finds_every_place_taken_waits_for_one_and_not_for_ever(
     pool.give_back(second)
     pool.give_back(third)
     assert pool.count() == (0, 2)
+
+
+def test_a_request_waits_once_for_a_place_and_its_error_page_does_not(
+    pool: Pool, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under ASGI: the view and its error page run in other threads, in the context of the request."""
+    monkeypatch.setattr(pools, "WAIT", 0.5)
+
+    async def request() -> list[float]:
+        seconds = []
+        for _ in range(4):  # the view; the session; the record, twice
+            began = time.monotonic()
+            with pytest.raises(psycopg.OperationalError, match="in use"):
+                await sync_to_async(pool.take, thread_sensitive=False)(connector(url))
+            seconds.append(time.monotonic() - began)
+        return seconds
+
+    async def both() -> list[list[float]]:
+        return [await asyncio.create_task(request()), await asyncio.create_task(request())]
+
+    with taken(pool, url), taken(pool, url):
+        for first, *others in asyncio.run(both()):  # the next request has patience again
+            assert first >= 0.5
+            assert sum(others) < 0.5
 
 
 def test_a_connection_that_is_lost_gives_its_place_back(pool: Pool, url: str) -> None:
