@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import redis.asyncio
 from django.conf import settings
 
-from checklists.hub_reader import ReaderThread, read_new_lines
-from checklists.log_tail import BATCH, LogTail
+from checklists.live.hub_reader import ReaderThread, read_new_lines
+from checklists.live.log_tail import BATCH, LogTail
+from checklists.live.viewer_access import ViewerAccess, find_lost_access
 from checklists.revision import Revision, read_revisions
-from checklists.viewer_access import ViewerAccess, find_lost_access
 
 logger = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from checklists.hub import Hub, Viewer, get_hub
-from checklists.hub_reader import read_lines_after
-from checklists.log_tail import LogEvent, LogTail
+from checklists.live.hub_reader import read_lines_after
+from checklists.live.log_tail import LogEvent, LogTail
+from checklists.live.server_sent_events import format_event
+from checklists.live.viewer_access import ViewerAccess
 from checklists.models import Attempt, Cutover
 from checklists.revision import Revision
-from checklists.server_sent_events import format_event
-from checklists.viewer_access import ViewerAccess
 
 LIFETIME = 600.0  # seconds; then the stream ends, and the browser connects again by itself
 PING_INTERVAL = 15.0  # seconds between comments that keep proxies from closing a quiet stream

@@ -12,7 +12,7 @@ from checklists.executor.outcome import UNKNOWN_SUMMARY, AttemptOutcome
 from checklists.executor.writers.evidence import store_evidence
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
-from checklists.recorded_attempts import evidence_as_recorded
+from checklists.record.attempts import evidence_as_recorded
 from checklists.states import AttemptStatus
 from integrations.actions import Effect
 from integrations.errors import Problem

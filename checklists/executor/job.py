@@ -9,8 +9,8 @@ from django import forms
 
 from checklists.action_context import build_context
 from checklists.earlier_parameters import built_in_for
-from checklists.history import read_history
 from checklists.models import Attempt
+from checklists.record.history import read_history
 from checklists.redaction import list_secrets, refuse_short_secrets
 from integrations.actions import ActionParams, AnyAction, Context, registry
 from integrations.errors import Problem

@@ -18,10 +18,10 @@ from checklists.announcements import announce, announce_on_commit
 from checklists.earlier_parameters import built_in_for
 from checklists.executor.fence import status_in
 from checklists.executor.process.child import Channel, run_in_child
-from checklists.history import read_history
 from checklists.models import Item, ItemPreview
 from checklists.models.audit import database_now
 from checklists.models.item_preview import TIMEOUT
+from checklists.record.history import read_history
 from checklists.redaction import list_secrets, list_short_secrets
 from checklists.states import PreviewStatus
 from integrations.actions import AnyAction, Context, registry

@@ -21,7 +21,7 @@ from checklists.executor.writers.evidence import store_evidence
 from checklists.executor.writers.spool import append_lost_lines
 from checklists.models import Attempt, AuditEntry
 from checklists.models.audit import database_now
-from checklists.recorded_attempts import evidence_as_recorded
+from checklists.record.attempts import evidence_as_recorded
 from checklists.states import AttemptStatus, Reconciliation
 from integrations.actions import Effect
 from integrations.errors import Problem

@@ -11,8 +11,8 @@ from django.db.models import Min
 
 from checklists.board import Board, ItemView
 from checklists.board.board import runs_in_any_direction
+from checklists.board.service_history import leads_people_to_new
 from checklists.models import Attempt
-from checklists.service_history import leads_people_to_new
 from checklists.states import AttemptStatus, Direction
 from integrations.row_values import entries_in, facts_in
 

@@ -11,10 +11,10 @@ from checklists.action_context import build_context
 from checklists.announcements import after_commit
 from checklists.board import Board, ItemView
 from checklists.earlier_parameters import built_in_for
-from checklists.history import read_history
 from checklists.models import Attempt, Item
 from checklists.models.audit import database_now
-from checklists.recorded_attempts import evidence_as_recorded
+from checklists.record.attempts import evidence_as_recorded
+from checklists.record.history import read_history
 from checklists.redaction import list_secrets, mask_problem, refuse_short_secrets
 from checklists.services.permission import append_entry, authorize, lock_cutover
 from checklists.services.previews import get_previewed_target

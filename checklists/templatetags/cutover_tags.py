@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-from checklists import audit_sentences
 from checklists.board import GateView
 from checklists.durations import format_duration
 from checklists.models import Attempt, AuditEntry, Cutover
+from checklists.record import sentences
 from checklists.revision import Revision
 from checklists.states import AttemptStatus, Decision, ItemState, PreflightVerdict, Reconciliation
 from checklists.templatetags import fact_format
@@ -203,7 +203,7 @@ def link_prompt(line: str) -> str:
 @register.filter
 def audit_sentence(entry: AuditEntry) -> str:
     """An audit entry as a sentence, without its actor."""
-    return audit_sentences.describe_entry(entry)
+    return sentences.describe_entry(entry)
 
 
 @register.simple_tag

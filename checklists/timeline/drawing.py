@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from checklists.board import Board, PhaseView
 from checklists.forecast import Forecast
-from checklists.headline import ordered_phases
 from checklists.states import Direction
+from checklists.status.headline import ordered_phases
 from checklists.timeline.items import TimelineItem, critical_keys, floor, list_items
 from checklists.timeline.lanes import LaneMaker
 from checklists.timeline.marks import find_marks, lay_out_labels

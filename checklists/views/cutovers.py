@@ -12,16 +12,22 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from checklists import headline, plain_status, services
+from checklists import services
 from checklists.board import Board, PhaseView, PreflightCounts, WindowState, allowed_commands
 from checklists.comparisons.trend import with_counts
 from checklists.forecast import Forecast, find_outcomes, find_rollback_costs, make_forecast
 from checklists.forms.items import CloseForm, RollbackForm
-from checklists.main_clocks import find_main_clocks
-from checklists.mission_control import find_next_gate, find_running, find_waits, next_points_of_no_return
 from checklists.models import Attempt, Cutover, Item
+from checklists.overview.main_clocks import find_main_clocks
+from checklists.overview.mission_control import (
+    find_next_gate,
+    find_running,
+    find_waits,
+    next_points_of_no_return,
+)
 from checklists.services import CommandRefused
 from checklists.states import ChangeKind, ItemState, MemberPart
+from checklists.status import headline, plain_status
 from checklists.timeline import PAGE, WALL, draw_timeline
 from checklists.views.access import (
     Visit,

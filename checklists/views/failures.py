@@ -20,10 +20,10 @@ from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.deprecation import MiddlewareMixin
 
-from checklists.audit_sentences import describe_entry
 from checklists.models import AuditEntry
 from checklists.models.audit import database_now
 from checklists.models.masked_rows import found_values
+from checklists.record.sentences import describe_entry
 from integrations.errors import explain_full_disk
 
 logger = logging.getLogger(__name__)

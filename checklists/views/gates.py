@@ -27,12 +27,12 @@ from checklists.board import (
     read_trouble,
     why_not_sign,
 )
+from checklists.board.gate_changes import MARK_WORDS, describe_changes, mark_of, snapshot_of
 from checklists.forecast import find_rollback_costs, make_forecast
 from checklists.forms.gates import AnswerForm, SignForm, WithdrawForm
-from checklists.gate_changes import MARK_WORDS, describe_changes, mark_of, snapshot_of
 from checklists.models import Evidence, Item, SignOff
-from checklists.pending_tasks import possible_signers
 from checklists.states import ItemKind
+from checklists.status.pending_tasks import possible_signers
 from checklists.views.access import (
     Visit,
     form_error_status,

@@ -19,7 +19,7 @@ from django.http import (
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.hub_reader import run_in_thread
+from checklists.live.hub_reader import run_in_thread
 from checklists.models import Attempt, Evidence, LogLine, ShownLine
 from checklists.views.access import get_item, get_visit, require_sign_in
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from checklists.board import Board
 from checklists.models import Cutover
-from checklists.pending_tasks import group_by_person, pending_tasks
+from checklists.status.pending_tasks import group_by_person, pending_tasks
 from checklists.views.access import Visit, get_person, get_visit, require_sign_in
 
 Place = dict[str, str]  # ``words`` that are searched and shown, ``note`` beside them, ``url``

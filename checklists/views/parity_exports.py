@@ -16,7 +16,7 @@ from checklists.comparisons.differing_rows import RowFilter, get_row_page
 from checklists.comparisons.export import ROW_COLUMNS, csv_line, csv_rows_after, csv_tables
 from checklists.comparisons.masking import PersonalMask
 from checklists.comparisons.summary import get_comparison_summary
-from checklists.hub_reader import run_in_thread
+from checklists.live.hub_reader import run_in_thread
 from checklists.models import Attempt
 from checklists.views.access import get_visit, require_sign_in
 from checklists.views.parity import comparison_context, get_comparison, mask_for

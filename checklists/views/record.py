@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from checklists.board import Board, SignedThen, signed_again_of, voided_of
 from checklists.models import AuditEntry, Cutover, SignOff
-from checklists.record import export, verify
+from checklists.record.chain import export, verify
 from checklists.views.access import get_visit, render_page, require_sign_in
 
 LINKS_ON_PAGE = 100

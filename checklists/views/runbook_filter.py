@@ -11,8 +11,8 @@ from django.http import QueryDict
 
 from checklists.board import Board, ItemView
 from checklists.models import Member
-from checklists.pending_tasks import is_mine, responsible_people
 from checklists.states import SETTLED, ItemState
+from checklists.status.pending_tasks import is_mine, responsible_people
 
 LONGEST_SEARCH = 100  # characters
 NOW: frozenset[ItemState] = frozenset(set(ItemState) - {ItemState.BLOCKED} - SETTLED)

@@ -9,10 +9,10 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from checklists.board import Board, ItemView, PhaseView, SignedThen, Trouble, allowed_commands, trouble_of
-from checklists.headline import ordered_phases
 from checklists.models import Note
 from checklists.phase_graph import PhaseGraph, draw_phase
 from checklists.states import ItemState
+from checklists.status.headline import ordered_phases
 from checklists.views.access import Visit
 from checklists.views.runbook_filter import BoardPeople, RunbookFilter
 from checklists.views.runbook_row import (

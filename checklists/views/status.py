@@ -14,14 +14,15 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from checklists import headline, milestones, plain_status, services
+from checklists import services
 from checklists.board import Board, read_trouble
 from checklists.forecast import Forecast, make_forecast
 from checklists.forms.status_links import StatusLinkForm
 from checklists.models import Cutover, StatusLink
 from checklists.models.audit import database_now
-from checklists.service_use import service_use
 from checklists.services import CommandRefused
+from checklists.status import headline, milestones, plain_status
+from checklists.status.service_use import service_use
 from checklists.views.access import (
     Visit,
     get_visit,

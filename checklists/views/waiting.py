@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET
 from checklists import services
 from checklists.board import Board, allowed_commands
 from checklists.models import ChangeRequest, Cutover, Member
-from checklists.pending_tasks import PendingTask, pending_tasks_of
 from checklists.revision import read_revisions
+from checklists.status.pending_tasks import PendingTask, pending_tasks_of
 from checklists.views.access import get_person, load_board, render_page, require_sign_in
 
 logger = logging.getLogger(__name__)

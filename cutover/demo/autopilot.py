@@ -12,7 +12,8 @@ from django.urls import reverse
 from checklists.board import STARTABLE, Board, ItemView
 from checklists.durations import format_duration
 from checklists.models import Cutover, Item
-from checklists.record import verify
+from checklists.record.chain import verify
+from checklists.record.verify_record import sentence
 from checklists.states import (
     CutoverStatus,
     Direction,
@@ -21,7 +22,6 @@ from checklists.states import (
     MemberPart,
     Requirement,
 )
-from checklists.verify_record import sentence
 from cutover.demo import running_attempt
 from cutover.demo.outcome_lines import describe_failure, result_line, what_went_wrong
 from cutover.demo.outside_work import Defect, NoOutsideWork, OutsideWork

@@ -85,7 +85,7 @@ class Action(ABC, Generic[P, E]):
     #: people who only watch may read them. Its facts have places in `integrations.row_values`.
     texts_shown: ClassVar[bool] = False
     verdict_shown: ClassVar[bool] = False  # of its sentences only the summary of a verdict may be read so
-    #: whether ``context.history`` is filled: the record of the cutover so far, from `checklists.history`
+    #: whether ``context.history`` is filled: the record of the cutover so far (`checklists.record.history`)
     reads_history: ClassVar[bool] = False
     #: Parameters that are commands of the runbook; those whose values are no secret; and addresses or their
     #: paths, of which login and query are secret. Of every other text, each value of a variable is masked.

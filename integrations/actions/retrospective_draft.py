@@ -15,7 +15,7 @@ from integrations.errors import Problem
 MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 LONG_WAIT = 300.0  # seconds between “could begin” and “began” that are worth a line
 
-#: the record of a cutover, or a part of it, as `checklists.history` gives it
+#: the record of a cutover, or a part of it, as `checklists.record.history` gives it
 History = Mapping[str, Any]
 
 

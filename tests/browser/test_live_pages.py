@@ -11,7 +11,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
 
 from checklists import services
-from checklists.hub_reader import render_line
+from checklists.live.hub_reader import render_line
 from checklists.models import LogLine
 from checklists.models.audit import database_now
 from checklists.states import AttemptStatus, CutoverKind

@@ -10,13 +10,13 @@ import pytest
 from django.db import OperationalError, connection
 
 from checklists.hub import Hub, Viewer
-from checklists.hub_reader import ReaderThread
-from checklists.log_tail import LogEvent, LogTail, RenderedLine
+from checklists.live.hub_reader import ReaderThread
+from checklists.live.log_tail import LogEvent, LogTail, RenderedLine
+from checklists.live.viewer_access import ViewerAccess
 from checklists.models import Attempt
 from checklists.revision import Revision
 from checklists.states import AttemptStatus
 from checklists.stream import Cursor, _EventSchedule, events
-from checklists.viewer_access import ViewerAccess
 from tests.checklists.histories import ended, make_cutover
 from tests.checklists.test_stream import in_thread, run, write_lines
 

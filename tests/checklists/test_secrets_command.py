@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from checklists.models import AuditEntry, Cutover
-from checklists.record import verify
+from checklists.record.chain import verify
 from integrations.credentials import VARIABLE, Credentials, generate_key
 from tests.checklists.histories import ended, make_cutover, person
 

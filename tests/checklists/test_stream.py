@@ -18,11 +18,11 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 
 from checklists import hub, services, stream
+from checklists.live.viewer_access import ViewerAccess, find_lost_access
 from checklists.models import Attempt, Cutover, LogLine
 from checklists.models.audit import database_now
 from checklists.revision import Revision, read_revisions
 from checklists.states import AttemptStatus
-from checklists.viewer_access import ViewerAccess, find_lost_access
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person
 

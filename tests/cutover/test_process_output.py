@@ -88,7 +88,7 @@ NOT_MASKED = {
     "cutover.health_probe": "prints a path and a status; imports nothing of the panel, so that it is quick",
     "cutover.demo.__main__": "prints the passwords of its invented people",
     "cutover.demo.demo_runbooks": "prints a runbook of the demo",
-    "checklists.verify_record": "runs alone, with a copy of the record, on a computer without the panel",
+    "checklists.record.verify_record": "runs alone, with a copy of the record, where there is no panel",
     "integrations.parity.__main__": "a distribution of its own, with a masking of its own (masked_passwords)",
 }
 #: Ways around the streams and the handler, and where they are right.

@@ -9,9 +9,9 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from checklists.models import Cutover
-from checklists.record import VERIFIER, export, verify
-from checklists.state_from_record import find_unrecorded_changes
-from checklists.verify_record import sentence
+from checklists.record.chain import VERIFIER, export, verify
+from checklists.record.present_rows import find_unrecorded_changes
+from checklists.record.verify_record import sentence
 
 
 class Command(BaseCommand):

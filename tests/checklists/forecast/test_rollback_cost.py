@@ -11,11 +11,11 @@ from checklists import services
 from checklists.board import Board
 from checklists.forecast import RollbackCost, find_rollback_costs
 from checklists.forecast.rollback_cost import find_first_request
-from checklists.headline import headline
 from checklists.models import Attempt, Cutover
-from checklists.pending_tasks import pending_tasks
 from checklists.services import CommandRefused
 from checklists.states import AttemptStatus, Direction, ItemState
+from checklists.status.headline import headline
+from checklists.status.pending_tasks import pending_tasks
 from integrations.row_values import mask_facts
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person, view_of

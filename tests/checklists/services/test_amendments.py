@@ -9,7 +9,7 @@ from django.db import Error, transaction
 from checklists import services
 from checklists.models import Attempt, AuditEntry, ChangeRequest, Cutover, Item
 from checklists.models.audit import database_now
-from checklists.record import verify
+from checklists.record.chain import verify
 from checklists.services import CommandRefused
 from checklists.states import AttemptStatus, CutoverKind, Direction, ItemState, Reconciliation
 from tests.by_hand import past_rights

@@ -10,12 +10,12 @@ from django.db import DatabaseError, transaction
 
 from checklists import services
 from checklists.board import Board
-from checklists.headline import headline
-from checklists.history import read_history
 from checklists.models import AuditEntry, Cutover, GatePass, Item, Member, NoGoAnswer, SignOff
-from checklists.pending_tasks import pending_tasks_of
+from checklists.record.history import read_history
 from checklists.services import CommandRefused
 from checklists.states import AttemptStatus, Decision, ItemState, MemberPart
+from checklists.status.headline import headline
+from checklists.status.pending_tasks import pending_tasks_of
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person, sign, view_of
 

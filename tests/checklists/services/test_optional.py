@@ -7,9 +7,9 @@ import pytest
 from checklists import services
 from checklists.board import Board
 from checklists.models import Cutover
-from checklists.pending_tasks import pending_tasks
 from checklists.services import CommandRefused
 from checklists.states import CutoverStatus, ItemState
+from checklists.status.pending_tasks import pending_tasks
 from tests.checklists.histories import RUNBOOK, ended, item_of, make_cutover, person, view_of
 
 pytestmark = pytest.mark.django_db

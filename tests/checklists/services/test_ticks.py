@@ -4,9 +4,9 @@ import pytest
 from django.db import Error, transaction
 
 from checklists import services
-from checklists.audit_sentences import describe_entry
 from checklists.models import AuditEntry, ChangeRequest, Item, Tick
-from checklists.record import export, verify
+from checklists.record.chain import export, verify
+from checklists.record.sentences import describe_entry
 from checklists.services import CommandRefused, HandedFile, HandedIn
 from checklists.states import CutoverKind, ItemState, MemberPart
 from tests.checklists.histories import RUNBOOK, admin, item_of, make_cutover, person, sign, view_of

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from checklists.board import Board
-from checklists.headline import headline
 from checklists.models import Attempt, Cutover
 from checklists.states import AttemptStatus, CutoverKind, Reconciliation
+from checklists.status.headline import headline
 from checklists.templatetags.cutover_tags import attempt_badge
 from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, ended, item_of, make_cutover, person

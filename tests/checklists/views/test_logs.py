@@ -15,10 +15,10 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from checklists import services
-from checklists.hub_reader import read_lines
+from checklists.live.hub_reader import read_lines
+from checklists.live.viewer_access import NO_LOGS, ViewerAccess, find_lost_access
 from checklists.models import Attempt, Cutover, LogLine
 from checklists.models.audit import database_now
-from checklists.viewer_access import NO_LOGS, ViewerAccess, find_lost_access
 from tests.checklists.histories import RUNBOOK, make_cutover, person
 
 pytestmark = pytest.mark.django_db(transaction=True)

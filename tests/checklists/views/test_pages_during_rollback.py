@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from checklists import services
 from checklists.board import Board
-from checklists.headline import headline
 from checklists.models import Cutover, Item
-from checklists.pending_tasks import pending_tasks
 from checklists.states import AttemptStatus, CutoverStatus, Direction
+from checklists.status.headline import headline
+from checklists.status.pending_tasks import pending_tasks
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person
 from tests.checklists.views.pages import Page

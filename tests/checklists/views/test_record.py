@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from checklists import services
 from checklists.models import Cutover
-from checklists.verify_record import verify_export
+from checklists.record.verify_record import verify_export
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person
 from tests.checklists.views.pages import Page, words_of

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from checklists import services
 from checklists.board import Board
-from checklists.pending_tasks import pending_tasks
 from checklists.states import AttemptStatus, CutoverKind, CutoverStatus
+from checklists.status.pending_tasks import pending_tasks
 from tests.checklists.histories import ended, item_of, make_cutover, person
 from tests.checklists.views.pages import Page, markup_of
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from checklists.live.viewer_access import SIGNED_OUT, ViewerAccess, find_lost_access
 from checklists.models import Cutover
-from checklists.viewer_access import SIGNED_OUT, ViewerAccess, find_lost_access
 from cutover.accounts import idle
 from tests.checklists.histories import make_cutover, person
 from tests.cutover.accounts.conftest import is_signed_in, sign_in

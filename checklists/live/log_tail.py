@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from checklists.server_sent_events import format_event
+from checklists.live.server_sent_events import format_event
 
 TAIL_LENGTH = 2000  # lines kept for viewers who are a little behind
 BATCH = 500  # log lines of one event

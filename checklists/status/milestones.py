@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checklists.board import Board, ItemView
-from checklists.service_history import moves_everyone, share_of
+from checklists.board.service_history import moves_everyone, share_of
 from checklists.states import Direction, ItemKind, ItemState
 
 FORWARD_WORDS = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checklists.board import Board, ItemView
+from checklists.board.board import Board
+from checklists.board.views import ItemView
 from checklists.models import Item
 from checklists.states import Direction, ItemState
 

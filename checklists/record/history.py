@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from checklists.audit_sentences import describe_entry
 from checklists.board import Board, Dissent, ItemView
 from checklists.models import Attempt, AuditEntry, Cutover, Note, Tick
+from checklists.record.sentences import describe_entry
 from checklists.states import AttemptStatus, ItemKind
 
 #: Their result is not known yet. The attempt that reads this history is one of them.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from checklists.board import Board
-from checklists.headline import headline
 from checklists.models import ChangeRequest
+from checklists.status.headline import headline
 from tests.by_hand import by_hand
 from tests.checklists.services.test_windows import production
 

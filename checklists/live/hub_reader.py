@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections
 from django.template.loader import render_to_string
 
-from checklists.log_tail import BATCH, LogTail, RenderedLine
+from checklists.live.log_tail import BATCH, LogTail, RenderedLine
 from checklists.models import LogLine, ShownLine
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checklists.models import AuditEntry, Cutover, GatePass, Item, Member, SignOff
-from checklists.recorded_attempts import RecordedAttempts
+from checklists.record.attempts import RecordedAttempts
+from checklists.record.signed_evidence import find_wrong_signatures
 from checklists.runbook import read_definitions
-from checklists.signed_evidence import find_wrong_signatures
 from checklists.states import CutoverStatus, Direction, MemberPart
 
 NOTHING = "nothing"

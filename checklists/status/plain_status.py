@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checklists.board import Board, ItemView, PhaseView
-from checklists.headline import current_phase
 from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemState
+from checklists.status.headline import current_phase
 
 #: The checks of these items say whether a service works.
 HEALTH_CHECK = "http.smoke"

@@ -1,4 +1,4 @@
-"""Verifies the audit record of a cutover, and exports it in a form that verifies without the panel."""
+"""The chain of entries in a cutover's record: verified, and exported so that it verifies alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db.models import Max
 
-from checklists import verify_record
 from checklists.models import AuditEntry, AuditHead, Cutover
 from checklists.models.audit import GENESIS, database_now
-from checklists.verify_record import FORMAT, ChainVerdict, verify_links
+from checklists.record import verify_record
+from checklists.record.verify_record import FORMAT, ChainVerdict, verify_links
 
 #: Copied beside an export; it verifies the export with Python alone.
 VERIFIER = Path(verify_record.__file__)

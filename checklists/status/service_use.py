@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from checklists.board import Board, ItemView
-from checklists.service_history import (
+from checklists.board.service_history import (
     FREEZE,
     NEW,
     OLD,

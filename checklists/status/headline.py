@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from checklists.board import Board, ItemView, PhaseView, waits_for_window
 from checklists.models import SignOff
-from checklists.pending_tasks import first_names, may_answer
 from checklists.states import AttemptStatus, CutoverStatus, Direction, ItemState
+from checklists.status.pending_tasks import first_names, may_answer
 
 CLOSED_HEADLINES = {
     CutoverStatus.COMPLETED: "Completed: everything is done.",

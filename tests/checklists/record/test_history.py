@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from checklists import services
-from checklists.history import read_history
+from checklists.record.history import read_history
 from checklists.states import AttemptStatus
 from tests.checklists.histories import ended, item_of, make_cutover, person
 

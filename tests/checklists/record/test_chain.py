@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from checklists.models import AuditEntry, AuditHead, Cutover
 from checklists.models.audit import link_hash
-from checklists.record import VERIFIER, export, verify
-from checklists.verify_record import continues, verify_export
-from checklists.verify_record import link_hash as elsewhere
+from checklists.record.chain import VERIFIER, export, verify
+from checklists.record.verify_record import continues, verify_export
+from checklists.record.verify_record import link_hash as elsewhere
 from tests.by_hand import by_hand
 from tests.checklists.histories import make_cutover
 

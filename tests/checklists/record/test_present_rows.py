@@ -10,7 +10,7 @@ from django.db import connection
 
 from checklists import services
 from checklists.models import Attempt, Cutover
-from checklists.state_from_record import find_unrecorded_changes
+from checklists.record.present_rows import find_unrecorded_changes
 from checklists.states import Reconciliation
 from tests.by_hand import by_hand
 from tests.checklists.histories import carried_out, item_of, make_cutover, person, sign

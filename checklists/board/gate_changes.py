@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from checklists.board import Fact, ItemView
+from checklists.board.views import Fact, ItemView
 from checklists.states import Decision
 from integrations.actions import Effect, registry
 

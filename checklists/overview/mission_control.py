@@ -13,8 +13,8 @@ from checklists.board import Board, ItemView
 from checklists.forecast import Forecast, PointOfNoReturn
 from checklists.models import LogLine, ShownLine
 from checklists.models.log import SHOWN
-from checklists.pending_tasks import PendingTask, group_by_person, pending_tasks
 from checklists.states import ItemKind, ItemState
+from checklists.status.pending_tasks import PendingTask, group_by_person, pending_tasks
 from checklists.timeline.items import rehearsed_duration
 
 LINES_EACH = 3  # of the log of a running attempt

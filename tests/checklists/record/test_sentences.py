@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from checklists.audit_sentences import SENTENCES, describe_entry
 from checklists.models import AuditEntry
+from checklists.record.sentences import SENTENCES, describe_entry
 from integrations.actions import registry
 from tests.checklists.histories import make_cutover
 
-DOMAIN = Path(__file__).parents[2] / "checklists"
+DOMAIN = Path(__file__).parents[3] / "checklists"
 
 
 def recorded_kinds() -> set[str]:
@@ -18,7 +18,7 @@ def recorded_kinds() -> set[str]:
 
     Keys of actions look the same, and so do names of files, columns and variables of a page.
     """
-    text = "".join(path.read_text() for path in DOMAIN.rglob("*.py") if path.name != "audit_sentences.py")
+    text = "".join(path.read_text() for path in DOMAIN.rglob("*.py") if path.name != "sentences.py")
     kinds = (
         "item|gate|attempt|change|cutover|host|member|preflight|rollback|runbook|secrets|status_link|window"
     )

@@ -9,11 +9,11 @@ import pytest
 
 from checklists import services
 from checklists.board import Board
-from checklists.milestones import find_milestones
 from checklists.models import Cutover, Item
 from checklists.models.audit import database_now
-from checklists.service_use import ServiceUse, Use, service_use
 from checklists.states import AttemptStatus, CutoverKind
+from checklists.status.milestones import find_milestones
+from checklists.status.service_use import ServiceUse, Use, service_use
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, make_cutover, person
 

@@ -1,0 +1,1 @@
+"""Read-only queries for the overview: its clocks, and what is under way."""
