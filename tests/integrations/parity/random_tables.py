@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from integrations.parity.server.catalog import make_label
+
 Value = str | None
 Row = tuple[Value, ...]
 RowKey = Row
@@ -106,6 +108,35 @@ class Made:
     kind: str
     before: Rows
     after: Rows
+    renamed: bool = False  # the target has the table, and its first column, under another name
+    as_text: frozenset[int] = frozenset()  # columns that the target holds as text, and that SQL reads
+
+    @property
+    def other_name(self) -> str:
+        """The table's name on the target."""
+        return f"renamed {self.name}" if self.renamed else self.name
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """The names of the columns on the target."""
+        return ("renamed", *self.names[1:]) if self.renamed else self.names
+
+    @property
+    def rules(self) -> list[dict[str, str]]:
+        """What has to be declared of the table."""
+        label = make_label("random", self.name)
+        rules = [
+            {"kind": "as", "table": label, "column": self.names[number],
+             "target": f"{self.other_names[number]}::{self.types[number]}"}
+            for number in sorted(self.as_text)
+        ]  # fmt: skip
+        if self.renamed:
+            other = make_label("random", self.other_name)
+            rules += [
+                {"kind": "renamed_table", "table": label, "to": other},
+                {"kind": "renamed_column", "table": label, "column": self.names[0], "to": "renamed"},
+            ]
+        return rules
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -156,7 +187,11 @@ def make(chance: random.Random, number: int) -> Made:
     chance.shuffle(after)
     kind = chance.choice(["plain", "plain", "unlogged", "partitioned"])
     name = chance.choice(["t{}", "Größe {}", 'odd "{}', "select {}", "%s{{{}}}"]).format(number)
-    return Made(name, key, types, other, kind, before, after)
+    as_text: frozenset[int] = frozenset()
+    if not alike and chance.random() < 0.2:
+        as_text = frozenset(place for place in range(len(types)) if chance.random() < 0.5)
+    other = tuple("text" if place in as_text else one for place, one in enumerate(other))
+    return Made(name, key, types, other, kind, before, after, chance.random() < 0.2, as_text)
 
 
 def _value(chance: random.Random, kind: str) -> Value:
