@@ -102,8 +102,12 @@ def stop_at(number: int) -> Callable[[int], None]:
     return stop
 
 
-def resume(pair: Pair, file: Path, options: ComparisonOptions = OPTIONS) -> ComparisonResult:
-    return compare_and_keep_pass(pair.source.server, pair.target.server, file, options, resume=True)[0]
+def keep_pass(pair: Pair, file: Path, *, resume: bool = False) -> ComparisonResult:
+    return compare_and_keep_pass(pair.source.server, pair.target.server, file, OPTIONS, resume=resume)[0]
+
+
+def resume(pair: Pair, file: Path) -> ComparisonResult:
+    return keep_pass(pair, file, resume=True)
 
 
 @pytest.fixture
@@ -153,6 +157,49 @@ def test_a_killed_run_goes_on_behind_the_last_range(big: Pair, tmp_path: Path, k
     if killed_after != 99:
         assert pages_read(result) < 1 - 0.1 * killed_after
         assert " by 2 runs; what was written meanwhile was read again" in only(result, "t").notes[0]
+
+
+@pytest.mark.property
+@pytest.mark.timeout(1200)
+def test_whatever_is_written_and_wherever_it_is_stopped_the_result_is_right(
+    big: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    chosen: str | None = pytestconfig.getoption("--property-round")
+    keep, chance = RangeStore.keep, random.Random(f"{chosen}")
+
+    def keep_and_disturb(
+        self: RangeStore, plan: TablePlan, ranges: KeptRanges, latest: tuple[BucketSums, BucketSums]
+    ) -> None:
+        keep(self, plan, ranges, latest)
+        # What is written when all is read comes after the last snapshot.
+        if not ranges.complete and chance.random() < 0.5:
+            write_anywhere(chance, big)
+        if chance.random() < 0.2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RangeStore, "keep", keep_and_disturb)
+    for run in range(60 if chosen else 3):
+        result, stops = None, 0
+        while result is None:
+            try:
+                result = keep_pass(big, tmp_path / f"pass {run}", resume=stops > 0)
+            except KeyboardInterrupt:
+                stops += 1
+        assert found(result) == as_one_run_finds_it(big), f"seed {chosen}, run {run}"
+
+
+def write_anywhere(chance: random.Random, pair: Pair) -> None:
+    """Changes, moves, adds and removes rows on one side or both."""
+    low, new = chance.randrange(ROWS), chance.randrange(ROWS, 3 * ROWS)
+    statements = [
+        f"update t set v = v || '{low}' where id between {low} and {low + chance.choice([3, 300])}",
+        f"update t set v = v where id between {low} and {low + 2000}",
+        f"insert into t values ({new}, 'came') on conflict do nothing",
+        f"delete from t where id between {low + 400} and {low + chance.choice([400, 420])}",
+        f"update t set id = {-new} where id = {low + 500} and not exists (select from t where id = {-new})",
+    ]
+    for side in chance.choice([[pair.source], [pair.target], [pair.source, pair.target]]):
+        side.run(*chance.sample(statements, chance.randint(1, 5)), *["vacuum t"] * (chance.random() < 0.1))
 
 
 def test_a_lost_connection_costs_the_ranges_of_its_snapshot_only(
