@@ -211,8 +211,7 @@ def _no_gos(cutover: int) -> QuerySet[SignOff]:
 @compiled_query
 def _latest_ticks(cutover: int) -> QuerySet[Tick]:
     """The latest tick of each item."""
-    ticks = Tick.objects.filter(item__cutover=cutover).order_by("item_id", "-id").distinct("item_id")
-    return ticks.with_details()
+    return Tick.objects.of_cutover(cutover).order_by("item_id", "-id").distinct("item_id").with_details()
 
 
 @compiled_query

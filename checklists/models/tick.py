@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -26,14 +27,26 @@ class TickQuerySet(models.QuerySet["Tick"]):
     """Queries over ticks."""
 
     def with_details(self) -> TickQuerySet:
-        """With people, request and files, but without the contents of the files.
-
-        In queries of their own: joined with five times the table of people, and with that of items, a plan
-        that is made without statistics compares every tick with every item and every person.
-        """
+        """With people, request and files, but without the contents of the files."""
         people = ("by", "on_behalf_of", "request__decided_by", "request__requested_by")
         files = TickFile.objects.defer("content")
-        return self.prefetch_related(*people, models.Prefetch("files", files))
+        return self.select_related(*people).prefetch_related(models.Prefetch("files", files))
+
+    def of_cutover(self, cutover: int) -> TickQuerySet:
+        """Those of its items, which are found before all else.
+
+        Joined with them, a plan that is made without statistics compares every tick with every item, and each
+        pair with every person.
+        """
+        items = ArraySubquery(Item.objects.filter(cutover=cutover).values("pk"))
+        one_of_them = models.Func(
+            models.F("item_id"),
+            items,
+            arg_joiner=" = ANY (",
+            template="%(expressions)s)",
+            output_field=models.BooleanField(),
+        )
+        return self.filter(one_of_them)
 
 
 class Tick(models.Model):

@@ -137,4 +137,4 @@ def test_more_links_take_no_more_queries(browser_of) -> None:
         with CaptureQueriesContext(connection) as queries:
             assert ama.get(address(cutover)).status_code == 200
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 37  # the signatures are void, which takes a board
+    assert counts[0] == counts[1] <= 36  # the signatures are void, which takes a board
