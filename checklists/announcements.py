@@ -15,9 +15,18 @@ from redis.retry import Retry
 log = logging.getLogger(__name__)
 
 
-def channel(cutover_id: int) -> str:
-    """The Redis channel on which a cutover's changes are announced."""
-    return f"cutover:{cutover_id}"
+def channel(cutover_id: int | str) -> str:
+    """The Redis channel on which a cutover's changes are announced; ``*`` for all of this panel.
+
+    Redis publishes to every one of its databases alike. Another panel may have another number, so the number
+    is part of the name.
+    """
+    return f"cutover:{_number_of(settings.REDIS_URL)}:{cutover_id}"
+
+
+@cache  # a hub asks for each viewer at each announcement
+def _number_of(url: str) -> int:
+    return int(redis.ConnectionPool.from_url(url).connection_kwargs.get("db", 0))
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import redis.asyncio
 from django.conf import settings
 
+from checklists.announcements import channel
 from checklists.live.hub_reader import ReaderThread, read_new_lines
 from checklists.live.log_tail import BATCH, LogTail
 from checklists.live.viewer_access import ViewerAccess, find_lost_access
@@ -104,7 +105,7 @@ class Hub:
         while True:
             try:
                 async with _redis() as connection, connection.pubsub() as subscription:
-                    await subscription.psubscribe("cutover:*")
+                    await subscription.psubscribe(channel("*"))
                     self.announce()  # something may have been announced before we listened
                     async for message in subscription.listen():
                         if self._is_watched(message):
@@ -116,9 +117,9 @@ class Hub:
                 await asyncio.sleep(POLL_INTERVAL)
 
     def _is_watched(self, message: dict[str, object]) -> bool:
-        channel = message.get("channel")
-        name = channel.decode() if isinstance(channel, bytes) else str(channel)
-        return any(name == f"cutover:{each.cutover}" for each in self.viewers)
+        sent = message.get("channel")
+        name = sent.decode() if isinstance(sent, bytes) else str(sent)
+        return any(name == channel(each.cutover) for each in self.viewers)
 
     async def _read_when_due(self, reader: ReaderThread) -> None:
         while True:

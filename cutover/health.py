@@ -18,6 +18,7 @@ from checklists.executor.artefact_places import SERVICE as ARTEFACTS
 from checklists.executor.local_prober import SERVICE as LOCAL_PROBER
 from checklists.executor.process.containment import SECONDS, Containment
 from checklists.models import ServiceBeat
+from checklists.redis_owner import RedisOwner, shared_redis
 
 #: A lost service of the panel must be visible within 30 s; each writes a heartbeat every few seconds.
 MAX_HEARTBEAT_AGE = timedelta(seconds=20)
@@ -83,6 +84,8 @@ def _redis() -> HealthCheck:
         )
     finally:
         client.close()
+    if other := RedisOwner().find_other():
+        return HealthCheck(False, str(shared_redis(other)))
     return HealthCheck(True, "Redis answers.")
 
 

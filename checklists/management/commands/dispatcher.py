@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from checklists import executor, tasks
 from checklists.executor.loop import run_until_stopped
 from checklists.executor.timings import TIMES
 from checklists.forecast.simulated import refresh_forecasts
+from checklists.redis_owner import RedisOwner, refuse_shared_redis, shared_redis
+from integrations.errors import Problem
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -19,10 +25,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One scan every second."""
-        run_until_stopped("dispatcher", TIMES.dispatcher, _scan)
+        owner = RedisOwner()
+        try:
+            refuse_shared_redis(owner)
+        except Problem as problem:
+            raise CommandError(str(problem)) from None
+        try:
+            run_until_stopped("dispatcher", TIMES.dispatcher, partial(_scan, owner))
+        finally:
+            owner.release()
 
 
-def _scan() -> None:
+def _scan(owner: RedisOwner) -> None:
+    if other := owner.hold():
+        log.error("%s", shared_redis(other))
     executor.wake_queued_attempts(tasks.wake_worker)
     executor.wake_queued_preflights(tasks.wake_for_preflight)
     executor.wake_queued_previews(tasks.wake_for_preview, after=TIMES.wake_again)

@@ -19,6 +19,7 @@ from checklists.executor.polling import PollingWorker
 from checklists.executor.process.subreaper import PROBER, WORKER, Subreaper
 from checklists.executor.reaper import Reaper
 from checklists.executor.timings import TIMES
+from checklists.redis_owner import RedisOwner, refuse_shared_redis
 from integrations.actions import registry
 from integrations.artefacts import check_storage
 from integrations.errors import Problem
@@ -48,6 +49,8 @@ class Command(BaseCommand):
         """Runs until it is stopped."""
         try:
             check_storage(self.stderr.write)
+            if not options["poll"]:
+                refuse_shared_redis(RedisOwner())
         except Problem as problem:
             raise CommandError(str(problem)) from None
         registry()  # imported here once: the process of each attempt is forked from this one

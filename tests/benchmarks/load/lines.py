@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
             time.sleep(max(0.0, began + number / float(rate) - time.monotonic()))
             number += 1
             connection.execute(INSERT, [attempt, number, line_text(number)])
-            client.publish(f"cutover:{cutover}", "log")
+            client.publish(f"cutover:0:{cutover}", "log")
     print(number)
     return 0
 
