@@ -306,6 +306,13 @@ def share_of(rows: Iterable[Row], each: int) -> list[Row]:
     return [row for some in of_cutover.values() for row in some[::each]]
 
 
+def test_a_share_has_the_first_row_of_every_cutover_and_each_row_in_its_turn() -> None:
+    rows: list[Row] = [{"slug": slug, "number": number} for slug in "ab" for number in range(5)]
+    numbers = [(row["slug"], row["number"]) for row in share_of(rows, 3)]
+    assert numbers == [("a", 0), ("a", 3), ("b", 0), ("b", 3)]
+    assert share_of(rows, 1) == rows
+
+
 def wrongly_answered(session: requests.Session, port: int, who: int, each: int) -> dict[str, int]:
     """Opens every kind of address with a share of its rows; what was not answered as it should be."""
     wrong: dict[str, int] = {}
