@@ -123,9 +123,14 @@ class Visitors:
         return self._read("efua", view, "/reconcile/", "decide", {"attempt": str(attempt.pk)}, more)
 
     def _read(
-        self, name: str, view: ItemView, ending: str, command: str, rows: Fields | dict[str, Any],
+        self,
+        name: str,
+        view: ItemView,
+        ending: str,
+        command: str,
+        rows: Fields | dict[str, Any],
         more: Fields | None = None,
-    ) -> Sent | None:  # fmt: skip
+    ) -> Sent | None:
         """The form that ends so on the item's page, with ``more`` filled in; nothing when there is none."""
         browser = self.browsers[name]
         page = browser.get(view.item.get_absolute_url())

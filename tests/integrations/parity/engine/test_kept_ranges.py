@@ -257,9 +257,11 @@ def test_a_run_that_does_not_reach_the_table_hands_its_ranges_on(big: Pair, stop
 
 
 def test_stopped_again_and_again_it_still_ends(
-    big: Pair, stopped: Path, after_each: Callable[[Callable[[int], None]], list[int]],
+    big: Pair,
+    stopped: Path,
+    after_each: Callable[[Callable[[int], None]], list[int]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     keep = RangeStore.keep
     for run in range(3):
         big.source.run(f"update t set v = 'run {run}' where id = {run * 5000 + 3}")
