@@ -183,7 +183,7 @@ def _compare(
             read_fingerprint(Path(arguments.source)), target, options, observer, backup=backup
         )
     if kind_of_address(address := resolve_address(arguments.source)):
-        refuse_kept_pass(keep=arguments.keep_pass, again=arguments.recheck)
+        refuse_kept_pass(keep=arguments.keep_pass, again=arguments.recheck or arguments.resume)
         return compare_source(address, target, options, observer)
     source = server_at(arguments.source)
     if arguments.recheck:

@@ -42,7 +42,7 @@ def refuse_kept_pass(*, keep: str | None, again: str | None) -> None:
     if keep or again:
         raise ParityError(
             "A pass is kept of two PostgreSQL databases only.",
-            next="Leave --keep-pass and --recheck out: this source is read in full each time.",
+            next="Leave --keep-pass, --resume and --recheck out: this source is read in full each time.",
         )
 
 

@@ -41,7 +41,7 @@ def test_findings_come_in_every_form(
     assert "present, not compared" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["--keep-pass", "--recheck"])
+@pytest.mark.parametrize("option", ["--keep-pass", "--recheck", "--resume"])
 def test_what_only_postgresql_has_is_refused(
     file: str, pair: Pair, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
