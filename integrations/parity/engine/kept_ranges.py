@@ -61,6 +61,12 @@ class KeptRanges:
             changes.append("it was rewritten, or its columns were altered")
         return "; ".join(change for change in changes if change)
 
+    def goes_on_with(self, other: KeptRanges | None) -> bool:
+        """Whether the other ranges are part of these: the same reading of the table, at an earlier time."""
+        return other is not None and (self.recipe, self.buckets, self.states, self.files, self.first) == (
+            other.recipe, other.buckets, other.states, other.files, other.first
+        )  # fmt: skip
+
     def as_facts(self) -> dict[str, Any]:
         """JSON values; `from_facts` reads them."""
         return {
@@ -115,7 +121,7 @@ class RangeStore:
         """The ranges of this table that were read, if it was to be compared in the same way."""
         place = _place_of(plan)
         kept = self._kept.get(place)
-        if kept is None or kept.recipe != plan.recipe:
+        if kept is None or kept.recipe != plan.recipe:  # a column came, or cannot be read
             return None
         return replace(kept, runs=kept.runs + (place in self._of_earlier_runs))
 
@@ -123,7 +129,7 @@ class RangeStore:
         """Keeps the ranges. Of sums that are in the file already, only the ``latest`` are added to it."""
         place = _place_of(plan)
         if self._append:
-            adds = place in self._kept
+            adds = kept.goes_on_with(self._kept.get(place))
             facts = replace(kept, sums=latest if adds else kept.sums).as_facts()
             # Before it is replaced here: the first line of a file is written behind those of earlier runs.
             self._append({"table": list(place), "ranges": facts, "adds": adds})

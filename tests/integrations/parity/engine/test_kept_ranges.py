@@ -234,6 +234,23 @@ def test_after_a_restart_a_table_is_read_from_its_beginning(
     assert pages_read(result) > 0.99
 
 
+def test_ranges_of_other_columns_are_not_added_to(
+    big: Pair, stopped: Path, after_each: Callable[[Callable[[int], None]], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    big.both("alter table t add w int default 1")
+    before = read_kept_pass(stopped).ranges["public", "t"].sums
+    monkeypatch.undo()
+    monkeypatch.setattr(reader, "PAGES_PER_PART", 64)
+    monkeypatch.setattr(RenewedReading, "_is_old", lambda *_: True)
+    after_each(stop_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        resume(big, stopped)
+    after = read_kept_pass(stopped).ranges["public", "t"].sums
+    assert after[0].rows < before[0].rows
+    assert only(resume(big, stopped), "t").changed == 1
+
+
 def test_ranges_of_a_table_that_was_rewritten_are_not_used(big: Pair, stopped: Path) -> None:
     big.target.run("vacuum full t")
     result = resume(big, stopped)
