@@ -65,8 +65,11 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         """
         # Numbers with a fraction become texts: jsonb gives some of them back in another form than was hashed.
         payload = json.loads(json.dumps(payload, default=str), parse_float=str)
-        AuditHead.objects.get_or_create(cutover=cutover)
-        head = AuditHead.objects.select_for_update().get(cutover=cutover)
+        heads = AuditHead.objects.select_for_update().filter(cutover=cutover)
+        head = heads.first()
+        if head is None:
+            AuditHead.objects.get_or_create(cutover=cutover)
+            head = heads.get()
         at = database_now()
         actor = by.get_username() if by is not None else PANEL
         digest = link_hash(head.hash, cutover.slug, head.seq + 1, at, actor, kind, payload)

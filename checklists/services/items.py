@@ -25,8 +25,7 @@ def _require_reason(reason: str, verb: str) -> str:
 
 
 def _is_already(item: Item, state: ItemState) -> bool:
-    """Has an earlier click done it already? Reads under the locks, so that of two clicks one does it."""
-    lock_cutover(item.cutover_id)
+    """Has an earlier click done it already? Locks the item, after its cutover: of two clicks one does it."""
     fresh = Item.objects.select_for_update().get(pk=item.pk)
     return bool(fresh.done_at) if state == ItemState.DONE else bool(fresh.skipped_at)
 
@@ -42,7 +41,7 @@ def tick_item(*, item: Item, by: User, given: HandedIn | None = None) -> Item:
     cutover = lock_cutover(item.cutover_id, exclusively=Requirement.SECOND_PERSON in item.requires)
     if _is_already(item, ItemState.DONE):
         return Item.objects.get(pk=item.pk)
-    board, view = authorize(item, "tick", by=by)
+    board, view = authorize(item, "tick", by=by, locked=cutover)
     check_handed_in(view.item, given)
     tick = keep_tick(view.item, given, by)
     if Requirement.SECOND_PERSON in view.item.requires:
@@ -51,7 +50,7 @@ def tick_item(*, item: Item, by: User, given: HandedIn | None = None) -> Item:
         mark_done(board, view, by=by)
         about = {"item": item.key, "title": item.title, **describe_tick(tick)}
         append_entry(board.cutover, "item.ticked", by=by, **about)
-    return Item.objects.get(pk=item.pk)
+    return view.item
 
 
 def _request_second_person(cutover: Cutover, tick: Tick) -> None:
@@ -80,9 +79,10 @@ def untick_item(*, item: Item, by: User, reason: str) -> Item:
 def skip_item(*, item: Item, by: User, reason: str) -> Item:
     """Skips an item, with a reason. Items that need it can then be done, and gates show the skip."""
     reason = _require_reason(reason, "skip")
+    cutover = lock_cutover(item.cutover_id)
     if _is_already(item, ItemState.SKIPPED):
         return Item.objects.get(pk=item.pk)
-    board, view = authorize(item, "skip", by=by)
+    board, view = authorize(item, "skip", by=by, locked=cutover)
     _write(view.item, skipped_by=by, skipped_at=board.now, skip_reason=reason)
     append_entry(board.cutover, "item.skipped", by=by, item=item.key, title=item.title, reason=reason)
     return view.item

@@ -53,12 +53,15 @@ def get_member(cutover: Cutover, person: AbstractBaseUser) -> Member:
     return member
 
 
-def authorize(item: Item, verb: str, *, by: AbstractBaseUser) -> tuple[Board, ItemView]:
+def authorize(
+    item: Item, verb: str, *, by: AbstractBaseUser, locked: Cutover | None = None
+) -> tuple[Board, ItemView]:
     """Locks cutover and item, computes the board, and raises `CommandRefused` for what is not allowed now.
 
     The board is computed here although the page has computed one: only what is read under the locks counts.
+    ``locked`` is the cutover when `lock_cutover` has given it in this transaction.
     """
-    cutover = lock_cutover(item.cutover_id)
+    cutover = locked or lock_cutover(item.cutover_id)
     Item.objects.select_for_update().get(pk=item.pk)
     board = Board.load(cutover)
     view, member = board.items[item.key], get_member(cutover, by)

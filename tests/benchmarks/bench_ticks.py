@@ -102,14 +102,14 @@ def tick_all(cutover: Cutover, port: int, cookies: Sequence[str], items: int) ->
 def what_is_wrong(cutover: Cutover, items: int) -> list[str]:
     """What the database holds, beside what was done."""
     from checklists.models import AuditEntry, Tick
-    from checklists.record import chain as record
+    from checklists.record import chain
 
     ticks = Counter(Tick.objects.filter(item__cutover=cutover).values_list("item__key", flat=True))
     entries = AuditEntry.objects.filter(cutover=cutover, kind="item.ticked").count()
     faults = [f"{key} was ticked {count} times" for key, count in ticks.items() if count != 1]
     faults += [f"{len(ticks)} of {items} items are ticked"] if len(ticks) != items else []
     faults += [f"the record has {entries} ticks"] if entries != items else []
-    verdict = record.verify(cutover)
+    verdict = chain.verify(cutover)
     return faults if verdict.ok else [*faults, f"the record does not verify: {verdict.why}"]
 
 
