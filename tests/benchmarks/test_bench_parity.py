@@ -34,7 +34,7 @@ TINY = Run(
         small=3,
         declared=(2000,),
         same=2000,
-        ranges=40_000,
+        ranges=60_000,
         times=1,
     )
 )
