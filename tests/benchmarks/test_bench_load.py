@@ -13,14 +13,18 @@ from django.db import connection
 from checklists import hub, services
 from checklists.models import AuditEntry, Tick
 from checklists.states import AttemptStatus
+from integrations.actions import Context
+from integrations.systems import Systems
 from tests.benchmarks import bench_attempts, bench_backup, bench_lines, bench_ticks
 from tests.benchmarks.bench_streams import Findings, measure_bare
 from tests.benchmarks.load.lines import line_text
 from tests.benchmarks.load.panel import make_viewers
 from tests.benchmarks.load.viewers import LogViewer, Viewers, Watch, percentile
 from tests.by_hand import by_hand
+from tests.checklists.executor.actions import ACTIONS
 from tests.checklists.histories import ended, item_of, make_cutover, person
 from tests.checklists.test_stream import in_thread, run, write_lines
+from tests.integrations.recorder import Recorder
 
 LINES = 40
 
@@ -119,7 +123,9 @@ def test_an_item_that_was_not_ticked_once_and_a_changed_record_are_seen() -> Non
 
 def test_an_attempt_that_did_not_run_once_is_seen(tmp_path: Path) -> None:
     attempt = StandIn({"world": str(tmp_path)}, "SUCCEEDED")
-    (tmp_path / "journal").write_text("begin 1\ndone 1\n")
+    raw = {"world": str(tmp_path), "lines": 3, "do": "sleep", "seconds": 0}
+    context = Context(Systems({}, {}), evidence={}, folder=tmp_path, attempt="1")
+    ACTIONS["test.once"].run(ACTIONS["test.once"].bind(raw, context), Recorder())
     assert bench_attempts.what_is_wrong([attempt]) == []
     (tmp_path / "journal").write_text("begin 1\nbegin 1\ndone 1\n")
     assert len(bench_attempts.what_is_wrong([attempt])) == 1
