@@ -235,9 +235,11 @@ def test_after_a_restart_a_table_is_read_from_its_beginning(
 
 
 def test_ranges_of_other_columns_are_not_added_to(
-    big: Pair, stopped: Path, after_each: Callable[[Callable[[int], None]], list[int]],
+    big: Pair,
+    stopped: Path,
+    after_each: Callable[[Callable[[int], None]], list[int]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     big.both("alter table t add w int default 1")
     before = read_kept_pass(stopped).ranges["public", "t"].sums
     monkeypatch.undo()
