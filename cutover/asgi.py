@@ -7,6 +7,7 @@ from django.core.asgi import get_asgi_application
 from cutover.commandline import load_settings
 from cutover.database.pooled.base import use_pool
 from cutover.database.start_check import check_role_at_start
+from cutover.garbage import spare_imports
 from cutover.stream_queue import StreamQueue
 from integrations.redact.process_output import mask_standard_streams
 
@@ -16,4 +17,5 @@ mask_standard_streams()
 settings = load_settings()  # wrong ones are said in words, without a traceback
 application = StreamQueue(get_asgi_application())
 check_role_at_start()
+spare_imports()
 use_pool(settings.CUTOVER_DATABASE_POOL)  # last: a server that forks after its imports has opened nothing

@@ -11,11 +11,10 @@ from django.db import connection
 
 from checklists.models import Cutover
 
-#: ``OFFSET 0`` keeps PostgreSQL from computing the content twice.
 OF_CUTOVER = """
-    SELECT gate, content, checklists_digest(content)
-    FROM (SELECT id AS gate, checklists_gate_content(id) AS content FROM checklists_item
-          WHERE cutover_id = %s AND kind = 'gate' AND superseded_at IS NULL OFFSET 0) computed
+    SELECT gate_id, content, checklists_digest(content)
+    FROM checklists_gate_contents((SELECT array_agg(id) FROM checklists_item
+                                   WHERE cutover_id = %s AND kind = 'gate' AND superseded_at IS NULL))
 """
 
 

@@ -9,7 +9,7 @@ running.
 
 from __future__ import annotations
 
-from checklists.models.gate_rules import counted, gaps_of, open_no_gos, quorum_of
+from checklists.models.gate_rules import counted, gaps_of_gates, open_no_gos, quorum_of
 from checklists.models.later_functions import COUNTS, LATER
 
 #: The text of `checklists.canonical.canonical`: sorted keys, no spaces.
@@ -201,53 +201,91 @@ BEGIN
 END $body$
 """
 
-#: The lines of a gate's evidence, in the runbook's order.
+#: The lines of the evidence of gates, in the runbook's order. What was observed later is read once for all of
+#: them, and the content of an item is computed once, however many gates ask for it.
+FACTS_OF_GATES = """
+CREATE OR REPLACE FUNCTION checklists_facts_of_gates(of_gates bigint[])
+RETURNS TABLE (gate_id bigint, place bigint, item_id bigint, content jsonb)
+LANGUAGE plpgsql STABLE AS $body$
+#variable_conflict use_column
+BEGIN RETURN QUERY
+    WITH asked AS (
+        SELECT line.gate_id, line.item_id, line.position, gate.cutover_id
+        FROM checklists_gateevidence line JOIN checklists_item gate ON gate.id = line.gate_id
+        WHERE line.gate_id = ANY(of_gates)),
+    contradicted AS (
+        SELECT later.item_id
+        FROM (SELECT asked.cutover_id, array_agg(DISTINCT asked.item_id) AS items
+              FROM asked GROUP BY asked.cutover_id) one
+        CROSS JOIN LATERAL checklists_later(one.cutover_id, one.items) later
+        WHERE NOT later.agrees),
+    found AS MATERIALIZED (
+        SELECT item.item_id, checklists_item_content(
+            item.item_id, item.item_id IN (SELECT c.item_id FROM contradicted c)) AS content
+        FROM (SELECT DISTINCT asked.item_id FROM asked) item)
+    SELECT asked.gate_id,
+           row_number() OVER (PARTITION BY asked.gate_id ORDER BY asked.position, asked.item_id),
+           asked.item_id, found.content
+    FROM asked JOIN found ON found.item_id = asked.item_id ORDER BY 1, 2;
+END $body$
+"""
+
+#: The lines of one gate's evidence, each with the attempt that it shows.
 GATE_FACTS = """
 CREATE OR REPLACE FUNCTION checklists_gate_facts(of_gate bigint)
 RETURNS TABLE (place bigint, item_id bigint, attempt_id uuid, content jsonb)
 LANGUAGE plpgsql STABLE AS $body$
 #variable_conflict use_column
 BEGIN RETURN QUERY
-    WITH asked AS (
-        SELECT line.item_id, line.position, gate.cutover_id
-        FROM checklists_gateevidence line JOIN checklists_item gate ON gate.id = line.gate_id
-        WHERE line.gate_id = of_gate),
-    contradicted AS (
-        SELECT later.item_id
-        FROM checklists_later((SELECT min(cutover_id) FROM asked),
-                              (SELECT array_agg(asked.item_id) FROM asked)) later
-        WHERE NOT later.agrees)
-    SELECT row_number() OVER (ORDER BY asked.position, asked.item_id), asked.item_id,
-           checklists_latest_attempt(asked.item_id),
-           checklists_item_content(asked.item_id, asked.item_id IN (SELECT c.item_id FROM contradicted c))
-    FROM asked ORDER BY 1;
+    SELECT fact.place, fact.item_id, checklists_latest_attempt(fact.item_id), fact.content
+    FROM checklists_facts_of_gates(ARRAY[of_gate]) fact ORDER BY 1;
 END $body$
 """
 
-#: To what a signature at the gate is bound (version 2 of the digest, docs/adr/0026).
-GATE_CONTENT = f"""
-CREATE OR REPLACE FUNCTION checklists_gate_content(of_gate bigint) RETURNS jsonb
+#: To what signatures at gates are bound (version 2 of the digest, docs/adr/0026).
+GATE_CONTENTS = f"""
+CREATE OR REPLACE FUNCTION checklists_gate_contents(of_gates bigint[])
+RETURNS TABLE (gate_id bigint, content jsonb)
 LANGUAGE plpgsql STABLE AS $body$
-BEGIN RETURN (
-    SELECT jsonb_build_object(
+#variable_conflict use_column
+BEGIN RETURN QUERY
+    WITH facts AS (
+        SELECT fact.gate_id, jsonb_agg(fact.content ORDER BY fact.place) AS content
+        FROM checklists_facts_of_gates(of_gates) fact GROUP BY fact.gate_id),
+    gaps AS (
+        SELECT gap.gate_id, jsonb_agg(jsonb_build_object(
+                   'item', gap.key, 'kind', gap.kind, 'by', person.username, 'reason', gap.reason)
+                   ORDER BY phase.position, other.position) AS content
+        FROM ({gaps_of_gates("of_gates")}) gap
+        JOIN checklists_item gate ON gate.id = gap.gate_id
+        JOIN auth_user person ON person.id = gap.person_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM checklists_item WHERE cutover_id = gate.cutover_id
+            AND key = gap.key AND superseded_at IS NULL OFFSET 0) other
+        JOIN checklists_phase phase ON phase.id = other.phase_id
+        GROUP BY gap.gate_id)
+    SELECT defined.id, jsonb_build_object(
         'version', 2,
         'cutover', cutover.slug,
         'runbook', defined.runbook_sha256,
         'gate', defined.key,
-        'facts', coalesce((SELECT jsonb_agg(fact.content ORDER BY fact.place)
-                           FROM checklists_gate_facts(of_gate) fact), '[]'),
-        'gaps', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('item', gap.key, 'kind', gap.kind, 'by', person.username,
-                                                'reason', gap.reason) ORDER BY phase.position, other.position)
-            FROM ({gaps_of("of_gate")}) gap
-            JOIN auth_user person ON person.id = gap.person_id
-            JOIN checklists_item other ON other.cutover_id = defined.cutover_id AND other.key = gap.key
-                 AND other.superseded_at IS NULL
-            JOIN checklists_phase phase ON phase.id = other.phase_id), '[]'))
-    FROM checklists_item defined JOIN checklists_cutover cutover ON cutover.id = defined.cutover_id
-    WHERE defined.id = of_gate);
+        'facts', coalesce(facts.content, '[]'),
+        'gaps', coalesce(gaps.content, '[]'))
+    FROM checklists_item defined
+    JOIN checklists_cutover cutover ON cutover.id = defined.cutover_id
+    LEFT JOIN facts ON facts.gate_id = defined.id
+    LEFT JOIN gaps ON gaps.gate_id = defined.id
+    WHERE defined.id = ANY(of_gates);
 END $body$
 """  # noqa: S608  # the parts are constants
+
+#: The same of one gate.
+GATE_CONTENT = """
+CREATE OR REPLACE FUNCTION checklists_gate_content(of_gate bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $body$
+BEGIN RETURN (SELECT found.content FROM checklists_gate_contents(ARRAY[of_gate]) found);
+END $body$
+"""
 
 #: The digest on which a gate has passed; NULL while it has not. Whether its evidence is fresh is not asked
 #: here. A pass under version 1 of the digest is believed: nobody can write one any more.
@@ -268,5 +306,5 @@ END $body$
 #: In the order in which they are created: what a function of the language SQL calls is there before it.
 FUNCTIONS = (
     *(CANONICAL, DIGEST, HANDED_IN, NOT_NEEDED, LATEST_ATTEMPT, UNDONE, LATER, ACTION_CONTENT),
-    *(ITEM_CONTENT, GATE_FACTS, GATE_CONTENT, PASSED_ON),
+    *(ITEM_CONTENT, FACTS_OF_GATES, GATE_FACTS, GATE_CONTENTS, GATE_CONTENT, PASSED_ON),
 )

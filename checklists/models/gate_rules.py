@@ -55,9 +55,12 @@ ACTS = acts_on("""checklists_gateevidence asked
 
 _OF_ITEM = "item.id, item.key, item.needs, item.skipped_by_id, item.skip_reason, item.cutover_id"
 
+_SKIPPED = "behind.key, behind.skipped_by_id AS person_id, 'skipped' AS kind, behind.skip_reason AS reason"
 
-#: Of the items in ``behind``: those whose latest attempt a person reconciled as done.
-_RECONCILED_BEHIND = """SELECT behind.key, latest.reconciled_by_id, 'reconciled', latest.summary FROM behind
+
+def _reconciled_behind(own: str) -> str:
+    """Of the items in ``behind``: those whose latest attempt a person reconciled as done."""
+    return f"""SELECT {own}behind.key, latest.reconciled_by_id, 'reconciled', latest.summary FROM behind
         CROSS JOIN LATERAL (
             SELECT attempt.* FROM checklists_attempt attempt
             JOIN checklists_item of_item ON of_item.id = attempt.item_id
@@ -70,7 +73,7 @@ _RECONCILED_BEHIND = """SELECT behind.key, latest.reconciled_by_id, 'reconciled'
         ) latest
         WHERE behind.skipped_by_id IS NULL AND latest.reconciliation = 'DONE'
           AND latest.reconciled_by_id IS NOT NULL
-"""
+"""  # noqa: S608  # the part is a constant
 
 
 def gaps_of(gate: str) -> str:
@@ -79,29 +82,38 @@ def gaps_of(gate: str) -> str:
     ``gate`` is an SQL expression for the gate's id. It covers the evidence, what the gate needs, and what
     these need, up to the gates before: those accepted their own.
     """
+    return _gaps(f"= {gate}", "", "")
+
+
+def gaps_of_gates(gates: str) -> str:
+    """The same of several gates: (gate_id, key, person_id, kind, reason); ``gates`` is an array of ids."""
+    return _gaps(f"= ANY({gates})", "gate.id AS gate_id, ", "behind.gate_id, ")
+
+
+def _gaps(which: str, of_gate: str, own: str) -> str:
     return f"""
         WITH RECURSIVE behind AS (
-            SELECT {_OF_ITEM}, gate.phase_id AS phase
+            SELECT {of_gate}{_OF_ITEM}, gate.phase_id AS phase
             FROM checklists_item gate
             JOIN checklists_gateevidence asked ON asked.gate_id = gate.id
             CROSS JOIN LATERAL (SELECT * FROM checklists_item WHERE id = asked.item_id OFFSET 0) item
-            WHERE gate.id = {gate} AND item.kind <> 'gate' AND item.superseded_at IS NULL
+            WHERE gate.id {which} AND item.kind <> 'gate' AND item.superseded_at IS NULL
               AND item.cutover_id = gate.cutover_id
             UNION
-            SELECT {_OF_ITEM}, gate.phase_id
+            SELECT {of_gate}{_OF_ITEM}, gate.phase_id
             FROM checklists_item gate {_needs_of("gate")}
-            WHERE gate.id = {gate} AND item.kind <> 'gate'
+            WHERE gate.id {which} AND item.kind <> 'gate'
               AND {_same_direction("item.phase_id", "gate.phase_id")}
             UNION
-            SELECT {_OF_ITEM}, behind.phase
+            SELECT {own}{_OF_ITEM}, behind.phase
             FROM behind {_needs_of("behind")}
             WHERE item.kind <> 'gate' AND {_same_direction("item.phase_id", "behind.phase")}
         )
-        SELECT behind.key, behind.skipped_by_id AS person_id, 'skipped' AS kind, behind.skip_reason AS reason
+        SELECT {own}{_SKIPPED}
         FROM behind
         WHERE behind.skipped_by_id IS NOT NULL
         UNION
-        {_RECONCILED_BEHIND}    """  # noqa: S608  # the parts are constants
+        {_reconciled_behind(own)}    """  # noqa: S608  # the parts are constants
 
 
 def _needs_of(row: str) -> str:

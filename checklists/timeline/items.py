@@ -163,7 +163,7 @@ def _item(
         ended_at=ended,
         begins=begins,
         ends=ends,
-        worked=times.worked if began else None,
+        worked=_floor_length(times.worked, ended is None) if began else None,
         over=_floor_length(times.overrun, ended is None) if began else None,
         is_critical=item.key in critical,
         is_irreversible=bool(item.irreversible),

@@ -19,7 +19,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
-from checklists.board import Board
+from checklists.board import Board, ItemView
 from checklists.forms.password import ZONE_OF_PAGE
 from checklists.models import Cutover, Item, Member
 from checklists.models.masked_rows import found_values, show_found_values
@@ -159,6 +159,15 @@ def get_item(visit: Visit, key: str) -> Item:
         raise Http404("This cutover has no such item.")
     item.cutover = visit.cutover
     return item
+
+
+def get_view(visit: Visit, board: Board, key: str) -> ItemView:
+    """The item of this key as the board has it; raises Http404 as `get_item` does."""
+    view = board.items.get(key)
+    if view is None:
+        get_item(visit, key)
+        raise Http404("An amendment has just added this item. Load the page again.")
+    return view
 
 
 def render_page(

@@ -37,6 +37,7 @@ from checklists.views.access import (
     Visit,
     form_error_status,
     get_item,
+    get_view,
     get_visit,
     get_visit_for_command,
     render_page,
@@ -49,11 +50,10 @@ from checklists.views.access import (
 def gate(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The gate as it stands, with an empty form for a person who may sign."""
     visit = get_visit(request, slug)
-    found = get_item(visit, key)
-    if found.kind != ItemKind.GATE:
-        return redirect(found.get_absolute_url())
     board = Board.load(visit.cutover)
-    view = board.items[found.key]
+    view = get_view(visit, board, key)
+    if view.item.kind != ItemKind.GATE:
+        return redirect(view.item.get_absolute_url())
     return render_page(request, "gate.html", visit, **_gate_context(request, visit, board, view))
 
 
@@ -78,7 +78,7 @@ def _gate_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
         "costs": find_rollback_costs(board),
         "changed": _changes_since_last_look(visit, view, board.now),
         "my_state": _my_state(visit, view, mine, form, why_not),
-        "never_red": checks_never_seen_red(board.cutover),
+        "never_red": checks_never_seen_red(board),
         "other_blockers": [b for b in view.gate.blockers if b.item is None or b.item.pk not in with_evidence],
         "open_seats": [seat for seat in view.gate.seats if seat.sign_off is None],
         "waits_for": possible_signers(view, board),

@@ -35,6 +35,7 @@ from checklists.views.access import (
     Visit,
     form_error_status,
     get_item,
+    get_view,
     get_visit,
     get_visit_for_command,
     next_url,
@@ -59,18 +60,23 @@ UNDER_WAY = frozenset({ItemState.RUNNING, ItemState.QUEUED})
 def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The page of a manual item or an action."""
     visit = get_visit(request, slug)
-    found = get_item(visit, key)
-    if found.kind == ItemKind.GATE:
-        return redirect(found)
-    return render_item_page(request, visit, found)
+    board = Board.load(visit.cutover)
+    view = get_view(visit, board, key)
+    if view.item.kind == ItemKind.GATE:
+        return redirect(view.item)
+    return _render(request, visit, board, view)
 
 
 def render_item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
     """The item as it stands; ``forms`` may hold a refused one: ``start_form``, ``tick_form`` …"""
     board = Board.load(visit.cutover)
-    context = _item_context(request, visit, board, board.items[found.key])
+    return _render(request, visit, board, board.items[found.key], **forms)
+
+
+def _render(request: HttpRequest, visit: Visit, board: Board, view: ItemView, **forms: Any) -> HttpResponse:
+    context = _item_context(request, visit, board, view)
     if request.method == "POST":  # the page must refresh itself from its own address, not the form's
-        context["live_url"] = found.get_absolute_url()
+        context["live_url"] = view.item.get_absolute_url()
     status = form_error_status(request) if forms else 200
     return render_page(request, "item.html", visit, status=status, **context | forms)
 
@@ -107,7 +113,7 @@ def _item_context(request: HttpRequest, visit: Visit, board: Board, view: ItemVi
         "voided": [void for void in voided_of(board) if view.item.key in void.items],
         "signed_gates": board.signed_gates_on(view),
         "holder": find_resource_holder(attempts[0] if attempts else None),
-        "never_red": checks_never_seen_red(visit.cutover),
+        "never_red": checks_never_seen_red(board),
         "attempts": attempts[:ATTEMPTS_ON_PAGE],
         "older_attempts": attempts[ATTEMPTS_ON_PAGE:],
         "attempt": selected,

@@ -51,7 +51,7 @@ def runbook(request: HttpRequest, slug: str) -> HttpResponse:
         chosen,
         opened=request.GET.get("open", ""),
         list_url=f"{address}?{chosen.query()}",
-        never_red=checks_never_seen_red(visit.cutover),
+        never_red=checks_never_seen_red(board),
         notes=read_notes(visit.cutover),
         void=[one for one in voided_of(board) if not board.items[one.gate.key].settled],
         current=find_current_item(board),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,29 @@ from tests.checklists.histories import ended, item_of, make_cutover, person, vie
 from tests.checklists.services.test_content_digest import TICKED
 
 pytestmark = pytest.mark.django_db
+#: Three gates: they share an item of their evidence, and one asks for another gate.
+SHARED = """
+name: shared
+title: Shared
+timezone: UTC
+systems: {}
+roles: {lead: Lead}
+seats: {technical: Technical, data: Data, finance: Finance}
+phases:
+  - key: night
+    title: Night
+    items:
+      - {key: look, title: Look, kind: action, action: sample.look, owner: lead, planned: 1m}
+      - {key: again, title: Look again, kind: action, action: sample.look, owner: lead, planned: 1m}
+      - {key: announce, title: Announce, kind: manual, how: Call., owner: lead, planned: 1m}
+      - {key: tell, title: Tell, kind: manual, how: Write., owner: lead, planned: 1m}
+      - {key: first, title: First, kind: gate, owner: lead, seats: [technical], quorum: 1,
+         needs: [look], evidence: [{item: look}]}
+      - {key: second, title: Second, kind: gate, owner: lead, seats: [technical, data], quorum: 2,
+         needs: [first, look, announce, tell], evidence: [{item: announce}, {item: look}, {item: tell}]}
+      - {key: third, title: Third, kind: gate, owner: lead, seats: [data], quorum: 1,
+         needs: [second, first, tell], evidence: [{item: first}, {item: tell}]}
+"""
 PARTS = re.compile(r"FUNCTION (\w+)\(.*?\$body\$(.*?)\$body\$", re.DOTALL)
 
 
@@ -28,6 +52,12 @@ def ask(query: str, *values: object) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchone()[0]
+
+
+def rows(query: str, *values: object) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
 
 
 @pytest.mark.parametrize("statement", [*FUNCTIONS, RECORDED], ids=lambda text: PARTS.search(text)[1])
@@ -88,6 +118,29 @@ def test_the_digest_is_the_one_to_which_earlier_signatures_of_version_2_are_boun
     facts[1] = {"item": "announce", "state": "SKIPPED", "skip": {"by": "ama", "reason": "no time"}}
     content["gaps"] = [{"item": "announce", "kind": "skipped", "by": "ama", "reason": "no time"}]
     assert view_of(cutover, "go").gate.digest == digest_of(content)
+
+
+def test_what_is_computed_for_all_gates_is_what_is_computed_for_each() -> None:
+    """Also where gates ask for the same item, one that was contradicted, was skipped, or is another gate."""
+    cutover, ama = make_cutover(text=SHARED), person("ama")
+    looked = ended(cutover, "look", ago=timedelta(minutes=2), facts={"seen": 1})
+    ended(cutover, "again", AttemptStatus.FAILED, facts={"seen": 2})  # the same check says otherwise
+    services.skip_item(item=item_of(cutover, "announce"), by=ama, reason="no time")
+    services.tick_item(item=item_of(cutover, "tell"), by=ama, given=HandedIn(note="by letter"))
+    other = make_cutover(text=SHARED)
+    gates = [item_of(one, key) for one in (cutover, other) for key in ("first", "second", "third")]
+    together = dict(
+        rows("SELECT * FROM checklists_gate_contents(%s::bigint[])", [gate.pk for gate in reversed(gates)])
+    )
+    each = {gate.pk: ask("SELECT checklists_gate_content(%s)", gate.pk) for gate in gates}
+    assert together == each
+    first, second, third = (json.loads(each[gate.pk]) for gate in gates[:3])
+    state = {fact["item"]: fact["state"] for one in (first, second, third) for fact in one["facts"]}
+    assert state == {"look": "CONTRADICTED", "announce": "SKIPPED", "tell": "DONE", "first": "OPEN"}
+    assert [gap["item"] for gap in second["gaps"]] == ["announce"]
+    assert (first["gaps"], third["gaps"]) == ([], [])
+    assert json.loads(each[gates[3].pk])["facts"] == [{"item": "look", "state": "OPEN"}]
+    assert looked.item_id == item_of(cutover, "look").pk
 
 
 def test_a_verdict_leaves_evidence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from checklists.models import Attempt, Cutover, Item
 from checklists.models.audit import database_now
 from checklists.states import AttemptStatus, CutoverKind, Decision, ItemState
 from checklists.timeline import PAGE, WALL, Timeline, draw_timeline
+from checklists.timeline.items import floor
 from checklists.timeline.shapes import DrawnItem
 from tests.by_hand import by_hand
 from tests.checklists.forecast.test_completion import TIMED
@@ -168,6 +170,22 @@ def test_equal_drawings_are_rendered_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert one is not None
     assert other is not None
     assert one.svg is other.svg
+
+
+def test_a_second_later_what_runs_makes_no_other_drawing() -> None:
+    """Else each page would draw every item anew while anything runs."""
+    cutover = timed("announced")
+    ended(cutover, "look", AttemptStatus.RUNNING, ago=timedelta(minutes=9))
+    board = Board.load(cutover)
+    begins = floor(board.now + timedelta(seconds=10))  # nine seconds in which nothing expected moves on
+
+    def drawing_at(at: datetime) -> Timeline | None:
+        there = replace(board, rows=replace(board.rows, now=at))
+        return draw_timeline(there, make_forecast(there), PAGE)
+
+    one, other = drawing_at(begins + timedelta(seconds=1)), drawing_at(begins + timedelta(seconds=3))
+    assert one == other
+    assert one != drawing_at(begins + timedelta(seconds=11))
 
 
 def test_what_a_runbook_says_is_never_markup() -> None:
