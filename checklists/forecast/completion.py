@@ -260,9 +260,8 @@ def _is_unplanned(view: ItemView, times: ItemTimes) -> bool:
 def _warnings(answer: Forecast) -> list[str]:
     words = []
     if answer.unplanned:
-        words.append(
-            f"{answer.unplanned} of the items that are left have no planned time and were never measured."
-        )
+        have = "has no planned time and was" if answer.unplanned == 1 else "have no planned time and were"
+        words.append(f"{answer.unplanned} of the items that are left {have} never measured.")
     problem = answer.way_back.backup_problem
     if problem and problem != answer.way_back.why_unknown:
         words.append(problem)

@@ -28,7 +28,10 @@ class OpenForm(forms.Form):
         label="Runbook file", required=False, help_text="YAML; every error in it is shown with its line."
     )
     runbook = forms.ModelChoiceField(
-        Runbook.objects.all(), label="… or a version that is already loaded", required=False
+        Runbook.objects.all(),
+        label="… or a version that is already loaded",
+        required=False,
+        empty_label="None: the file above",
     )
     title = forms.CharField(label="Title", max_length=200)
     slug = forms.SlugField(
@@ -104,7 +107,10 @@ class PersonForm(PasswordForm):
     """Gives a person a part, seats at gates, and roles whose items they own; asks who it is again."""
 
     person = forms.ModelChoiceField(
-        User.objects.filter(is_active=True).order_by("username"), label="Person", to_field_name="username"
+        User.objects.filter(is_active=True).order_by("username"),
+        label="Person",
+        to_field_name="username",
+        empty_label="Choose a person",
     )
     part = forms.ChoiceField(label="Part", choices=MemberPart.choices, widget=forms.RadioSelect)
     seats = forms.MultipleChoiceField(

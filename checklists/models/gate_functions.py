@@ -9,34 +9,9 @@ running.
 
 from __future__ import annotations
 
+from checklists.models.digest_functions import CANONICAL, DIGEST
 from checklists.models.gate_rules import counted, gaps_of_gates, open_no_gos, quorum_of
 from checklists.models.later_functions import COUNTS, LATER
-
-#: The text of `checklists.canonical.canonical`: sorted keys, no spaces.
-CANONICAL = """
-CREATE OR REPLACE FUNCTION checklists_canonical(value jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT AS $body$
-BEGIN
-    RETURN CASE jsonb_typeof(value)
-        WHEN 'object' THEN '{' || coalesce((
-            SELECT string_agg(to_json(member.key)::text || ':' || checklists_canonical(member.value), ','
-                              ORDER BY member.key COLLATE "C")
-            FROM jsonb_each(value) member), '') || '}'
-        WHEN 'array' THEN '[' || coalesce((
-            SELECT string_agg(checklists_canonical(one.value), ',' ORDER BY one.place)
-            FROM jsonb_array_elements(value) WITH ORDINALITY AS one(value, place)), '') || ']'
-        ELSE value::text
-    END;
-END $body$
-"""
-
-#: The digest of content, as `checklists.canonical.digest_of` computes it.
-DIGEST = """
-CREATE OR REPLACE FUNCTION checklists_digest(content jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT AS $body$
-    SELECT encode(sha256(convert_to(checklists_canonical(content), 'UTF8')), 'hex')
-$body$
-"""
 
 #: What was handed in with the latest tick of an item; `Tick.as_facts`.
 HANDED_IN = """

@@ -101,7 +101,7 @@ def _say_late(late: timedelta | None) -> str:
 def _window_ends(board: Board, forecast: Forecast) -> MainClock:
     end, name, title = board.cutover.window_end, "window-ends", "Window ends"
     if end is None:
-        return MainClock(name, title, None, "none", "no window was agreed on", "unknown", "not agreed on")
+        return MainClock(name, title, None, "none", "no window was agreed on", "plain", "not agreed on")
     done = forecast.window_done
     finish = done.reached_at or (done.likely_at or done.at if board.cutover.is_open else None)
     if finish is None and not board.cutover.is_open:

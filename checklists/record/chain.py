@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import F, Func, Max, TextField
+from django.db.models.functions import Cast
 
 from checklists.models import AuditEntry, AuditHead, Cutover
 from checklists.models.audit import GENESIS, database_now
@@ -17,6 +18,13 @@ from checklists.record.verify_record import FORMAT, ChainVerdict, verify_links
 
 #: Copied beside an export; it verifies the export with Python alone.
 VERIFIER = Path(verify_record.__file__)
+
+#: The moment as `_utc` writes it. PostgreSQL writes 10,000 in a tenth of the time that Python takes.
+AT_TEXT = Func(
+    F("at"),
+    template="to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')",
+    output_field=TextField(),
+)
 
 
 def verify(cutover: Cutover) -> ChainVerdict:
@@ -62,9 +70,11 @@ def _links(cutover: Cutover, upto: int | None) -> Iterator[dict[str, Any]]:
     links = AuditEntry.objects.filter(cutover=cutover).order_by("seq")
     if upto is not None:
         links = links.filter(seq__lte=upto)
-    fields = verify_record.FIELDS
-    for link in links.values(*fields).iterator(chunk_size=1000):
-        yield {**{name: link[name] for name in fields}, "at": _utc(link["at"])}
+    texts = links.annotate(at_text=AT_TEXT, payload_text=Cast("payload", TextField()))
+    columns = ("seq", "at_text", "actor", "kind", "payload_text", "prev", "hash")  # in the order of FIELDS
+    for seq, at, actor, kind, payload, prev, digest in texts.values_list(*columns).iterator(chunk_size=1000):
+        values = (seq, at, actor, kind, json.loads(payload), prev, digest)
+        yield dict(zip(verify_record.FIELDS, values, strict=True))
 
 
 def _utc(at: datetime) -> str:

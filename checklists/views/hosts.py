@@ -29,6 +29,9 @@ def declare_dead(request: HttpRequest, slug: str) -> HttpResponse:
         done="It counts as dead.",
         title="Declare a host dead",
         explanation="For a host whose loss no worker can prove. It needs a second person.",
+        nothing_to_do=""
+        if hosts
+        else "No attempt of this cutover is lost, so there is no host to declare dead.",
         risk=services.get_rule(ChangeKind.HOST_DEAD).risk,
         button="Ask a second person",
         back_to=visit.cutover.get_absolute_url(),

@@ -15,7 +15,7 @@ from checklists import services
 from checklists.forms.opening import OpenForm, PersonForm
 from checklists.models import ChangeRequest, Cutover, Member, Runbook
 from checklists.services import CommandRefused
-from checklists.states import ChangeKind
+from checklists.states import ChangeKind, MemberPart
 from checklists.views.access import (
     Visit,
     get_person,
@@ -105,11 +105,16 @@ def _show_change(request: HttpRequest, form: PersonForm, changed: Member | Chang
         messages.success(request, f"{name} {'takes part' if changed else 'no longer takes part'}.")
 
 
+#: In which order the people of a cutover are listed.
+_PARTS = [MemberPart.LEAD, MemberPart.APPROVER, MemberPart.STAKEHOLDER]
+
+
 def _people_context(visit: Visit) -> dict[str, Any]:
     may_change = visit.person.is_superuser or (visit.member is not None and visit.member.may_act)
     requests = visit.cutover.change_requests.waiting().filter(kind=ChangeKind.MEMBER)
+    members = visit.cutover.members.select_related("person").order_by("person__username")
     return {
-        "members": visit.cutover.members.select_related("person").order_by("part", "person__username"),
+        "members": sorted(members, key=lambda one: _PARTS.index(MemberPart(one.part))),
         "may_change": may_change and visit.cutover.is_open,
         "needs_two": services.is_set_up(visit.cutover) and not visit.person.is_superuser,
         "change_requests": requests,

@@ -39,7 +39,7 @@ def request_from_form(
     """Shows the form of a change or, when it was sent, requests the change and goes to the request.
 
     ``done`` is said when the change was carried out at once, in a rehearsal. ``page``: ``title``,
-    ``explanation``, ``risk``, ``button`` and ``back_to``.
+    ``explanation``, ``risk``, ``button`` and ``back_to``; ``nothing_to_do`` stands in place of the form.
     """
     if request.method == "POST" and form.is_valid():
         fields = {name: value for name, value in form.cleaned_data.items() if name != "password"}

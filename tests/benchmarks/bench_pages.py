@@ -1,4 +1,4 @@
-"""Pages of a cutover with 500 items: CPU time and queries of each, beside the same page with 50 items.
+"""Pages with 500 items and 10,000 entries of the record: CPU time and queries, beside those of 50 items.
 
 ``./panel bench pages`` asks for every main page as a browser does, in this process. It fails when a page
 needs more queries with 500 items than with 50; it is no timed test. ``drawn`` is the first request after
@@ -27,7 +27,10 @@ from tests.benchmarks.load.viewers import percentile
 if TYPE_CHECKING:
     from django.test import Client
 
+    from checklists.models import Cutover
+
 SIZES = (50, 500)
+ENTRIES = 20  # of the record, for each item: a night of 500 items has 10,000
 LIMIT = 0.1  # seconds, of the 95th percentile: marked in the table, no failure
 #: Name → address behind that of the cutover; one that begins with “/” is complete.
 PAGES = {
@@ -112,6 +115,21 @@ def asker(client: Client, address: str) -> Callable[[], object]:
     return ask
 
 
+def write_record(cutover: Cutover, entries: int) -> None:
+    """A chain of that many entries, as notes leave them."""
+    from django.db import transaction
+
+    from checklists.models import AuditEntry
+    from tests.checklists.histories import person
+
+    ama = person("ama")
+    with transaction.atomic():
+        for number in range(entries):
+            AuditEntry.objects.append(
+                cutover, "item.noted", by=ama, item="i0-0", title="Item", text=f"Note {number}."
+            )
+
+
 def measure(items: int, times: int, only: str, statistics: bool) -> tuple[dict[str, Cost], float]:
     """Each page of a night of that size, and seconds of a bare page."""
     from django.test import Client
@@ -127,6 +145,7 @@ def measure(items: int, times: int, only: str, statistics: bool) -> tuple[dict[s
     with by_hand():  # *Waiting for me* reads every open cutover
         Cutover.objects.update(status="ABANDONED", closed_at=timezone.now())
     cutover = make_busy_night(items)
+    write_record(cutover, items * ENTRIES)
     if statistics:
         analyze()
     ama, base = Client(SERVER_NAME="localhost"), cutover.get_absolute_url()
@@ -148,6 +167,7 @@ def print_profile(name: str, items: int) -> None:
     from tests.checklists.sized import analyze, make_busy_night
 
     cutover, ama = make_busy_night(items), Client(SERVER_NAME="localhost")
+    write_record(cutover, items * ENTRIES)
     analyze()
     ama.force_login(person("ama"), backend="django.contrib.auth.backends.ModelBackend")
     path = PAGES[name]

@@ -142,6 +142,16 @@ def test_the_bar_with_the_signatures_stays_in_view_and_hides_no_focus(
     assert last["y"] + last["height"] <= top["y"] + 1, "at the end it covers nothing"
 
 
+@pytest.mark.parametrize("width", [320, 375])
+def test_on_a_phone_the_words_of_the_bar_are_not_cut_into_letters(signed_in: SignedIn, width: int) -> None:
+    page = signed_in("ama", width=width, height=740)
+    page.goto(gate(make_cutover("announced")))
+    words = page.locator(".sign-bar-words").bounding_box()
+    assert words is not None
+    assert words["width"] > 100
+    assert words["height"] < 60, "two lines at most"
+
+
 def test_on_paper_there_is_no_frame_and_the_evidence_is_open(signed_in: SignedIn) -> None:
     page = signed_in("efua")
     page.goto(gate(make_cutover("looked")))

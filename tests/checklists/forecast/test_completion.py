@@ -163,7 +163,7 @@ def test_the_items_that_decide_the_end_are_named() -> None:
 
 def test_items_without_a_planned_time_are_said() -> None:
     assert of(timed()).unplanned == 1
-    assert "1 of the items that are left have no planned time and were never measured." in of(timed()).words
+    assert "1 of the items that are left has no planned time and was never measured." in of(timed()).words
 
 
 def test_a_window_that_will_be_passed_is_said() -> None:

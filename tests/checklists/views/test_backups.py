@@ -59,6 +59,7 @@ def test_without_a_backup_the_page_says_who_takes_one(browser_of, cutover) -> No
     page = Page(browser_of("yaw").get(address(cutover)))
     assert page.state == "none"
     assert "There is no backup yet." in page["headline"].words
+    assert "has no item that takes one" in words_of(browser_of("yaw").get(address(cutover)))
 
 
 def test_a_backup_that_nobody_restored_is_not_called_one_to_go_back_to(browser_of, cutover) -> None:

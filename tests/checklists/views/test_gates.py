@@ -568,6 +568,22 @@ def test_each_person_reads_how_the_gate_stands_for_them(
     assert not has_bar or page["sign-bar"].state == state
 
 
+def test_ones_own_no_go_counts_and_is_no_tick(browser_of) -> None:
+    cutover = make_cutover("looked")
+    sign(cutover, "efua", "technical", Decision.NO_GO, "The disk is full.")
+    page = Page(browser_of("efua").get(address(cutover)))
+    assert page["my-state"].state == "no-go"
+    assert "You said no-go" in page["sign-bar"].words
+    assert "“The disk is full.” – it stands" in page["state-line"].words
+
+
+def test_a_warning_in_the_evidence_is_read_before_it_is_signed(browser_of) -> None:
+    cutover = make_cutover("announced")
+    ended(cutover, "look", facts={"warnings": ["It is a new moon."]})
+    fact = markup_of(browser_of("efua").get(address(cutover))).partition('id="fact-look"')[2]
+    assert "It is a new moon." in fact.partition("<details")[0]
+
+
 def test_who_signed_what_changed_since_is_asked_again(browser_of) -> None:
     cutover = make_cutover("signed_once")
     ended(cutover, "look", facts={"seen": "something else"})

@@ -9,6 +9,7 @@ from checklists.models import ChangeRequest, HostDeath
 from checklists.states import AttemptStatus
 from tests.checklists.histories import PASSWORD, make_cutover, view_of
 from tests.checklists.services.test_hosts import lost
+from tests.checklists.views.pages import Page
 
 pytestmark = pytest.mark.django_db
 FIELDS = {"host": "worker-7", "reason": "I pulled the plug.", "password": PASSWORD}
@@ -47,3 +48,6 @@ def test_without_a_lost_attempt_there_is_nothing_to_choose(browser_of) -> None:
     cutover = make_cutover()
     answer = browser_of("ama").post(reverse("host-dead", args=[cutover.slug]), FIELDS)
     assert answer.status_code == 422
+    page = Page(browser_of("ama").get(reverse("host-dead", args=[cutover.slug])))
+    assert "No attempt of this cutover is lost" in page["nothing-to-do"].words
+    assert "change-form" not in page

@@ -66,7 +66,7 @@ def test_before_and_after_the_window_and_without_one(browser_of) -> None:
     assert late["clock-window-ends"].state == "late"
     assert "too short by" in late["clock-window-ends"].words
     without = overview(ama, make_cutover("announced", text=TIMED))
-    assert without["clock-window-ends"].state == "unknown"
+    assert without["clock-window-ends"].state == "plain"
 
 
 def test_a_runbook_without_marks_says_not_known_once(browser_of) -> None:

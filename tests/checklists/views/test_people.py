@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -53,3 +55,8 @@ def test_an_admin_who_takes_no_part_changes_people_alone(browser_of) -> None:
     assert 'id="needs-two"' not in page
     browser.post(people, DATA_SEAT)
     assert member(cutover, "efua").seats == ["data"]
+
+
+def test_leads_come_first(browser_of) -> None:
+    page = browser_of("ama").get(reverse("people", args=[make_cutover().slug])).content.decode()
+    assert re.findall(r'id="member-(\w+)"', page) == ["ama", "efua", "kofi", "yaw"]

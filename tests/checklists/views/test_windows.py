@@ -7,10 +7,13 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from checklists import services
 from checklists.models import ChangeRequest, Cutover
 from checklists.models.audit import database_now
-from tests.checklists.histories import PASSWORD, item_of, make_cutover
+from checklists.states import CutoverStatus
+from tests.checklists.histories import PASSWORD, item_of, make_cutover, person
 from tests.checklists.services.test_windows import production
+from tests.checklists.views.pages import markup_of, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -86,3 +89,17 @@ def test_a_time_that_means_nothing_is_shown_at_its_field(browser_of, start: str)
     answer = browser_of("ama").post(reverse("window", args=[cutover.slug]), fields(start=start))
     assert answer.status_code == 422
     assert 'id="id_start_error"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["window", "host-dead", "cutover-close", "amend", "cutover-rollback"])
+def test_a_closed_cutover_offers_no_change(browser_of, name: str) -> None:
+    cutover = make_cutover("celebrated")
+    ama, address = browser_of("ama"), reverse(name, args=[cutover.slug])
+    offered = '<form method="post"'
+    assert offered in markup_of(ama.get(address)).partition("<main")[2] or name == "host-dead"
+    services.close_cutover(
+        cutover=cutover, status=CutoverStatus.COMPLETED, by=person("ama"), reason="Everything is done."
+    )
+    page = ama.get(address)
+    assert offered not in markup_of(page).partition("<main")[2]
+    assert "closed" in words_of(page)
