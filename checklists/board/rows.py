@@ -75,8 +75,9 @@ class BoardRows:
         """
         gate_contents = read_gate_contents(cutover)
         pk, direction = cutover.pk, cutover.direction
-        phases = _of(cutover, _phases(pk))
-        definitions, history = _read_definitions(cutover, phases), _begin_times_and_numbers(pk)
+        definitions, history = _of(cutover, _definitions(pk)), _begin_times_and_numbers(pk)
+        phases = _of(cutover, _phases(pk))  # after the items: an amendment may add both meanwhile
+        _set_phases(definitions, phases)
         ticked = {item.key: item.done_at for item in definitions if item.done_at}
         right = _latest_evidence(pk, direction)
         latest: dict[int, Evidence] = {e.item_id: e for e in right}
@@ -198,11 +199,14 @@ def _made_before_the_rollback(direction: str) -> Q:
 
 
 def _find_no_gos(sign_offs: Iterable[SignOff], definitions: Iterable[Item]) -> dict[str, list[SignOff]]:
-    """Every no-go that was ever given, by the gate's key: an amendment of the gate does not remove it."""
+    """Every no-go that was ever given, by the gate's key: an amendment of the gate does not remove it.
+
+    One at a gate that an amendment has added after the items were read is left out, like its gate.
+    """
     found: dict[str, list[SignOff]] = defaultdict(list)
     by_id = {item.pk: item for item in definitions}
     for no_go in sign_offs:
-        if no_go.decision == Decision.NO_GO:
+        if no_go.decision == Decision.NO_GO and no_go.gate_id in by_id:
             no_go.gate = by_id[no_go.gate_id]
             found[no_go.gate.key].append(no_go)
     return found
@@ -222,12 +226,11 @@ def _begin_times_and_numbers(cutover: int) -> QuerySet[Attempt, tuple[str, datet
     return by_key.annotate(began=Max("effect_started_at", filter=begun), latest=Max("number"))
 
 
-def _read_definitions(cutover: Cutover, phases: list[Phase]) -> list[Item]:
-    """Every definition, each with its phase: the database would send that again with each of them."""
-    definitions, by_id = _of(cutover, _definitions(cutover.pk)), {phase.pk: phase for phase in phases}
+def _set_phases(definitions: Iterable[Item], phases: Iterable[Phase]) -> None:
+    """Gives each item its phase: the database would send that again with each of them."""
+    by_id = {phase.pk: phase for phase in phases}
     for item in definitions:
         item.phase = by_id[item.phase_id]
-    return definitions
 
 
 @compiled_query

@@ -27,7 +27,7 @@ PAGES = ("", "gates/g0/", "/waiting/")
 MOST = 150  # rows that one query may visit for each item of the runbook
 #: The same of the one query that computes to what the signatures of every gate are bound: without statistics,
 #: its functions of a single item read the items of the cutover for each item of the evidence.
-GATE_CONTENTS = 1000
+GATE_CONTENTS = 2000
 #: (pages, rows) that PostgreSQL believes: never counted, or counted before anything had happened.
 NEVER, EMPTY, SOME_PEOPLE = (0, -1.0), (1, 0.0), (1, 20.0)
 STATISTICS = (
