@@ -1,5 +1,7 @@
 """What signatures at gates are bound to is computed for all gates of a cutover at once."""
 
+# ruff: noqa: E501, W293
+
 from django.db import migrations
 
 #: As they were when this migration was written; `models/gate_functions.py` has them as they are now.
