@@ -36,6 +36,7 @@ class RedisOwner:
             cursor.execute(IDENTITY)
             row = cursor.fetchone()
         self.identity, self.database = row or ("", "")
+        self.told = ""  # the other panel that was reported last
         self._value = json.dumps([self.identity, f"{self.database} at {connection.settings_dict['HOST']}"])
 
     def hold(self) -> str:

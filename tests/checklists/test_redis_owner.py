@@ -15,6 +15,7 @@ from django.test import Client
 
 from checklists import redis_owner
 from checklists.announcements import channel
+from checklists.management.commands import dispatcher
 from checklists.redis_owner import KEY, RedisOwner, refuse_shared_redis
 from cutover.embedded import Valkey
 from integrations.errors import Problem
@@ -110,3 +111,16 @@ def test_without_redis_nothing_is_checked(settings: LazySettings) -> None:
     refuse_shared_redis(owner)
     assert owner.hold() == ""
     owner.release()
+
+
+def test_a_dispatcher_that_meets_another_panel_later_goes_on_and_says_it_once(
+    client_of_redis: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    client_of_redis.set(KEY, OTHER)
+    owner = RedisOwner()
+    for _ in range(3):
+        dispatcher._scan(owner)
+    assert [each.levelname for each in caplog.records if "used by another panel" in each.message] == ["ERROR"]
+    client_of_redis.delete(KEY)
+    dispatcher._scan(owner)
+    assert owner.told == ""

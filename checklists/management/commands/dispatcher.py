@@ -37,8 +37,10 @@ class Command(BaseCommand):
 
 
 def _scan(owner: RedisOwner) -> None:
-    if other := owner.hold():
-        log.error("%s", shared_redis(other))
+    if (other := owner.hold()) != owner.told:
+        owner.told = other  # once, not each second; the health check goes on saying it
+        if other:
+            log.error("%s", shared_redis(other))
     executor.wake_queued_attempts(tasks.wake_worker)
     executor.wake_queued_preflights(tasks.wake_for_preflight)
     executor.wake_queued_previews(tasks.wake_for_preview, after=TIMES.wake_again)
