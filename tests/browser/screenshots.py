@@ -74,6 +74,9 @@ def addresses_of(cutover: Cutover) -> dict[str, tuple[str, str]]:
         "cutovers": ("ama", "/"),
         "waiting": ("efua", "/waiting/"),
         "account": ("efua", "/account/"),
+        "second-factor": ("efua", "/accounts/2fa/"),
+        "password": ("efua", "/accounts/password/change/"),
+        "open": ("root", "/open/"),
         "overview": ("ama", page("cutover")),
         "on-the-wall": ("ama", f"{page('cutover')}?wall"),
         "runbook": ("ama", page("runbook")),
@@ -85,6 +88,12 @@ def addresses_of(cutover: Cutover) -> dict[str, tuple[str, str]]:
         "record": ("ama", page("record")),
         "people": ("ama", page("people")),
         "rollback": ("ama", page("cutover-rollback")),
+        "backups": ("ama", page("backups")),
+        "parity": ("ama", page("parity")),
+        "amend": ("ama", page("amend")),
+        "window": ("ama", page("window")),
+        "host-dead": ("ama", page("host-dead")),
+        "close": ("ama", page("cutover-close")),
     }
 
 
