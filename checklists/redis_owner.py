@@ -8,6 +8,7 @@ of another panel starts while it is kept.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import closing, suppress
 
@@ -16,6 +17,8 @@ from django.conf import settings
 from django.db import Error, connection
 
 from integrations.errors import Problem
+
+logger = logging.getLogger(__name__)
 
 KEY = "cutover:panel"
 KEPT = 10.0  # seconds without a renewal until the key is gone
@@ -76,6 +79,11 @@ class RedisOwner:
 
 def refuse_shared_redis(owner: RedisOwner) -> None:
     """Raises `Problem` when another panel uses this database of Redis, and goes on doing so."""
+    if not owner.identity:
+        logger.warning(
+            "This server of PostgreSQL does not tell its identity (pg_control_system), so it is not known "
+            "whether another panel uses the database of Redis in REDIS_URL. Make sure that none does."
+        )
     until = time.monotonic() + KEPT + 2
     while other := owner.find_other():
         if time.monotonic() > until:  # one that has just stopped, or was restored, is waited for

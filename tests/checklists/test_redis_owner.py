@@ -52,6 +52,15 @@ def test_the_key_of_another_panel_is_neither_taken_nor_given_up(client_of_redis:
     assert client_of_redis.get(KEY) == OTHER.encode()
 
 
+def test_a_server_that_does_not_tell_its_identity_is_said_to_leave_it_unknown(
+    client_of_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client_of_redis.set(KEY, OTHER)
+    monkeypatch.setattr(redis_owner, "IDENTITY", "SELECT 'no identity' FROM pg_database WHERE false")
+    refuse_shared_redis(RedisOwner())
+    assert "it is not known whether another panel uses" in caplog.text
+
+
 def test_a_panel_that_was_stopped_is_waited_for(client_of_redis: redis.Redis) -> None:
     client_of_redis.set(KEY, OTHER, px=400)
     began = time.monotonic()
