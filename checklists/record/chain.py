@@ -32,9 +32,8 @@ def verify(cutover: Cutover) -> ChainVerdict:
     head = _head(cutover)
     verdict = verify_links(cutover.slug, _links(cutover, head["seq"]), head)
     newest = AuditEntry.objects.filter(cutover=cutover).aggregate(newest=Max("seq"))["newest"] or 0
-    if (
-        verdict.ok and newest > _head(cutover)["seq"]
-    ):  # the head is read last: link and head are written in one transaction
+    # The head is read last: link and head are written in one transaction.
+    if verdict.ok and newest > _head(cutover)["seq"]:
         why = f"There are links up to {newest} behind the end of the chain: they were added by hand."
         return ChainVerdict(False, verdict.links, verdict.head, verdict.links + 1, why)
     return verdict
