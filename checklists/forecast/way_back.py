@@ -147,7 +147,8 @@ def _why_unmeasured(unmeasured: list[ItemView]) -> str:
     names = ", ".join(str(view.item) for view in unmeasured[:3])
     more = f" and {len(unmeasured) - 3} more" if len(unmeasured) > 3 else ""
     planned = sum((view.item.planned or timedelta() for view in unmeasured), timedelta())
-    plan = f" (planned: {format_duration(planned)} one after the other)" if planned else ""
+    together = " one after the other" if len(unmeasured) > 1 else ""
+    plan = f" (planned: {format_duration(planned)}{together})" if planned else ""
     return f"How long going back takes is not known: nobody has measured {names}{more}{plan}."
 
 

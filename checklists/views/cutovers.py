@@ -188,10 +188,12 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
         {"cost": cost, "may_start": "start" in allowed_commands(visit.member, cost.view, board)}
         for cost in find_rollback_costs(board)
     ]
+    steps = board.rollback_steps()
     context = {
         "board": board,
         "form": form,
-        "plan": board.rollback_steps(),
+        "plan": [view for view, why in steps if not why],
+        "not_needed": [(view, why) for view, why in steps if why],
         "stays": _done_for_good(board),
         "forecast": make_forecast(board),
         "costs": costs,

@@ -47,6 +47,17 @@ def test_a_queued_attempt_is_stopped_at_once(browser_of) -> None:
     assert fresh(attempt).status == AttemptStatus.CANCELLED
 
 
+def test_what_is_next_for_a_lost_attempt_depends_on_what_is_known_of_it(browser_of) -> None:
+    """Nobody decides before it is known that the old executor is dead."""
+    for finding, said in (
+        ({}, "Probe it before anything else."),
+        ({"saw": "All there.", "seen": "DONE"}, "Probe it before anything else."),
+        (FINDING, "It was probed: decide what happened before anything else."),
+    ):
+        _, attempt = lost(finding=finding)
+        assert said in words_of(browser_of("ama").get(attempt.item.get_absolute_url()))
+
+
 def test_what_was_stopped_or_did_not_happen_is_said_before_ready(browser_of) -> None:
     cutover = make_cutover("announced")
     stopped = ended(

@@ -239,6 +239,12 @@ def test_the_wall_names_the_day_of_a_moment_that_is_on_another_one(browser_of) -
     assert re.search(r"9 in 10 before \d+ [A-Z][a-z]{2} \d\d:\d\d", wall)
 
 
+def test_the_wall_says_when_there_is_nothing_to_tell(browser_of) -> None:
+    cutover = make_cutover("changed")
+    wall = words_of(browser_of("ama").get(f"{cutover.get_absolute_url()}?wall"))
+    assert "True now No gate is left, and nothing was measured." in wall
+
+
 # ── cost ─────────────────────────────────────────────────────────────────────
 
 

@@ -48,6 +48,22 @@ def test_the_price_stands_on_the_page_before_the_order(browser_of: Any, cutover:
     assert "150.00 GHS pending" in page["amounts-of-count"].words
 
 
+def test_what_has_to_be_done_comes_first_and_what_need_not_is_folded_away_with_its_reason(
+    browser_of: Any,
+) -> None:
+    cutover = make_cutover("signed")  # nothing was changed yet
+    address = reverse("cutover-rollback", args=[cutover.slug])
+    page = Page(browser_of("ama").get(address))
+    assert "plan-back" not in page
+    assert page["plan-not-needed"].words == (
+        "1 item is not needed 3.1 Restore it There is nothing to take back: 2.1 Change it never began."
+    )
+    ended(cutover, "change-it")
+    page = Page(browser_of("ama").get(address))
+    assert page["plan-back"].words == "3.1 Restore it"
+    assert "plan-not-needed" not in page
+
+
 def test_the_page_and_the_gate_say_that_a_count_from_before_the_pilot_tells_no_price(browser_of: Any) -> None:
     cutover = make_cutover(text=NAMED)
     ended(cutover, "back-up", ago=timedelta(minutes=30))
