@@ -144,6 +144,12 @@ def duration(length: timedelta | float | None) -> str:
 
 
 @register.filter
+def whole_minutes(length: timedelta) -> str:
+    """“21 min” for 20 minutes and 18 seconds: a forecast is not known to the second."""
+    return format_duration(timedelta(minutes=-(-length // timedelta(minutes=1))))
+
+
+@register.filter
 def count(number: int | None) -> str:
     """1 204 311, with thin spaces."""
     return "–" if number is None else f"{number:,}".replace(",", THIN_SPACE)

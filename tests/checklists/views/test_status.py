@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -44,7 +45,9 @@ def test_the_status_page_answers_its_questions(browser_of: Callable[..., Client]
 def test_the_status_page_says_when_we_are_late(browser_of: Callable[..., Client]) -> None:
     now = database_now()
     window = {"window_start": now - timedelta(hours=3), "window_end": now + timedelta(minutes=2)}
-    assert status_page(browser_of("yaw"), make_cutover(text=MARKED, **window))["on-time"].state == "late"
+    on_time = status_page(browser_of("yaw"), make_cutover(text=MARKED, **window))["on-time"]
+    assert on_time.state == "late"
+    assert re.search(r"about \d+ min late", on_time.words), "a forecast is not known to the second"
     assert status_page(browser_of("yaw"), make_cutover(**window))["on-time"].state == "unknown"
 
 
