@@ -41,6 +41,13 @@ from tests.checklists.histories import ended, person
 from tests.released import release
 
 AT_ONCE = 6  # attempts that run at the same time
+GATE = "decide"
+#: Every page of a cutover beside those of its items, read for each so many cutovers.
+PAGES = (
+    *("cutover", "runbook", "problems", "record", "people", "status", "status-links", "cutover-rollback"),
+    *("amend", "window", "cutover-close"),
+)
+EACH = 12
 SETTINGS = ("KEY", "MAIL_PASSWORD", "SESSION_SECRET", "PLAIN_NAME")
 
 
@@ -128,13 +135,22 @@ def open_cutover(key: str, canaries: Canaries, worlds: dict[str, SystemMaker], *
     slug = key.replace(".", "-").replace("_", "-")
     runbook = {
         **{"name": slug, "title": key, "timezone": "UTC", "roles": {"lead": "Migration lead"}},
-        **{"systems": systems, "phases": [{"key": "all", "title": "All", "items": items}]},
+        **{"seats": {"technical": "Technical"}, "systems": systems},
+        "phases": [{"key": "all", "title": "All", "items": [*items, make_gate(items)]}],
     }
     text = yaml.safe_dump(runbook, allow_unicode=True)
     os.environ.update(canaries.environment)
     release(text)
     loaded = services.load_runbook(text=text, by=None)
     return services.open_cutover(runbook=loaded, kind="REHEARSAL", title=key, slug=slug, by=person("ama"))
+
+
+def make_gate(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """A gate that shows what the actions have found."""
+    needs = [item["key"] for item in items]
+    evidence = [{"item": item["key"]} for item in items if item["kind"] == "action"]
+    gate = {"key": GATE, "title": "Go?", "kind": "gate", "owner": "lead", "seats": ["technical"], "quorum": 1}
+    return {**gate, "needs": needs, "evidence": evidence}
 
 
 @pytest.fixture
@@ -228,14 +244,17 @@ def list_stored() -> Iterator[str]:
 
 
 def list_pages(nights: list[Cutover]) -> Iterator[str]:
-    """What a lead reads about the last item of each cutover, and the export of its record."""
+    """What a lead reads: item, gate and export of the record of each cutover, and of some every page."""
     browser = Client()
     browser.force_login(person("ama"))
     for night in nights:
         item = Item.objects.filter(cutover=night, action=night.title, key__endswith="echo").first()
         assert item is not None
-        for address in (item.get_absolute_url(), reverse("record-export", args=[night.slug])):
+        more = ["record-export", *(PAGES if night in nights[::EACH] else ())]
+        gate = reverse("gate", args=[night.slug, GATE])
+        for address in (item.get_absolute_url(), gate, *(reverse(name, args=[night.slug]) for name in more)):
             answer = browser.get(address)
+            assert answer.status_code == 200, address
             yield f"{address}: {answer.getvalue().decode()}"
 
 
