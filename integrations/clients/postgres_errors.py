@@ -22,7 +22,9 @@ RAISED = ("P0", "38", "39")
 
 #: Only where a word begins: to try it at each of its characters takes a time that grows with its square.
 EMAIL = re.compile(r"(?<![^\s@'\"(),;=«»„“])[^\s@'\"(),;=«»„“]++@[^\s@'\"(),;=«»„“]+\.[^\s@'\"(),;=«»„“.]+")
-QUOTED = re.compile(r"""["“”„«»‹›].*["“”„«»‹›]|(?<!\w)'.*'(?!\w)""", re.DOTALL)
+QUOTE = re.compile(r"""["“”„«»‹›]""")
+OPENING = re.compile(rf"""{QUOTE.pattern}|(?<!\w)'""")
+CLOSING_APOSTROPHE = re.compile(r"'(?!\w)")
 LITERAL = re.compile(r"'(?:[^']|'')*'?")
 NUMBER = re.compile(r"(?<![\w$(,.])-?\d+(?:[.,]\d+)*(?!\w)")
 AFTER_COLON = re.compile(r"(?<=: )\S.*", re.DOTALL)
@@ -42,8 +44,27 @@ def describe_message(error: psycopg.Error) -> str:
     if state.startswith(RAISED):
         message = _mask_free_text(message)
     elif not state.startswith(NAMES_ONLY):
-        message = NUMBER.sub(MASK, QUOTED.sub(MASK, message))
+        message = NUMBER.sub(MASK, mask_quoted(message))
     return f"{_one_line(message)} ({state})"
+
+
+def mask_quoted(text: str) -> str:
+    """The text with a mark for what is quoted: from a quote to the last of its kind, as values hold quotes.
+
+    As one pattern this took quadratic time for a text of many apostrophes.
+    """
+    ends = {
+        "'": max((one.end() for one in CLOSING_APOSTROPHE.finditer(text)), default=0),
+        '"': max((one.end() for one in QUOTE.finditer(text)), default=0),
+    }
+    parts, kept, at = [], 0, 0
+    while opened := OPENING.search(text, at):
+        end = ends["'" if opened[0] == "'" else '"']
+        at = opened.end()
+        if end > at:  # it is closed after it was opened
+            parts += [text[kept : opened.start()], MASK]
+            kept = at = end
+    return "".join([*parts, text[kept:]])
 
 
 def describe_details(error: psycopg.Error) -> str:
@@ -75,16 +96,12 @@ def _mask_detail(detail: str, state: str) -> str:
         return _mask_row(detail)
     if state.startswith(RAISED):
         return _mask_free_text(detail)
-    return (
-        detail
-        if state.startswith((*NAMES_ONLY, OUT_OF_RANGE))
-        else NUMBER.sub(MASK, QUOTED.sub(MASK, detail))
-    )
+    return detail if state.startswith((*NAMES_ONLY, OUT_OF_RANGE)) else NUMBER.sub(MASK, mask_quoted(detail))
 
 
 def _mask_free_text(text: str) -> str:
     """Words of a function: what stands in quotes or after a colon, and numbers, may be values."""
-    return NUMBER.sub(MASK, AFTER_COLON.sub(MASK, QUOTED.sub(MASK, text)))
+    return NUMBER.sub(MASK, AFTER_COLON.sub(MASK, mask_quoted(text)))
 
 
 def _mask_context(line: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from hypothesis import given, strategies
 
 from integrations.clients import postgres, postgres_errors
 from integrations.clients.postgres_errors import describe_error
@@ -116,3 +119,22 @@ def test_the_servers_own_words_on_a_connection_are_passed_on(new_database: Calla
 @pytest.mark.parametrize("detail", ["Key (email)=(a@b.example", "Failing row contains (1, a@b.example"])
 def test_values_of_a_row_are_hidden_to_the_end_where_no_bracket_closes(detail: str) -> None:
     assert "b.example" not in postgres_errors._mask_detail(detail, "23505")
+
+
+#: What is quoted, as one pattern: short, and quadratic.
+QUOTED = re.compile(r"""["“”„«»‹›].*["“”„«»‹›]|(?<!\w)'.*'(?!\w)""", re.DOTALL)
+
+
+@given(strategies.text(alphabet="ab '\"«»\n"))
+def test_what_is_quoted_goes_as_one_pattern_would_take_it(text: str) -> None:
+    assert postgres_errors.mask_quoted(text) == QUOTED.sub(postgres_errors.MASK, text)
+
+
+@pytest.mark.parametrize("piece", [" 'a", "'", '"', "« ", " '' "])
+def test_a_message_of_many_quotes_takes_linear_time(piece: str) -> None:
+    def seconds(times: int) -> float:
+        began = time.process_time()
+        postgres_errors.mask_quoted(piece * times)
+        return time.process_time() - began
+
+    assert min(seconds(40_000) for _ in range(3)) < 8 * max(min(seconds(10_000) for _ in range(3)), 0.001)
