@@ -32,6 +32,7 @@ from tests.checklists.histories import (
     view_of,
 )
 from tests.checklists.views.pages import Page, markup_of, words_of
+from tests.cutover.accounts.totp import code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -435,11 +436,11 @@ def test_a_code_of_the_authenticator_signs_and_a_used_or_wrong_one_does_not(clie
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(person("efua"), secret)
     client.force_login(person("efua"))
-    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
-    wrong = f"{(int(code) + 500_000) % 1_000_000:06}"
     gate = view_of(cutover, "go").gate
     given = {"seat": "technical", "decision": "GO", "digest": gate.digest}
     sign_url = reverse("gate-sign", args=[cutover.slug, "go"])
+    code = code_of(secret)
+    wrong = f"{(int(code) + 500_000) % 1_000_000:06}"
     refused = client.post(sign_url, given | {"nonce": str(uuid.uuid4()), "password": wrong})
     assert "sign-problem" in Page(refused)
     assert not SignOff.objects.exists()
