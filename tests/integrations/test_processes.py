@@ -159,3 +159,25 @@ def test_the_kernels_list_of_our_children_has_the_living_and_the_zombies_and_no_
 def test_where_the_kernel_keeps_no_list_of_children_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda self, *given: (_ for _ in ()).throw(FileNotFoundError()))
     assert processes.own_children() is None
+
+
+def test_a_program_has_its_mark_as_soon_as_its_start_was_reported() -> None:
+    """The kernel reports `exec` before it has written the variables; most reads at once find none."""
+    attempt = "just-started"
+    environment = {**os.environ, processes.ATTEMPT: attempt}
+    for _ in range(100):
+        with subprocess.Popen(["/bin/sleep", "600"], env=environment) as program:
+            try:
+                assert processes._has_mark(program.pid, processes.ATTEMPT, attempt)
+            finally:
+                program.kill()
+
+
+def test_a_program_that_was_given_no_variables_is_not_waited_for() -> None:
+    began = time.monotonic()
+    with subprocess.Popen(["/bin/sleep", "600"], env={}) as program:
+        try:
+            assert processes.find_leftovers("no such attempt") == []
+        finally:
+            program.kill()
+    assert time.monotonic() - began < processes.EXEC_TIMEOUT
