@@ -46,7 +46,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
     "kubectl": {" can-i ": "yes", " get ": json.dumps({"items": [DEPLOYMENT, POD]}), "": ""},
     "helm": {" template ": json.dumps(DEPLOYMENT), " list": "[]", " history": "[]", "": ""},
     "nginx": {"": ""},
-    "ssh": {"df -Pk": DISKS, "": "said: yes"},
+    "df": {"": DISKS},
     "node": {"--version": "v20.19.0", "": "\n".join(map(json.dumps, READ))},
 }
 PRISMA = {
@@ -77,9 +77,11 @@ def write_program(path: Path, answers: Mapping[str, str]) -> Path:
 
 
 def write_programs(folder: Path) -> Path:
-    """The folder, with all of `ANSWERS`."""
+    """The folder, with all of `ANSWERS`, and an ssh that runs here what it is to run on another host."""
     for name, answers in ANSWERS.items():
         write_program(folder / name, answers)
+    (folder / "ssh").write_text('#!/bin/sh\nfor last; do :; done\nexec /bin/sh -c "$last"\n')
+    (folder / "ssh").chmod(0o755)
     return folder
 
 
