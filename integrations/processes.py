@@ -20,10 +20,11 @@ from pathlib import Path
 import psutil
 from psutil import Process
 
+from integrations.process_environment import has_mark
+
 ATTEMPT, RUN = "CUTOVER_ATTEMPT", "CUTOVER_PROGRAM"  # marks in the environment of all that we start
-EXEC_TIMEOUT = 2.0  # seconds for the kernel to load a program
 KILL_TIMEOUT = 10.0  # seconds for the kernel to remove processes that were killed
-FLAGS, START_TIME, ENVIRONMENT_END = 9, 22, 51  # fields of /proc/PID/stat, counted from 1 (man 5 proc)
+FLAGS, START_TIME = 9, 22  # fields of /proc/PID/stat, counted from 1 (man 5 proc)
 KERNEL_THREAD = 0x0020_0000  # the flag PF_KTHREAD of include/linux/sched.h
 
 
@@ -215,35 +216,6 @@ def _signal_until_gone(find: Callable[[], list[Process]], number: signal.Signals
 # ── what a program or an attempt started ─────────────────────────────────────
 
 
-def _has_mark(pid: int, name: str, value: str) -> bool:
-    """Whether a process was started with that variable; no when its environment is not ours to read."""
-    return f"\0{name}={value}\0".encode() in b"\0" + _read_environment(pid) + b"\0"
-
-
-def _read_environment(pid: int) -> bytes:
-    """The variables with which its program was started, as the kernel has them; empty when it has ended.
-
-    A process that is being started has none yet, also for who has waited until `exec` was reported: the
-    kernel writes them last. Taken for a process without the mark, it would be missed by a proof of death.
-    """
-    until = time.monotonic() + EXEC_TIMEOUT
-    try:
-        while True:
-            # Not psutil's `environ`: it makes a dictionary of every variable of every process of the host.
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if environment or not _is_being_started(pid) or time.monotonic() > until:
-                return environment
-            time.sleep(0.001)
-    except OSError:
-        return b""
-
-
-def _is_being_started(pid: int) -> bool:
-    """Whether a living process has no environment yet. An empty one, given to a program, has an end."""
-    state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return state not in b"ZX" and fields[ENVIRONMENT_END - 4] == b"0"
-
-
 def _session(pid: int) -> int | None:
     try:
         return os.getsid(pid)
@@ -279,7 +251,7 @@ class ProcessTree:
             process
             for pid, entry in living.items()
             if pid not in own
-            and (root in _lineage(pid, living) or _session(pid) == root or _has_mark(pid, RUN, self.mark))
+            and (root in _lineage(pid, living) or _session(pid) == root or has_mark(pid, RUN, self.mark))
             for process in entry.find()
         ]
 
@@ -299,7 +271,7 @@ def _marked(attempt: str, spare_below: str = "") -> list[Process]:
     return [
         process
         for pid, entry in living.items()
-        if attempt and pid not in own and _has_mark(pid, ATTEMPT, attempt)
+        if attempt and pid not in own and has_mark(pid, ATTEMPT, attempt)
         if not any(living[above].name == spare_below for above in _lineage(pid, living) - own)
         for process in entry.find()
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from integrations import processes
+from integrations import process_environment, processes
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = (
@@ -168,7 +168,7 @@ def test_a_program_has_its_mark_as_soon_as_its_start_was_reported() -> None:
     for _ in range(100):
         with subprocess.Popen(["/bin/sleep", "600"], env=environment) as program:
             try:
-                assert processes._has_mark(program.pid, processes.ATTEMPT, attempt)
+                assert process_environment.has_mark(program.pid, processes.ATTEMPT, attempt)
             finally:
                 program.kill()
 
@@ -180,4 +180,4 @@ def test_a_program_that_was_given_no_variables_is_not_waited_for() -> None:
             assert processes.find_leftovers("no such attempt") == []
         finally:
             program.kill()
-    assert time.monotonic() - began < processes.EXEC_TIMEOUT
+    assert time.monotonic() - began < process_environment.EXEC_TIMEOUT
