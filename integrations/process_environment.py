@@ -20,16 +20,18 @@ def read_environment(pid: int) -> bytes:
     A process that is being started has none yet, also for who has waited until `exec` was reported: the
     kernel writes them last. Taken for a process without the mark, it would be missed by a proof of death.
     """
-    until = time.monotonic() + EXEC_TIMEOUT
+    # Not psutil's `environ`: it makes a dictionary of every variable of every process of the host.
+    file, until = Path(f"/proc/{pid}/environ"), time.monotonic() + EXEC_TIMEOUT
     try:
-        while True:
-            # Not psutil's `environ`: it makes a dictionary of every variable of every process of the host.
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if environment or not _is_being_started(pid) or time.monotonic() > until:
-                return environment
+        while not (environment := file.read_bytes()):
+            if not _is_being_started(pid):
+                return file.read_bytes()  # between the two questions it may have been written
+            if time.monotonic() > until:
+                break
             time.sleep(0.001)
     except OSError:
         return b""
+    return environment
 
 
 def _is_being_started(pid: int) -> bool:

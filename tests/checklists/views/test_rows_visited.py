@@ -64,13 +64,20 @@ class Visits:
 
 
 def believe(tables: str, pages: int, rows: float) -> None:
-    """The statistics that PostgreSQL has of the tables of that pattern; -1 rows: they were never made."""
+    """The statistics that PostgreSQL has of the tables of that pattern; -1 rows: they were never made.
+
+    Nothing is known of their columns.
+    """
+    of_tables = "FROM pg_class WHERE relkind = 'r' AND relname LIKE %s"
     with by_hand(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', relname::text,"
-            " 'relpages', %s::integer, 'reltuples', %s::real) FROM pg_class"
-            " WHERE relkind = 'r' AND relname LIKE %s",
+            f" 'relpages', %s::integer, 'reltuples', %s::real) {of_tables}",
             [pages, rows, tables],
+        )
+        cursor.execute(
+            f"DELETE FROM pg_statistic WHERE starelid IN (SELECT oid {of_tables})",
+            [tables],
         )
 
 
