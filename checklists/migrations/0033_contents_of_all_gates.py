@@ -1,6 +1,6 @@
 """What signatures at gates are bound to is computed for all gates of a cutover at once."""
 
-# ruff: noqa: E501, W293
+# ruff: noqa: E501, W293  # bodies of functions as the database has them
 
 from django.db import migrations
 
