@@ -188,6 +188,36 @@ def test_every_server_is_found_at_once(kind: str, tmp_path: Path, postgres_serve
     assert not missed
 
 
+def written_by(pid: int) -> set[str]:
+    """The regular files and folders that a process has open for writing; deleted ones, too."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+            flags = re.search(
+                r"^flags:\s*0*([0-7]+)$", Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text(), re.M
+            )
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        assert flags, target
+        if target.startswith("/") and int(flags[1], 8) & (os.O_WRONLY | os.O_RDWR):
+            found.add(target)
+    return found
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_every_server_writes_in_folders_of_the_run_only(
+    kind: str, tmp_path: Path, postgres_server: Postgres
+) -> None:
+    """In one that others share, two servers delete each other's files, or a server of the machine's own."""
+    before = below(os.getpid())
+    with SERVERS[kind](tmp_path):
+        new = below(os.getpid()).keys() - before.keys()
+        written = {name for pid in new for name in written_by(pid)}
+    own = (str(servers.FOLDER), str(tmp_path), "/dev/", "/proc/", "/sys/", "/memfd:", "/anon_hugepage")
+    assert not {name for name in written if not name.startswith(own)}
+
+
 def test_the_servers_of_the_panel_are_found_at_once(postgres_server: Postgres, valkey_server: Valkey) -> None:
     found = processes_of(servers.FOLDER)
     for server in (servers.POSTGRES, valkey_server):

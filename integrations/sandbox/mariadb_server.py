@@ -49,6 +49,11 @@ class MariaDbServer:
         """The folder of its databases."""
         return self.folder / "data"
 
+    @property
+    def temporary(self) -> Path:
+        """Its own folder for temporary tables: a server that starts deletes all that it finds there."""
+        return self.folder / "tmp"
+
     def url(self, user: str = ADMIN, password: str = "", database: str = "") -> str:
         """The address for a login; without one that of the administrator."""
         return f"mysql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
@@ -76,6 +81,7 @@ class MariaDbServer:
     def start(self) -> MariaDbServer:
         """Starts it, the first time with new system tables; returns when it answers. Raises `Problem`."""
         self._ensure_folder(self.folder)
+        self._ensure_folder(self.temporary)
         if not self.data.exists():
             self._make_system_tables()
         argv = self._argv(self.data)
@@ -135,6 +141,7 @@ class MariaDbServer:
             f"--character-sets-dir={found.share / 'charsets'}",
             *(f"--plugin-dir={folder}" for folder in plugins[:1]),
             f"--datadir={data}",
+            f"--tmpdir={self.temporary}",
             "--character-set-server=utf8mb4",
             "--skip-name-resolve",
             "--performance-schema=off",

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from integrations import process_environment, processes
+from tests.waiting import wait_for
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = (
@@ -32,24 +33,16 @@ STUBBORN = (
 )
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 @contextmanager
 def running(code: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process, killed with everything below it when the block ends."""
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        with process:
+    """A Python process, killed with all that it started when the block ends, also what outlived it."""
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
             yield process
-            for each in [*processes.descendants(process.pid), psutil.Process(process.pid)]:
-                processes.send_signal(each, signal.SIGKILL)
-    finally:
-        process.kill()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
