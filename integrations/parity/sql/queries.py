@@ -34,6 +34,11 @@ class RowHashes(NamedTuple):
     tokens: tuple[int | None, ...]
 
 
+def token_name(number: int) -> sql.Identifier:
+    """The column with the token of the rule of that number, in `SideQueries.hashed_rows`."""
+    return sql.Identifier(f"token_{number}")
+
+
 class SideQueries:
     """All queries about one table in one side's snapshot; ``side`` is ``source`` or ``target``.
 
@@ -65,20 +70,50 @@ class SideQueries:
         return self._read_sums(condition, len(buckets))
 
     def _read_sums(self, condition: sql.Composable | None, buckets: int) -> BucketSums:
+        bucket = sql.SQL("{} AS bucket")
+        rows = self.hashed_rows(*[bucket.format(self.bucket)] * bool(self.plan.key), condition=condition)
         columns = [
-            sql.SQL("{} AS bucket").format(self.bucket),
+            # Without a key, the hash of the row is all that decides.
+            sql.SQL("h.bucket") if self.plan.key else bucket.format(self.bucket),
             sql.SQL("count(*) AS row_count"),
-            sql.SQL("sum({}) AS hash_sum").format(self.expressions.row_hash),
+            sql.SQL("sum(h.value) AS hash_sum"),
         ]
-        for number, token in enumerate(self.expressions.tokens):
-            touched, token_sum = sql.Identifier(f"touched_{number}"), sql.Identifier(f"token_sum_{number}")
-            # A count of the hashes would compute each of them a second time.
-            shape = sql.SQL("count(*) FILTER (WHERE {0}) AS {1}, sum({2}) FILTER (WHERE {0}) AS {3}")
-            columns.append(shape.format(token.applies, touched, token.hash, token_sum))
-        sums = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY 1").format(
-            sql.SQL(", ").join(columns), self.expressions.from_clause, self.in_sample_and(condition)
-        )
+        for number in range(len(self.plan.tracked_rules)):
+            shape = sql.SQL("count(h.{token}) AS {touched}, sum(h.{token}) AS {token_sum}")
+            columns.append(shape.format(
+                token=token_name(number),
+                touched=sql.Identifier(f"touched_{number}"),
+                token_sum=sql.Identifier(f"token_sum_{number}"),
+            ))  # fmt: skip
+        sums = sql.SQL("SELECT {} FROM {} GROUP BY 1").format(sql.SQL(", ").join(columns), rows)
         return self.fetch_sums(sums, len(self.plan.tracked_rules), buckets)
+
+    def hashed_rows(
+        self, *columns: sql.Composable, condition: sql.Composable | None = None
+    ) -> sql.Composable:
+        """The rows ``h`` that meet a condition: ``h.value`` is the hash of a row, the others are its tokens
+        (`token_name`) and these ``columns`` of it.
+
+        Each of them is computed once. It is a query of its own, as OFFSET says, which PostgreSQL carries out
+        while it scans the table: to group its rows takes less time than to group those of the table itself,
+        because only what is named here is handed on.
+        """
+        side = self.expressions
+        alone = not self.plan.key and not self.plan.tracked_rules and not self.sample
+        shape = sql.SQL("CASE WHEN {} THEN {} END AS {}")
+        tokens = [shape.format(*token, token_name(number)) for number, token in enumerate(side.tokens)]
+        return sql.SQL("(SELECT {} FROM {} WHERE {} OFFSET 0) AS h").format(
+            # A join would have to hand on the hash as ``h.value``, which takes as long as to compute it.
+            sql.SQL(", ").join(
+                [
+                    sql.SQL("{} AS value").format(side.content_hash if alone else side.row_hash),
+                    *tokens,
+                    *columns,
+                ]
+            ),
+            side.plain_from_clause if alone else side.from_clause,
+            self.in_sample_and(condition),
+        )
 
     def fetch_sums(
         self, sums: sql.Composable, tracked: int, buckets: int = COMPILE_FROM_BUCKETS

@@ -10,7 +10,7 @@ from psycopg import sql
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BLOCK_BITS
 from integrations.parity.sql.bucket_conditions import bucket_predicate
-from integrations.parity.sql.queries import RowHashes, SideQueries
+from integrations.parity.sql.queries import RowHashes, SideQueries, token_name
 
 #: Packed by the server: hash of the row, number of such rows; for each rule whether there is a token, and it.
 RECORD, TOKEN = "qq", "?q"
@@ -19,26 +19,20 @@ PACKED = "CASE WHEN token_{0} IS NULL THEN '\\x{1}'::bytea ELSE '\\x01'::bytea |
 
 def read_row_counts(queries: SideQueries, buckets: Collection[int]) -> dict[int, bytes]:
     """Block of buckets → its records, one for all rows with the same hashes."""
-    side = queries.expressions
-    names = [sql.Identifier(f"token_{number}") for number in range(len(side.tokens))]
-    shape = sql.SQL("CASE WHEN {} THEN {} END AS {}")
-    tokens = [
-        shape.format(token.applies, token.hash, name) for token, name in zip(side.tokens, names, strict=True)
-    ]
-    packed = [sql.SQL(PACKED.format(number, "00" * 9)) for number in range(len(tokens))]
+    names = [token_name(number) for number in range(len(queries.plan.tracked_rules))]
+    packed = [sql.SQL(PACKED.format(number, "00" * 9)) for number in range(len(names))]
     query = sql.SQL(
-        "SELECT (row_hash & {last}) >> {bits}, string_agg({record}, ''::bytea)"
+        "SELECT (value & {last}) >> {bits}, string_agg({record}, ''::bytea)"
         " FROM (SELECT {rows}, count(*) AS row_count"
-        " FROM {table} WHERE {condition} GROUP BY {places}) AS counts GROUP BY 1"
+        " FROM {table} WHERE {condition} GROUP BY {rows}) AS counts GROUP BY 1"
     ).format(
         last=sql.Literal((1 << queries.scheme.bits) - 1),
         bits=sql.Literal(BLOCK_BITS),
-        record=sql.SQL(" || ").join([sql.SQL("int8send(row_hash) || int8send(row_count)"), *packed]),
+        record=sql.SQL(" || ").join([sql.SQL("int8send(value) || int8send(row_count)"), *packed]),
         # Without the bucket: a million rows that are the same are looked up by it once more each.
-        rows=sql.SQL(", ").join([sql.SQL("{} AS row_hash").format(side.row_hash), *tokens]),
-        table=side.from_clause,
-        condition=queries.in_sample_and(bucket_predicate(side, queries.scheme, buckets)),
-        places=sql.SQL(", ").join(sql.SQL(str(place)) for place in range(1, 2 + len(tokens))),
+        rows=sql.SQL(", ").join([sql.SQL("h.value"), *(sql.SQL("h.{}").format(name) for name in names)]),
+        table=queries.hashed_rows(),
+        condition=bucket_predicate(queries.expressions, queries.scheme, buckets),
     )
     return dict(queries.snapshot.fetch_rows(query, binary=True))
 

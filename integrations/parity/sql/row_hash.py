@@ -100,9 +100,11 @@ class SideExpressions:
     @property
     def row_hash(self) -> sql.Composable:
         """The hash of the whole row, without columns that may be filled (`tokens` contains those)."""
-        return self.key_hash if not self.plan.key else self._hash_row()
+        return self.key_hash if not self.plan.key else self.content_hash
 
-    def _hash_row(self) -> sql.Composable:
+    @property
+    def content_hash(self) -> sql.Composable:
+        """The row hash from the columns of ``r``, also in a table without a key; see `plain_from_clause`."""
         steps = [self._step(pair) for pair in self.plan.key_pairs]
         steps += self._bits()
         steps += [
@@ -150,11 +152,15 @@ class SideExpressions:
     @property
     def from_clause(self) -> sql.Composable:
         """The table after FROM; without a key, with the row hash ``h.value``, computed once per row."""
-        table = self.plan.table(self.side).from_clause + sql.SQL(" AS r") + self._restriction()
         if self.plan.key:
-            return table
+            return self.plain_from_clause
         hashed = sql.SQL(" CROSS JOIN LATERAL (SELECT {} AS value OFFSET 0) AS h")
-        return table + hashed.format(self._hash_row())
+        return self.plain_from_clause + hashed.format(self.content_hash)
+
+    @property
+    def plain_from_clause(self) -> sql.Composable:
+        """The table after FROM, without ``h``, whose join takes as long as the hash of a short row."""
+        return self.plan.table(self.side).from_clause + sql.SQL(" AS r") + self._restriction()
 
     def _restriction(self) -> sql.Composable:
         """The expressions of the side as ``x``, for rows that are compared.

@@ -10,7 +10,13 @@ from psycopg import sql
 
 from integrations.parity.server.snapshot import Snapshot
 from integrations.parity.sql.keys import RowKey, key_predicate
-from integrations.parity.sql.queries import LOCATIONS_PER_QUERY, RowHashes, SideQueries, array_expression
+from integrations.parity.sql.queries import (
+    LOCATIONS_PER_QUERY,
+    RowHashes,
+    SideQueries,
+    array_expression,
+    token_name,
+)
 from integrations.parity.sql.shown_values import shown_text
 
 MAX_JSON_LENGTH = 50_000  # characters of JSON in which differing paths are looked for
@@ -74,11 +80,15 @@ def _find_one_of_each(
     partitioned = side.plan.table(side.expressions.side).partitioned
     # A constant among them would be hashed for each row.
     groups = ["1", *["2"] * bool(side.plan.tracked_rules), *["3"] * partitioned]
+    tokens = (sql.SQL("h.{}").format(token_name(number)) for number in range(len(side.plan.tracked_rules)))
     query = sql.SQL("SELECT h.value, {}, {}, count(*), {} FROM {} WHERE {} GROUP BY {}").format(
-        side.token_array,
-        sql.SQL("r.tableoid::bigint" if partitioned else "0::bigint"),
+        array_expression(tokens, "bigint"),
+        sql.SQL("h.partition" if partitioned else "0::bigint"),
         _first_line(side.snapshot),
-        side.expressions.from_clause,
+        side.hashed_rows(
+            sql.SQL("r.tableoid::bigint AS partition"),
+            sql.SQL("r.ctid AS line"),
+        ),
         key_predicate(side.expressions, keys),
         sql.SQL(", ").join(map(sql.SQL, groups)),
     )
@@ -95,8 +105,8 @@ def _find_one_of_each(
 def _first_line(snapshot: Snapshot) -> sql.Composable:
     """The ctid of one row of a group, as text. Not every older release has a min() for it."""
     if snapshot.connection.info.server_version >= TID_MIN_VERSION:
-        return sql.SQL("textin(tidout(min(r.ctid)))")
-    return sql.SQL("min({})").format(LINE)
+        return sql.SQL("textin(tidout(min(h.line)))")
+    return sql.SQL('min(textin(tidout(h.line)) COLLATE "C")')
 
 
 def _select_values_at(side: SideQueries, partition: int, lines: Sequence[str]) -> sql.Composable:
