@@ -133,6 +133,7 @@ class TableComparison:
         before, after = self.strategy.read_sums(
             table_run.source, table_run.target, table_run.meter, table_run.result
         )
+        table_run.source.sums, table_run.target.sums = before, after
         if sample:
             table_run.result.mode = "sample"
             reason = f"only a sample of about {sample:g} % of its rows was read"

@@ -19,6 +19,7 @@ from integrations.parity.sql.keys import RowKey, key_predicate
 from integrations.parity.sql.row_hash import SideExpressions
 
 Answer = TypeVar("Answer")
+Location = tuple[int, str]  # of a row: its partition (0: the table has none) and its ctid
 
 LOCATIONS_PER_QUERY = 2000
 SAMPLE_SHARES = 1 << 16  # a sample is a number of these shares of the rows
@@ -42,7 +43,9 @@ def token_name(number: int) -> sql.Identifier:
 class SideQueries:
     """All queries about one table in one side's snapshot; ``side`` is ``source`` or ``target``.
 
-    ``sample`` is the percentage of rows to read, 0 for all.
+    ``sample`` is the percentage of rows to read, 0 for all. ``sums`` are those of all buckets in this
+    snapshot, once they are read; ``common`` has number and location of rows that are there very often, by
+    their hash (common_rows.py).
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class SideQueries:
     ) -> None:
         self.snapshot, self.plan, self.scheme, self.sample = snapshot, plan, scheme, sample
         self.expressions = SideExpressions(plan, side)
+        self.sums: BucketSums | None = None
+        self.common: dict[int, tuple[int, Location]] = {}
 
     def with_snapshot(self, snapshot: Snapshot) -> SideQueries:
         """The same queries in another session that sees the same."""

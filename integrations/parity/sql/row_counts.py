@@ -10,6 +10,11 @@ from psycopg import sql
 from integrations.parity.model.plan import TablePlan
 from integrations.parity.model.sums import BLOCK_BITS
 from integrations.parity.sql.bucket_conditions import bucket_predicate
+from integrations.parity.sql.common_rows import (
+    count_by_difference,
+    find_common_rows,
+    is_none_of,
+)
 from integrations.parity.sql.queries import RowHashes, SideQueries, token_name
 
 #: Packed by the server: hash of the row, number of such rows; for each rule whether there is a token, and it.
@@ -19,6 +24,33 @@ PACKED = "CASE WHEN token_{0} IS NULL THEN '\\x{1}'::bytea ELSE '\\x01'::bytea |
 
 def read_row_counts(queries: SideQueries, buckets: Collection[int]) -> dict[int, bytes]:
     """Block of buckets → its records, one for all rows with the same hashes."""
+    places = find_common_rows(queries, buckets)
+    counts = _read_counts(queries, buckets, places)
+    if not places or queries.sums is None:
+        return counts
+    record, bits = struct.Struct(">" + RECORD), queries.scheme.bits
+    others: dict[int, list[tuple[int, int]]] = {_bucket_of(value, bits): [] for value in places}
+    for block in {bucket >> BLOCK_BITS for bucket in others}:
+        for value, count in record.iter_unpack(counts.get(block, b"")):
+            others.get(_bucket_of(value, bits), []).append((value, count))
+    common = count_by_difference(places, queries.sums, others, bits)
+    if common is None:
+        return _read_counts(queries, buckets)
+    for value, count in common.items():
+        queries.common[value] = count, places[value]
+        block = _bucket_of(value, bits) >> BLOCK_BITS
+        counts[block] = counts.get(block, b"") + record.pack(value, count)
+    return counts
+
+
+def _bucket_of(value: int, bits: int) -> int:
+    return value & ((1 << bits) - 1)
+
+
+def _read_counts(
+    queries: SideQueries, buckets: Collection[int], left_out: Collection[int] = ()
+) -> dict[int, bytes]:
+    """The same, without rows of these hashes."""
     names = [token_name(number) for number in range(len(queries.plan.tracked_rules))]
     packed = [sql.SQL(PACKED.format(number, "00" * 9)) for number in range(len(names))]
     query = sql.SQL(
@@ -32,7 +64,9 @@ def read_row_counts(queries: SideQueries, buckets: Collection[int]) -> dict[int,
         # Without the bucket: a million rows that are the same are looked up by it once more each.
         rows=sql.SQL(", ").join([sql.SQL("h.value"), *(sql.SQL("h.{}").format(name) for name in names)]),
         table=queries.hashed_rows(),
-        condition=bucket_predicate(queries.expressions, queries.scheme, buckets),
+        condition=sql.SQL("{} AND {}").format(
+            is_none_of(left_out), bucket_predicate(queries.expressions, queries.scheme, buckets)
+        ),
     )
     return dict(queries.snapshot.fetch_rows(query, binary=True))
 

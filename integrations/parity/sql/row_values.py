@@ -9,9 +9,11 @@ from typing import Any
 from psycopg import sql
 
 from integrations.parity.server.snapshot import Snapshot
+from integrations.parity.sql.common_rows import is_none_of, located_rows
 from integrations.parity.sql.keys import RowKey, key_predicate
 from integrations.parity.sql.queries import (
     LOCATIONS_PER_QUERY,
+    Location,
     RowHashes,
     SideQueries,
     array_expression,
@@ -23,8 +25,6 @@ MAX_JSON_LENGTH = 50_000  # characters of JSON in which differing paths are look
 VALUE_SEED = sql.SQL("3::bigint")  # of the hash of one value
 TID_MIN_VERSION = 150000
 LINE = sql.SQL('textin(tidout(r.ctid)) COLLATE "C"')
-
-Location = tuple[int, str]  # the partition (0: the table has none) and the ctid
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,30 @@ def _find_one_of_each(
     side: SideQueries, keys: Collection[RowKey]
 ) -> tuple[dict[RowHashes, int], dict[Location, RowHashes]]:
     """How many rows there are of each hash, and where one of them is."""
+    rows: dict[RowHashes, int] = {}
+    places: dict[Location, RowHashes] = {}
+    for value in side.common.keys() & {int(text) for (text,) in keys if text}:
+        hashes = RowHashes(value, ())
+        rows[hashes], place = side.common[value]
+        places[place] = hashes
+    if len(rows) == len(keys):
+        return rows, places
     partitioned = side.plan.table(side.expressions.side).partitioned
+    tracked = range(len(side.plan.tracked_rules))
     # A constant among them would be hashed for each row.
-    groups = ["1", *["2"] * bool(side.plan.tracked_rules), *["3"] * partitioned]
-    tokens = (sql.SQL("h.{}").format(token_name(number)) for number in range(len(side.plan.tracked_rules)))
-    query = sql.SQL("SELECT h.value, {}, {}, count(*), {} FROM {} WHERE {} GROUP BY {}").format(
+    groups = ["1", *["2"] * bool(tracked), *["3"] * partitioned]
+    tokens = (sql.SQL("h.{}").format(token_name(number)) for number in tracked)
+    query = sql.SQL("SELECT h.value, {}, {}, count(*), {} FROM {} WHERE {} AND {} GROUP BY {}").format(
         array_expression(tokens, "bigint"),
         sql.SQL("h.partition" if partitioned else "0::bigint"),
         _first_line(side.snapshot),
-        side.hashed_rows(
-            sql.SQL("r.tableoid::bigint AS partition"),
-            sql.SQL("r.ctid AS line"),
-        ),
+        located_rows(side),
+        is_none_of(hashes.row for hashes in rows),
         key_predicate(side.expressions, keys),
         sql.SQL(", ").join(map(sql.SQL, groups)),
     )
-    rows: dict[RowHashes, int] = {}
-    places: dict[Location, RowHashes] = {}
-    for row_hash, tokens, partition, count, line in side.snapshot.stream_rows(query):
-        hashes = RowHashes(row_hash, tuple(tokens))
+    for row_hash, found, partition, count, line in side.snapshot.stream_rows(query):
+        hashes = RowHashes(row_hash, tuple(found))
         if hashes not in rows:
             places[partition, line] = hashes
         rows[hashes] = rows.get(hashes, 0) + count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from psycopg import sql
 from integrations.parity.engine.declared_pairs import remove_declared
 from integrations.parity.model.declared import DeclaredRules, parse_rules
 from integrations.parity.model.plan import SchemaDifference, TablePlan, plan_table
+from integrations.parity.model.sums import BucketSum, BucketSums, wrap_sum
 from integrations.parity.server.catalog import read_tables
 from integrations.parity.server.snapshot import Row, Snapshot
+from integrations.parity.sql import common_rows
+from integrations.parity.sql.common_rows import count_by_difference
 from integrations.parity.sql.queries import RowHashes
 from tests.integrations.parity.conftest import Pair
 
@@ -118,6 +122,38 @@ def test_a_view_without_a_key_is_read_by_its_content(pair: Pair) -> None:
     found = pair.table("w", views=("w",), structure="off")
     assert (found.missing, found.extra) == (1, 0)
     assert [row.columns for row in found.examples] == [{"a": ["1", None], "twice": ["2", None]}]
+
+
+def test_rows_that_are_there_very_often_are_counted_by_what_is_left_of_their_bucket(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one row of each bucket taken for a common one, as it may be the wrong one, or have company."""
+    monkeypatch.setattr(common_rows, "FEWEST", 1)
+    monkeypatch.setattr(common_rows, "EXCESS", 0)
+    monkeypatch.setattr(common_rows, "MOST_BUCKETS", 3)
+    random = Random(20261201)
+    for number in range(12):
+        sides = [[(random.randrange(4), random.choice("xyz")) for _ in range(30)] for _ in range(2)]
+        parts = "partition by list (a)" if number % 3 == 0 else ""
+        for side, rows in zip((pair.source, pair.target), sides, strict=True):
+            side.run("drop table if exists t", f"create table t (a int, v text) {parts}",
+                     *(f"create table t{a} partition of t for values in ({a})" for a in range(4) if parts),
+                     f"insert into t values {str(rows)[1:-1]}")  # fmt: skip
+        before, after = map(Counter, sides)
+        found = pair.table("t", structure="off")
+        assert (found.missing, found.extra) == ((before - after).total(), (after - before).total())
+        named = Counter((row.kind, *map(tuple, row.columns.values())) for row in found.examples)
+        lost = {("missing", (str(a), None), (v, None)): n for (a, v), n in (before - after).items()}
+        new = {("extra", (None, str(a)), (None, v)): n for (a, v), n in (after - before).items()}
+        assert named == {**lost, **new}
+
+
+def test_a_bucket_whose_sum_says_otherwise_is_counted_row_by_row() -> None:
+    sums = BucketSums.from_mapping({3: BucketSum(7, wrap_sum(5 * 19 + 2 * -13), ())}, 0)
+    assert count_by_difference([19], sums, {3: [(-13, 2)]}, 4) == {19: 5}
+    assert count_by_difference([19], sums, {3: []}, 4) is None
+    assert count_by_difference([35], sums, {3: [(-13, 2)]}, 4) is None
+    assert count_by_difference([19], sums, {3: [(-13, 2), (35, 5)]}, 4) is None
 
 
 @pytest.fixture
