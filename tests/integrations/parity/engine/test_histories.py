@@ -5,8 +5,12 @@ With real servers: base backups, archived WAL, a standby that is promoted.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -16,9 +20,11 @@ from integrations.parity.__main__ import COULD_NOT, DIFFERENT, EQUAL, main
 from integrations.parity.engine.comparison import compare_live
 from integrations.parity.engine.kept_pass import read_kept_pass
 from integrations.parity.engine.recheck import compare_and_keep_pass, recheck
+from integrations.parity.engine.row_history import require_state
 from integrations.parity.errors import ParityError
 from integrations.parity.observer import ComparisonObserver, ReadProgress
 from integrations.parity.options import ComparisonOptions
+from integrations.parity.server.snapshot import Snapshot
 from tests.integrations.parity.conftest import Database, only
 from tests.integrations.parity.replicas import Family, ask, family
 from tests.waiting import wait_for
@@ -175,3 +181,43 @@ def test_a_pass_right_after_a_promotion_stays_valid_after_the_next_checkpoint(
     database_of(standby).run("checkpoint")
     result = recheck(source.server, database_of(standby).server, file, ComparisonOptions())
     assert (only(result, "t").equal, only(result, "t").mode) == (True, "recheck")
+
+
+POSITIONS: LiteralString = (
+    "select array[pg_current_wal_insert_lsn() - '0/0', checkpoint_lsn - '0/0', redo_lsn - '0/0',"
+    " split_part(next_xid, ':', 2)::numeric, extract(epoch from checkpoint_time)]"
+    " from pg_control_checkpoint()"
+)
+
+
+def test_nothing_but_the_start_tells_of_older_files_that_were_put_in_place_and_written_to(
+    related: Family, source: Database, tmp_path: Path
+) -> None:
+    """Why a restart ends what was kept: all positions have gone on, and the row looks older than the pass."""
+    older, target = related.folder / "older", database_of(related.primary)
+    target.run("create table u (a int)")
+    related.primary.stop()
+    subprocess.run(["cp", "-a", related.primary.data, older], check=True)
+    related.primary.start()
+    target.run(*["insert into u values (1)"] * 9)  # what the older files lack: their numbers are given again
+    file = kept(source, related.primary, tmp_path / "pass")
+    target.run("checkpoint")
+    then, state = ask(related.primary, POSITIONS), read_kept_pass(file).target
+
+    related.primary.stop()
+    shutil.rmtree(related.primary.data)
+    older.rename(related.primary.data)
+    related.primary.start()
+    target.run("update t set v = 'of another history' where id = 7")
+    while ask(related.primary, "select txid_snapshot_xmin(txid_current_snapshot())") < state.upcoming + 5:
+        target.run("insert into u values (1)")
+    target.run("insert into u select generate_series(1, 50000)", "checkpoint")
+    assert all(before < after for before, after in zip(then, ask(related.primary, POSITIONS), strict=True))
+
+    with Snapshot(target.server) as snapshot:
+        now = require_state(snapshot)
+    assert "started again" in state.find_change(now)
+    assert replace(state, started=now.started).find_change(now) == ""
+    assert ask(related.primary, "select xmin::text::bigint from t where id = 7") < state.horizon
+    with pytest.raises(ParityError, match="older files"):
+        recheck(source.server, target.server, file, ComparisonOptions())
