@@ -8,15 +8,16 @@ import logging
 import time
 import uuid
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import redis.asyncio
 from django.conf import settings
 
 from checklists.announcements import channel
-from checklists.live.hub_reader import ReaderThread, read_new_lines
-from checklists.live.log_tail import BATCH, LogTail
-from checklists.live.viewer_access import ViewerAccess, find_lost_access
+from checklists.live.hub_reader import ReaderThread, read_lines_between, read_new_lines
+from checklists.live.log_tail import BATCH, LogEvent, LogTail, RenderedLine
+from checklists.live.viewer import Viewer
+from checklists.live.viewer_access import find_lost_access
 from checklists.revision import Revision, read_revisions
 
 logger = logging.getLogger(__name__)
@@ -26,27 +27,6 @@ MIN_INTERVAL = 0.1  # seconds between two reads, however many announcements come
 REST = 2.0  # … and at least so many times as long as handing the last read to all viewers took
 WAKE_INTERVAL = 1.0  # seconds after which viewers wake up when nothing is new: ages, pings, access
 ACCESS_CHECK_INTERVAL = 1.0  # seconds between two checks whether the viewers may still watch
-
-
-@dataclass(eq=False)
-class Viewer:
-    """One open page: it watches a cutover, perhaps also the log of an attempt."""
-
-    cutover: int
-    timezone: str
-    attempt: uuid.UUID | None
-    access: ViewerAccess
-    access_lost: str = ""  # why the stream has to end, in a sentence
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self) -> None:
-        """Tells the viewer's stream that something may be new."""
-        self._news.set()
-
-    async def wait(self) -> None:
-        """Waits until the hub says that something may be new. The hub sets the pace for all."""
-        await self._news.wait()
-        self._news.clear()
 
 
 class Hub:
@@ -60,7 +40,9 @@ class Hub:
         self.unanswered_since: float | None = None  # … and since when the database has not answered
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._reader: ReaderThread | None = None  # while there are viewers
+        self._reader: ReaderThread | None = None  # while there are viewers, or pages that join
+        self._joining = 0  # batches of pages that join, which read with the same connection
+        self._reading_behind: dict[tuple[uuid.UUID, int], asyncio.Task[list[RenderedLine]]] = {}
         self._woken_at = 0.0
         self._access_checked_at = time.monotonic()
 
@@ -72,8 +54,8 @@ class Hub:
         if not self._tasks:
             self.read_at = 0.0  # what was read for earlier viewers may be minutes old
             self.unanswered_since = None
-            self._reader = ReaderThread()
-            work = (self._listen_to_redis(), self._read_when_due(self._reader), self._wake_by_the_clock())
+            reader = self._open_reader()
+            work = (self._listen_to_redis(), self._read_when_due(reader), self._wake_by_the_clock())
             self._tasks = [asyncio.create_task(each) for each in work]
         self.announce()
 
@@ -92,9 +74,49 @@ class Hub:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+            self._close_unused_reader()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[ReaderThread]:
+        """The reader of the hub, for pages that join: one connection for all, the first viewer too."""
+        self._joining += 1
+        try:
+            yield self._open_reader()
+        finally:
+            self._joining -= 1
+            self._close_unused_reader()
+
+    def _open_reader(self) -> ReaderThread:
+        if self._reader is None:
+            self._reader = ReaderThread()
+        return self._reader
+
+    def _close_unused_reader(self) -> None:
+        if self._reader is not None and not self.viewers and not self._joining:
+            self._reader.close()
+            self._reader = None
+
+    async def read_behind(self, attempt: uuid.UUID, after: int) -> LogEvent | None:
+        """The next lines for a viewer who is further behind than the tail reaches.
+
+        Hundreds of pages come back with the same last line after a restart: they share one read, and the
+        tail keeps what fits.
+        """
+        tail, key = self.tails[attempt], (attempt, after)
+        reading = self._reading_behind.get(key)
+        if reading is None:
+            upto = tail.begins_after
+            reading = asyncio.create_task(read_lines_between(attempt, after, upto, tail.timezone))
+            self._reading_behind[key] = reading
+            reading.add_done_callback(lambda done: self._forget_reading(key, done))
+        lines = await asyncio.shield(reading)  # others wait for it, too, when this page is closed
+        tail.add_before(lines)
+        return LogEvent.of(lines) if lines else None
+
+    def _forget_reading(self, key: tuple[uuid.UUID, int], done: asyncio.Task[list[RenderedLine]]) -> None:
+        del self._reading_behind[key]
+        if not done.cancelled():
+            done.exception()  # all who waited may be gone: asyncio would complain that nobody looked
 
     def announce(self) -> None:
         """Wakes the reader, because there may be something new."""

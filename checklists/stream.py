@@ -7,23 +7,22 @@ import random
 import time
 import uuid
 import zoneinfo
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from checklists.hub import Hub, Viewer, get_hub
-from checklists.live.hub_reader import read_lines_after
-from checklists.live.log_tail import LogEvent, LogTail
+from checklists.hub import Hub, get_hub
+from checklists.live.admission import Refusal, StreamRequest, find_viewers
+from checklists.live.log_tail import LogEvent
 from checklists.live.server_sent_events import format_event
-from checklists.live.viewer_access import ViewerAccess
-from checklists.models import Attempt, Cutover
+from checklists.live.viewer import Viewer
 from checklists.revision import Revision
 
 LIFETIME = 600.0  # seconds; then the stream ends, and the browser connects again by itself
@@ -34,8 +33,8 @@ CHANGED_INTERVAL = 0.5  # seconds between two events of the kind, however much h
 PROGRESS_INTERVAL = 1.0
 VIEWERS_MAX = 500  # of one process; the next viewer is told to come back later
 VIEWERS_OF_PERSON_MAX = 8  # of these; one person with many pages must not keep others from theirs
-TOO_MANY_PAGES = "You have too many live pages open, and this one is not live. Close others."
-RETRY_LATER = {"Retry-After": "10"}
+FULL = Refusal(503, "Too many pages are open; this one tries again.", retry_after=10)
+TOO_MANY = Refusal(429, "You have too many live pages open, and this one is not live. Close others.", 10)
 
 
 @dataclass(frozen=True)
@@ -60,75 +59,70 @@ class Cursor:
 @require_GET
 async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The stream of a page of this cutover; with ``?log=`` also the log of that attempt."""
-    viewer = await sync_to_async(_find_viewer)(request, slug)
-    if isinstance(viewer, HttpResponse):
-        return viewer
+    (found,) = await sync_to_async(find_viewers)([StreamRequest(request, slug)])
+    if isinstance(found, Refusal):
+        return found.as_response()
     hub = get_hub()
+    if refusal := refuse_too_many(hub, found):
+        return refusal.as_response()
+    return answer_with(events(hub, found, Cursor.parse(request)))
+
+
+def refuse_too_many(hub: Hub, viewer: Viewer) -> Refusal | None:
+    """Why this viewer cannot be one more, if so."""
     if len(hub.viewers) >= VIEWERS_MAX:
-        return HttpResponse("Too many pages are open; this one tries again.", status=503, headers=RETRY_LATER)
-    if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX:
-        return HttpResponse(TOO_MANY_PAGES, status=429, headers=RETRY_LATER)
-    response = StreamingHttpResponse(
-        events(hub, viewer, Cursor.parse(request)), content_type="text/event-stream"
-    )
+        return FULL
+    return TOO_MANY if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX else None
+
+
+def answer_with(body: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """The answer that is a stream, with what keeps proxies from holding it back."""
+    response = StreamingHttpResponse(body, content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _find_viewer(request: HttpRequest, slug: str) -> Viewer | HttpResponse:
-    """The viewer, or the answer to a person who may not watch: 401 without a session, otherwise 404."""
-    if not isinstance(request.user, User):
-        return HttpResponse("Sign in again.", status=401)
-    cutover = Cutover.objects.visible_to(request.user).filter(slug=slug).first()
-    if cutover is None:
-        return HttpResponse("There is no such cutover, or you have no part in it.", status=404)
-    attempt: uuid.UUID | None = None
-    if asked := request.GET.get("log"):
-        sees_logs = Cutover.objects.filter(pk=cutover.pk).logs_seen_by([request.user])
-        attempt = _find_attempt(cutover, asked) if sees_logs else None
-        if attempt is None:
-            return HttpResponse("This cutover has no such attempt.", status=404)
-    return Viewer(
-        cutover.pk, cutover.timezone, attempt, ViewerAccess.of(request, cutover, reads_log=bool(asked))
-    )
-
-
-def _find_attempt(cutover: Cutover, asked: str) -> uuid.UUID | None:
-    try:
-        wanted = uuid.UUID(asked)
-    except ValueError:
-        return None
-    return Attempt.objects.filter(cutover=cutover, pk=wanted).values_list("pk", flat=True).first()
+async def no_events() -> AsyncGenerator[bytes]:
+    """A body for an answer whose events are sent in another way."""
+    for piece in list[bytes]():
+        yield piece
 
 
 async def events(hub: Hub, viewer: Viewer, cursor: Cursor) -> AsyncIterator[bytes]:
-    """Everything that this viewer does not have yet; ends with the lifetime, the access or the connection."""
+    """The stream of a viewer who joins here and leaves with its end."""
     # Otherwise this request holds a connection until the stream ends. Closed here and not by the view: after
     # the view, middleware may save the session, which opens one again.
     await sync_to_async(connections.close_all)()
-    schedule = _EventSchedule(viewer, cursor)
     # Counted once more: many requests at the same moment passed the first count together.
     if hub.count_of(viewer.access.person) >= VIEWERS_OF_PERSON_MAX:
-        yield format_event("bye", TOO_MANY_PAGES, str(cursor)).encode()
+        yield format_event("bye", TOO_MANY.text, str(cursor)).encode()
         return
     # Joined here and not by the caller: `finally` below does not run for a generator that never began.
     hub.join(viewer, after=cursor.line)
     try:
-        yield f"retry: {random.randint(400, 1200)}\n\n".encode()  # noqa: S311  # spreads the reconnects
-        while not schedule.is_over and not viewer.access_lost:
-            due = "".join(schedule.take_due(hub)).encode()
-            # All that is due in one piece: each piece is a system call, for each of hundreds of viewers.
-            async for lines in schedule.take_lines(hub):
-                yield due + lines
-                due = b""
-            if due:
-                yield due
-            await viewer.wait()
-        if viewer.access_lost:
-            yield format_event("bye", viewer.access_lost, str(schedule.cursor)).encode()
+        async with aclosing(events_of_member(hub, viewer, cursor)) as pieces:
+            async for piece in pieces:
+                yield piece
     finally:
         hub.leave(viewer)
+
+
+async def events_of_member(hub: Hub, viewer: Viewer, cursor: Cursor) -> AsyncGenerator[bytes]:
+    """Everything that this viewer of the hub does not have yet; ends with the lifetime or the access."""
+    schedule = _EventSchedule(viewer, cursor)
+    yield f"retry: {random.randint(400, 1200)}\n\n".encode()  # noqa: S311  # spreads the reconnects
+    while not schedule.is_over and not viewer.access_lost:
+        due = "".join(schedule.take_due(hub)).encode()
+        # All that is due in one piece: each piece is a system call, for each of hundreds of viewers.
+        async for lines in schedule.take_lines(hub):
+            yield due + lines
+            due = b""
+        if due:
+            yield due
+        await viewer.wait()
+    if viewer.access_lost:
+        yield format_event("bye", viewer.access_lost, str(schedule.cursor)).encode()
 
 
 class _EventSchedule:
@@ -180,19 +174,18 @@ class _EventSchedule:
     async def take_lines(self, hub: Hub) -> AsyncIterator[bytes]:
         """Events of the log lines after the cursor, until there are none."""
         while self.viewer.attempt is not None:
-            event = await self._next_lines(hub.tails[self.viewer.attempt])
+            event = await self._next_lines(hub, self.viewer.attempt)
             if event is None:
                 return
             self.cursor = Cursor(self.cursor.revision, event.last)
             yield event.with_cursor(self.cursor)
 
-    async def _next_lines(self, tail: LogTail) -> LogEvent | None:
-        """From the hub, or from the database for a viewer who is far behind."""
-        if not tail.has_gap_after(self.cursor.line):
-            return tail.event_after(self.cursor.line)
-        assert self.viewer.attempt is not None
-        lines = await read_lines_after(self.viewer.attempt, self.cursor.line, self.viewer.timezone)
-        return LogEvent.of(lines) if lines else None
+    async def _next_lines(self, hub: Hub, attempt: uuid.UUID) -> LogEvent | None:
+        """From the tail, or from the database for a viewer who is far behind."""
+        tail = hub.tails[attempt]
+        if tail.has_gap_after(self.cursor.line):
+            return await hub.read_behind(attempt, self.cursor.line)
+        return tail.event_after(self.cursor.line)
 
 
 urlpatterns = [path("stream/", stream, name="stream")]

@@ -63,9 +63,9 @@ async def run_in_thread(work: Callable[[], T]) -> T:
     return await sync_to_async(run, thread_sensitive=False)()
 
 
-async def read_lines_after(attempt: uuid.UUID, number: int, timezone: str) -> list[RenderedLine]:
-    """The next lines of a log from the database, for a viewer who is further behind than the tail reaches."""
-    return await run_in_thread(lambda: read_lines(attempt, number, timezone))
+async def read_lines_between(attempt: uuid.UUID, after: int, upto: int, timezone: str) -> list[RenderedLine]:
+    """The next lines of a log from the database, for viewers who are further behind than the tail reaches."""
+    return await run_in_thread(lambda: read_lines(attempt, after, timezone, upto=upto))
 
 
 def read_new_lines(tails: dict[uuid.UUID, LogTail]) -> dict[uuid.UUID, list[RenderedLine]]:
@@ -73,9 +73,13 @@ def read_new_lines(tails: dict[uuid.UUID, LogTail]) -> dict[uuid.UUID, list[Rend
     return {attempt: read_lines(attempt, tail.last, tail.timezone) for attempt, tail in tails.items()}
 
 
-def read_lines(attempt: uuid.UUID, after: int, timezone: str) -> list[RenderedLine]:
-    """The lines of an attempt that come after this number, at most `BATCH`."""
+def read_lines(
+    attempt: uuid.UUID, after: int, timezone: str, *, upto: int | None = None
+) -> list[RenderedLine]:
+    """The lines of an attempt that come after this number, at most `BATCH`; none after ``upto``."""
     lines = LogLine.objects.filter(attempt=attempt, number__gt=after).order_by("number")
+    if upto is not None:
+        lines = lines.filter(number__lte=upto)
     return [RenderedLine(line.number, render_line(line, timezone)) for line in ShownLine.read(lines, BATCH)]
 
 

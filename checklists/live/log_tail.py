@@ -57,6 +57,21 @@ class LogTail:
             self.last = new[-1].number
             self._events.clear()
 
+    @property
+    def begins_after(self) -> int:
+        """The number of the line before the first that is kept here."""
+        return self.lines[0].number - 1 if self.lines else self.last
+
+    def add_before(self, lines: list[RenderedLine]) -> None:
+        """Keeps lines from before the first one, if there is room, and nothing is missing between.
+
+        A tail begins where its first viewer was, and the number of that line came from a browser: that it
+        exists is known only when it is among these lines.
+        """
+        fits = len(self.lines) + len(lines) <= TAIL_LENGTH
+        if lines and fits and lines[-1].number == self.begins_after:
+            self.lines.extendleft(reversed(lines))
+
     def after(self, number: int) -> list[RenderedLine] | None:
         """The next lines after that number; None when they are not kept here (any more)."""
         if number >= self.last:

@@ -28,11 +28,11 @@ class ViewerAccess:
     reads_log: bool = False
 
     @classmethod
-    def of(cls, request: HttpRequest, cutover: Cutover, *, reads_log: bool = False) -> ViewerAccess:
-        """The access of the signed-in person who sent this request."""
+    def of(cls, request: HttpRequest, cutover: int, *, reads_log: bool = False) -> ViewerAccess:
+        """The access of the signed-in person who sent this request to the cutover (by id)."""
         assert isinstance(request.user, User)
         key = request.session.session_key or ""
-        return cls(cutover.pk, request.user.pk, key, request.user.get_session_auth_hash(), reads_log)
+        return cls(cutover, request.user.pk, key, request.user.get_session_auth_hash(), reads_log)
 
 
 def find_lost_access(viewers: Sequence[ViewerAccess]) -> list[str]:

@@ -41,7 +41,8 @@ class CutoverQuerySet(models.QuerySet["Cutover"]):
         people = list(people)
         pairs = set(self.filter(members__person__in=people).values_list("pk", "members__person_id"))
         admins = [person.pk for person in people if person.is_superuser]
-        return pairs | {(pk, admin) for admin in admins for pk in self.values_list("pk", flat=True)}
+        every = list(self.values_list("pk", flat=True)) if admins else []  # once, not for each admin
+        return pairs | {(pk, admin) for admin in admins for pk in every}
 
     def logs_seen_by(self, people: Iterable[User]) -> set[tuple[int, int]]:
         """Who of these people may read logs in which of the cutovers. People who only watch may where the

@@ -8,16 +8,15 @@ which the session expires, so that a stream, which looks at it, ends at the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
 
 BEGAN, ACTIVE = "signed_in_at", "active_at"  # seconds since 1970, in the session
 #: Of a session that is used all the time, this often is written that it is.
@@ -26,22 +25,11 @@ NOTED_EVERY = 60.0
 ASKED_BY_PAGES = ("stream", "waiting-count")
 
 
-class IdleSessionMiddleware:
+class IdleSessionMiddleware(MiddlewareMixin):
     """Signs out a person whose session was not used for too long, and notes when it is used."""
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        """Passes on; `process_view` runs beside the view, where the session may be read."""
-        return self.get_response(request)
-
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        """The view then answers as to anybody who is not signed in."""
+        """The view then answers as to anybody who is not signed in. Here the session may be read."""
         if not isinstance(request.user, User):
             return
         now = time.time()
