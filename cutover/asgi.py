@@ -15,7 +15,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cutover.settings")
 
 mask_standard_streams()
 settings = load_settings()  # wrong ones are said in words, without a traceback
-application = StreamQueue(get_asgi_application())
+_handler = get_asgi_application()
+
+from cutover.live_joins.application import LiveJoins  # noqa: E402  # imports models: their apps come first
+
+application = LiveJoins(StreamQueue(_handler))
 check_role_at_start()
 spare_imports()
 use_pool(settings.CUTOVER_DATABASE_POOL)  # last: a server that forks after its imports has opened nothing

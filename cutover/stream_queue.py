@@ -1,4 +1,4 @@
-"""Lets a few live streams begin at a time, however many pages come back at once after a restart."""
+"""Lets a few live streams begin at a time on the ordinary path, however many pages ask at once."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SUFFIX = "/stream/"
 class StreamQueue:
     """An ASGI application around another one.
 
-    To begin, each stream needs a thread and a database connection for its session and its person. Hundreds of
-    threads at once keep the event loop from running: nobody gets a line, and all other pages wait, too.
+    What `live_joins` does not admit needs a thread and a database connection for its session and its person.
+    Hundreds of threads at once keep the event loop from running: nobody gets a line, all other pages wait.
     """
 
     def __init__(self, application: Application) -> None:

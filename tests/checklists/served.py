@@ -10,15 +10,16 @@ import pytest
 import uvicorn
 from django.core.asgi import get_asgi_application
 
+from cutover.live_joins.application import LiveJoins
 from cutover.stream_queue import StreamQueue
 from tests.ports import free_port
 from tests.waiting import wait_for
 
 
 @cache
-def _application() -> StreamQueue:
+def _application() -> LiveJoins:
     """Not cutover.asgi's: that gives its process a pool, whose connections outlive a test's database."""
-    return StreamQueue(get_asgi_application())
+    return LiveJoins(StreamQueue(get_asgi_application()))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from checklists.models import Attempt, Cutover, LogLine
 from checklists.models.audit import database_now
 from checklists.revision import Revision, read_revisions
 from checklists.states import AttemptStatus
+from cutover.accounts.idle import ACTIVE, BEGAN
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, item_of, make_cutover, person
 
@@ -115,6 +116,8 @@ def session_of(name: str) -> str:
     user, session = person(name), SessionStore()
     session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BEGAN] = session[ACTIVE] = time.time()
+    session.set_expiry(3600)
     session.create()
     return str(session.session_key)
 

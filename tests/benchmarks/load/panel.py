@@ -146,19 +146,23 @@ def make_viewers(cutover: Cutover, count: int, part: str = "APPROVER") -> list[s
     from django.utils import timezone
 
     from checklists.models import Member
+    from cutover.accounts.idle import ACTIVE, BEGAN
     from tests.by_hand import by_hand
 
     people = User.objects.bulk_create(
         User(username=f"viewer-{cutover.pk}-{n}", password=f"!{n}", first_name=f"Viewer {n}")
         for n in range(count)
     )
-    store, sessions = SessionStore(), list[Session]()
+    store, sessions, now = SessionStore(), list[Session](), time.time()
     until = timezone.now() + timedelta(days=1)
     for each in people:
         data = {
             SESSION_KEY: str(each.pk),
             HASH_SESSION_KEY: each.get_session_auth_hash(),
             BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            BEGAN: now,
+            ACTIVE: now,
+            "_session_expiry": 3600,
         }
         key = f"{each.pk:032}"
         sessions.append(Session(session_key=key, session_data=store.encode(data), expire_date=until))
