@@ -39,7 +39,8 @@ class CutoverQuerySet(models.QuerySet["Cutover"]):
     def seen_by(self, people: Iterable[User]) -> set[tuple[int, int]]:
         """Who of these people sees which of the cutovers, by the rule of `visible_to`: (cutover, person)."""
         people = list(people)
-        pairs = set(self.filter(members__person__in=people).values_list("pk", "members__person_id"))
+        ids = [person.pk for person in people]  # not the rows: Django would take each apart
+        pairs = set(self.filter(members__person__in=ids).values_list("pk", "members__person_id"))
         admins = [person.pk for person in people if person.is_superuser]
         every = list(self.values_list("pk", flat=True)) if admins else []  # once, not for each admin
         return pairs | {(pk, admin) for admin in admins for pk in every}
@@ -48,7 +49,8 @@ class CutoverQuerySet(models.QuerySet["Cutover"]):
         """Who of these people may read logs in which of the cutovers. People who only watch may where the
         runbook says so: programs print what they like."""
         people = list(people)
-        work = Member.objects.filter(cutover__in=self, person__in=people).exclude(part=MemberPart.STAKEHOLDER)
+        ids = [person.pk for person in people]
+        work = Member.objects.filter(cutover__in=self, person__in=ids).exclude(part=MemberPart.STAKEHOLDER)
         told = self.filter(logs_for_stakeholders=True).seen_by(people)
         return told | set(work.values_list("cutover_id", "person_id"))
 

@@ -16,9 +16,7 @@ from cutover.stream_queue import SUFFIX, Application, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 PREFIX = "/cutovers/"
 AT_ONCE = 40  # that are admitted with the same queries; others wait for the next turn
-PAUSE = (
-    0.02  # seconds between two turns, in which others come: a turn costs nearly the same for one and for ten
-)
+PAUSE = 0.02  # seconds before a turn that is not full: it costs much the same for one page and for ten
 #: Headers of a request with a body, which only the ordinary path reads.
 OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
@@ -99,7 +97,7 @@ class JoinQueue:
                     for (_, future), admission in zip(turn, found, strict=True):
                         if not future.done():
                             future.set_result(admission)
-                    await asyncio.sleep(PAUSE)
+                    await asyncio.sleep(0 if len(self._waiting) >= AT_ONCE else PAUSE)
         finally:
             self._task = None
 

@@ -115,10 +115,14 @@ class PanelUnderLoad:
         joined = await self.pages.until(lambda page: page.joined)
         caught_up = await self.pages.until(lambda page: page.newest > joined)
         self.add("while all join", began, caught_up, f"lines; all joined in {joined - began:.1f} s")
+        note = self._note_of_joins(used, database)
+        self.found.add("while all join: from request to answer", [took for _, took in self.watch.joins], note)
+
+    def _note_of_joins(self, used: float, database: float) -> str:
+        """``used``, ``database``: seconds of CPU time before the first of them."""
         each = 1000 / len(self.pages.viewers)
         cpu = (self.web.cpu_seconds() - used) * each, (server_cpu_seconds() - database) * each
-        note = f"joins; CPU of each {cpu[0]:.1f} ms, PostgreSQL {cpu[1]:.1f} ms, with the lines of that time"
-        self.found.add("while all join: from request to answer", [took for _, took in self.watch.joins], note)
+        return f"joins; CPU of each {cpu[0]:.1f} ms, PostgreSQL {cpu[1]:.1f} ms, with the lines of that time"
 
     async def stay(self, seconds: float) -> None:
         """Nobody comes or goes."""
@@ -136,7 +140,7 @@ class PanelUnderLoad:
         stopped = time.monotonic()
         await asyncio.to_thread(self.web.stop)
         await asyncio.to_thread(self.web.start)
-        back = time.monotonic()
+        back, used, database = time.monotonic(), self.web.cpu_seconds(), server_cpu_seconds()
         joined = await self.pages.until(lambda page: page.joined)
         caught_up = await self.pages.until(lambda page: page.newest > joined)
         note = f"lines; away {back - stopped:.1f} s, all back {joined - back:.1f} s later"
@@ -144,7 +148,8 @@ class PanelUnderLoad:
         late = [min(delay, at - back) for at, delay in self.watch.delays if back <= at < caught_up]
         self.found.add("while all reconnect: lines", late, note)
         self.parts.append(("while all reconnect", back, caught_up))
-        self.found.add("while all reconnect: request to answer", [took for _, took in self.watch.joins])
+        note = self._note_of_joins(used, database)
+        self.found.add("while all reconnect: request to answer", [took for _, took in self.watch.joins], note)
 
     def add_pages(self) -> None:
         """The rows of the other person's pages."""

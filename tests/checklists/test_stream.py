@@ -459,7 +459,7 @@ def test_a_stream_ends_after_its_lifetime_and_says_when_to_reconnect(port, monke
             while await events.read():
                 pass
             assert events.ended
-            assert 400 <= int(events.seen[0]["retry"]) <= 1200
+            assert stream.RETRY[0] <= int(events.seen[0]["retry"]) <= stream.RETRY[1]
             assert ": ping" in events.comments
             assert not [e for e in events.seen if e.get("event") == "bye"]
 

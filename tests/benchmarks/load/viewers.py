@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 EVENT_ID = re.compile(rb"(?:^|\n)id: (\S+)")
 LINE = re.compile(rb'<li id="line-(\d+)".*?\[(\d+\.\d+)\] copied')
-RETRY = (0.4, 1.2)  # seconds, as the server tells browsers (stream.events)
+RETRY = (0.2, 0.7)  # seconds, as the server tells browsers (`stream.RETRY`)
 
 
 @dataclass
