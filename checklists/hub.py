@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 
 import redis.asyncio
@@ -34,6 +35,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
+        self._pages_of: Counter[int] = Counter()  # person (by id) → how many of the viewers
         self.revisions: dict[int, Revision] = {}
         self.tails: dict[uuid.UUID, LogTail] = {}
         self.read_at = 0.0  # time.monotonic() when the last successful read was sent
@@ -49,6 +51,7 @@ class Hub:
     def join(self, viewer: Viewer, *, after: int) -> None:
         """Adds a viewer who has the log up to line ``after``; the first viewer starts the tasks."""
         self.viewers.add(viewer)
+        self._pages_of[viewer.access.person] += 1
         if viewer.attempt is not None:
             self.tails.setdefault(viewer.attempt, LogTail(after, viewer.timezone))
         if not self._tasks:
@@ -61,11 +64,15 @@ class Hub:
 
     def count_of(self, person: int) -> int:
         """How many open pages this person has in this process."""
-        return sum(viewer.access.person == person for viewer in self.viewers)
+        return self._pages_of[person]
 
     def leave(self, viewer: Viewer) -> None:
         """Removes a viewer and what only they watched; the last viewer stops the tasks."""
-        self.viewers.discard(viewer)
+        if viewer in self.viewers:
+            self.viewers.remove(viewer)
+            self._pages_of[viewer.access.person] -= 1
+            if not self._pages_of[viewer.access.person]:
+                del self._pages_of[viewer.access.person]
         if not any(each.attempt == viewer.attempt for each in self.viewers):
             self.tails.pop(viewer.attempt, None)  # type: ignore[arg-type]  # None is no key
         if not any(each.cutover == viewer.cutover for each in self.viewers):

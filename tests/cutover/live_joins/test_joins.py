@@ -139,6 +139,7 @@ def test_pages_that_come_while_others_are_admitted_share_a_turn_and_leave_nothin
         assert await other_tasks() == set()
         hub = get_hub()
         assert (hub.viewers, hub._tasks, hub._reader, hub._joining) == (set(), [], None, 0)
+        assert not hub._pages_of
         return passed_on.requests
 
     connection.close()
