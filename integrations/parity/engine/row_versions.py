@@ -72,7 +72,8 @@ def _find_recounted_buckets(queries: SideQueries, sums: BucketSums) -> set[int]:
     query = sql.SQL(
         "SELECT bucket >> {bits}, string_agg(int2send((bucket & {low})::int2) || int4send(row_count::int4),"
         " ''::bytea ORDER BY bucket)"
-        " FROM (SELECT {bucket} AS bucket, count(*) AS row_count FROM {rows} GROUP BY 1) AS counts GROUP BY 1"
+        " FROM (SELECT bucket, count(*) AS row_count"
+        " FROM (SELECT {bucket} AS bucket FROM {rows} OFFSET 0) AS each GROUP BY 1) AS counts GROUP BY 1"
     ).format(
         bits=sql.Literal(BLOCK_BITS),
         low=sql.Literal(LOW_BITS),
