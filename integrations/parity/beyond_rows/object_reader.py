@@ -23,6 +23,8 @@ Structure = dict[str, dict[str, dict[str, str]]]
 UNCOMPARED = "the objects of other kinds"  # in `ObjectsOfSide.failed`: how many there are is not known
 #: A definition names everything outside of pg_catalog with its schema, whatever else a server has.
 QUALIFIED_NAMES = "set local search_path = pg_catalog, pg_temp"
+#: To plan the query of all kinds takes much longer than to carry it out, and a third less in its own order.
+IN_THIS_ORDER = "set local join_collapse_limit = 1; set local from_collapse_limit = 1"
 IMPATIENT = "set local lock_timeout = '1s'"  # after another kind waited for a lock in vain
 
 
@@ -63,7 +65,7 @@ def read_objects(
     side = ObjectsOfSide()
     queried = [kind for kind in kinds if not kind.read]
     try:
-        with _settings(snapshot, QUALIFIED_NAMES):
+        with _settings(snapshot, QUALIFIED_NAMES, IN_THIS_ORDER):
             rows = snapshot.fetch_rows(_all_in_one(queried, schemas))
             side.uncompared = count_uncompared(snapshot, schemas)
     except psycopg.Error:
