@@ -140,7 +140,7 @@ def test_rows_that_are_there_very_often_are_counted_by_what_is_left_of_their_buc
 
     monkeypatch.setattr(row_counts, "_read_counts", count_calls)
     random = Random(20261201)
-    for number in range(12):
+    for number in range(8):
         sides = [[(random.randrange(4), random.choice("xyz")) for _ in range(30)] for _ in range(2)]
         parts = "partition by list (a)" if number % 3 == 0 else ""
         for side, rows in zip((pair.source, pair.target), sides, strict=True):
