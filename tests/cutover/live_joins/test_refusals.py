@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import time
 import uuid
@@ -29,6 +31,7 @@ from checklists.live import admission
 from checklists.models import Attempt, Cutover, Member
 from checklists.states import AttemptStatus, MemberPart
 from cutover.accounts.idle import ACTIVE, BEGAN
+from cutover.data_folder import PROJECT
 from cutover.live_joins.middleware_hooks import WITHOUT_PART, MiddlewareHooks, consists_of_hooks
 from tests.by_hand import by_hand
 from tests.checklists.histories import ended, make_cutover
@@ -253,6 +256,24 @@ def test_middleware_that_does_more_than_its_hooks_is_not_known() -> None:
             return await super().__acall__(request)
 
     assert not any(consists_of_hooks(each) for each in (More, MoreAsync, unknown_middleware, object))
+
+
+def test_the_view_has_no_check_of_its_own() -> None:
+    """Pages that come together never reach it: what it refuses beside `find_viewers` would be let in."""
+    (view,) = ast.parse(inspect.getsource(stream.stream)).body
+    assert isinstance(view, ast.AsyncFunctionDef)
+    assert [ast.unparse(each) for each in view.decorator_list] == ["require_GET"]
+    answers = {
+        ast.unparse(each.value) for each in ast.walk(view) if isinstance(each, ast.Return) and each.value
+    }
+    assert answers == {
+        "found.as_response()",  # of `find_viewers`
+        "refusal.as_response()",  # of `refuse_too_many`
+        "answer_with(events(hub, found, Cursor.parse(request)))",
+    }
+    assert not [each for each in ast.walk(view) if isinstance(each, ast.Raise)]
+    served = (PROJECT / "cutover" / "asgi.py").read_text()
+    assert "application = LiveJoins(StreamQueue(_handler))" in served
 
 
 def test_other_methods_and_requests_with_a_body_go_the_ordinary_path(new_page: Any) -> None:
