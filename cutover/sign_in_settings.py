@@ -23,6 +23,7 @@ _prefix = "__Host-" if HTTPS else f"cutover_{'standalone' if _standalone else 'p
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else _prefix.removesuffix("_")
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 KNOWN_BROWSER_COOKIE_NAME = f"{_prefix}known-browser"
+SESSION_ENGINE = "cutover.accounts.sessions"
 #: Seconds from signing in to the end of the session; requests do not prolong it.
 SESSION_COOKIE_AGE = 12 * 3600
 #: Minutes without anything that a person does, after which a session ends before that.

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from checklists.board.irreversible import is_named_by_a_pass
 from checklists.board.views import Blocker, ItemView
+from checklists.compiled_query import compiled_query
 from checklists.durations import format_duration
 from checklists.models import ChangeRequest, Cutover, Item
 from checklists.states import ChangeDecision, ChangeKind, Direction, ItemKind
@@ -33,7 +36,12 @@ class ProductionRows:
 
 def is_runbook_confirmed(cutover: Cutover) -> bool:
     """Did a second person confirm the text of this cutover's runbook for production, here or elsewhere?"""
-    return ChangeRequest.objects.confirmed_texts([cutover.runbook.sha256]).exists()
+    return bool(_confirmations(cutover.runbook.sha256))
+
+
+@compiled_query
+def _confirmations(sha256: str) -> QuerySet[ChangeRequest, int]:
+    return ChangeRequest.objects.confirmed_texts([sha256]).order_by().values_list("pk", flat=True)[:1]
 
 
 def _read_overrides(cutover: Cutover) -> frozenset[int]:

@@ -28,6 +28,7 @@ from checklists.models import (
     Phase,
     SignOff,
     Tick,
+    TickFile,
 )
 from checklists.models.audit import database_now
 from checklists.models.masked_rows import action_of, are_texts_shown, are_values_hidden
@@ -103,7 +104,7 @@ class BoardRows:
             acts=read_acts(cutover),
             seat_givers=MemberChange.objects.later_assigners(cutover),
             members=_of(cutover, _members(pk)),
-            ticks={tick.item_id: tick for tick in _latest_ticks(pk)},
+            ticks=_read_ticks(pk),
             later=read_later_facts(cutover, latest),
             production=ProductionRows.load(cutover, now),
         )
@@ -212,10 +213,26 @@ def _find_no_gos(sign_offs: Iterable[SignOff], definitions: Iterable[Item]) -> d
     return found
 
 
+def _read_ticks(cutover: int) -> dict[int, Tick]:
+    """By item id, the latest tick with its files."""
+    ticks = {tick.item_id: tick for tick in _latest_ticks(cutover)}
+    files: dict[int, list[TickFile]] = defaultdict(list)
+    for file in _tick_files(cutover) if ticks else ():
+        files[file.tick_id].append(file)
+    for tick in ticks.values():
+        tick.set_files(files.get(tick.pk, ()))
+    return ticks
+
+
 @compiled_query
 def _latest_ticks(cutover: int) -> QuerySet[Tick]:
-    """The latest tick of each item."""
-    return Tick.objects.of_cutover(cutover).order_by("item_id", "-id").distinct("item_id").with_details()
+    latest = Tick.objects.of_cutover(cutover).order_by("item_id", "-id").distinct("item_id")
+    return latest.with_people()
+
+
+@compiled_query
+def _tick_files(cutover: int) -> QuerySet[TickFile]:
+    return TickFile.objects.of_cutover(cutover)
 
 
 @compiled_query

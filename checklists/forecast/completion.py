@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.db.models import QuerySet
+
 from checklists.board import Board, ItemView, waits_for_window
+from checklists.compiled_query import compiled_query
 from checklists.forecast.item_times import ItemTimes, find_item_times
 from checklists.forecast.late_items import LateItem, find_costliest
 from checklists.forecast.measured_durations import Measurements, read_measurements
@@ -224,14 +227,20 @@ def _find_moments(board: Board, placed: Mapping[str, Placed], scope: set[str] | 
 
 def _read_odds(board: Board) -> dict[str, tuple[datetime, datetime]]:
     """Moment → P50 and P90, by the latest simulation."""
-    rows = SimulatedForecast.objects.filter(cutover=board.cutover, direction=board.cutover.direction)
-    latest = rows.filter(at__gte=board.now - LONGEST_AGE).first()
+    latest = _simulations.first(board.cutover.pk, board.now - LONGEST_AGE, board.cutover.direction)
     if latest is None:
         return {}
     return {
         name: (latest.at + timedelta(seconds=odds["p50"]), latest.at + timedelta(seconds=odds["p90"]))
         for name, odds in latest.moments.items()
     }
+
+
+@compiled_query(values=2)
+def _simulations(cutover: int, since: datetime, direction: str) -> QuerySet[SimulatedForecast]:
+    """The latest one."""
+    rows = SimulatedForecast.objects.filter(cutover=cutover, direction=direction)
+    return rows.filter(at__gte=since)[:1]
 
 
 def _moment(

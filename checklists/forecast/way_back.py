@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from checklists.board import Board, ItemView
+from checklists.compiled_query import compiled_query
 from checklists.durations import format_duration
 from checklists.forecast.measured_durations import Measurements
 from checklists.forecast.network import Task, critical_path, place_tasks
@@ -157,10 +160,19 @@ def _read_restore(board: Board) -> tuple[float | None, str]:
 
     No seconds when the newest failed its latest verification: an older one is not what is restored.
     """
-    newest = Backup.objects.filter(cutover=board.cutover).prefetch_related("verifications__attempt__item")
-    backup = newest.first()
+    backup = _newest_backup.first(board.cutover.pk)
     failed: BackupVerification | None = backup.failure if backup else None
     if failed:
         return None, f"The newest backup cannot be relied on. {failed.sentence}"
-    verified = Backup.objects.filter(cutover=board.cutover, verified_at__isnull=False).first()
+    verified = _newest_verified_backup.first(board.cutover.pk)
     return (verified.restore_seconds if verified else None), ""
+
+
+@compiled_query
+def _newest_backup(cutover: int) -> QuerySet[Backup]:
+    return Backup.objects.filter(cutover=cutover).prefetch_related("verifications__attempt__item")[:1]
+
+
+@compiled_query
+def _newest_verified_backup(cutover: int) -> QuerySet[Backup]:
+    return Backup.objects.filter(cutover=cutover, verified_at__isnull=False)[:1]

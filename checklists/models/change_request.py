@@ -7,6 +7,7 @@ from collections.abc import Collection
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.urls import reverse
 
 from checklists.models.confirmation_triggers import requests_begin_open
@@ -14,6 +15,7 @@ from checklists.models.cutover import Cutover
 from checklists.models.decision_record_rules import decision_has_its_entry, request_has_its_entry
 from checklists.models.item import Item
 from checklists.models.person_rules import asked_by_who_may, decided_by_who_may
+from checklists.models.read_rows import ReadRow
 from checklists.models.triggers import decided_once, never_deleted
 from checklists.states import ChangeDecision, ChangeKind
 
@@ -32,10 +34,10 @@ class ChangeRequestQuerySet(models.QuerySet["ChangeRequest"]):
         """The confirmations by which one of these texts (SHA-256) may run in production."""
         kinds = (ChangeKind.RUNBOOK, ChangeKind.AMENDMENT)
         confirmed = self.filter(kind__in=kinds, decision=ChangeDecision.CONFIRMED)
-        return confirmed.filter(payload__after__in=list(digests))
+        return confirmed.alias(text=KeyTextTransform("after", "payload")).filter(text__in=list(digests))
 
 
-class ChangeRequest(models.Model):
+class ChangeRequest(ReadRow):
     """One requested change. ``payload`` is all that carrying it out needs; ``decision`` is empty while open.
 
     The database refuses a confirmation by the person who requested the change, and by the person on whose

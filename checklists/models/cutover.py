@@ -20,6 +20,7 @@ from checklists.models.definition_rules import (
     only_forward,
     written_once,
 )
+from checklists.models.read_rows import ReadRow
 from checklists.models.record_rules import cutover_changes_with_its_entry, cutover_opens_with_its_entry
 from checklists.models.story_rules import cutover_moves_on
 from checklists.models.triggers import never_deleted
@@ -55,7 +56,7 @@ class CutoverQuerySet(models.QuerySet["Cutover"]):
         return told | set(work.values_list("cutover_id", "person_id"))
 
 
-class Cutover(models.Model):
+class Cutover(ReadRow):
     """A rehearsal or the production cutover.
 
     ``epoch`` rises when a rollback is ordered: an attempt that was queued before can no longer begin.
@@ -146,7 +147,7 @@ class Cutover(models.Model):
         return ZoneInfo(self.timezone)
 
 
-class Member(models.Model):
+class Member(ReadRow):
     """One person's part in one cutover, and the seats they may fill at its gates."""
 
     cutover = models.ForeignKey(Cutover, on_delete=models.CASCADE, related_name="members")

@@ -13,6 +13,7 @@ from checklists.models.cutover import Cutover
 from checklists.models.decision_record_rules import note_has_its_entry
 from checklists.models.definition_rules import settled_by_a_lead, written_now, written_once
 from checklists.models.person_rules import noted_by_a_member
+from checklists.models.read_rows import ReadRow
 from checklists.models.record_rules import (
     changes_with_the_runbook,
     comes_with_the_runbook,
@@ -34,7 +35,7 @@ DEFINITION = (
 AMENDED = ("position", "owner_title", "service_restored", "ends_window", "superseded_at")
 
 
-class Phase(models.Model):
+class Phase(ReadRow):
     """One part of a cutover. ``note`` says where ``original``, the customer's text, was corrected."""
 
     cutover = models.ForeignKey(Cutover, on_delete=models.CASCADE, related_name="phases")
@@ -70,7 +71,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(superseded_at=None)
 
 
-class Item(models.Model):
+class Item(ReadRow):
     """One item of a cutover: manual, an action or a gate.
 
     What comes from the runbook never changes; only tick, skip and claim do. Its state is computed by
@@ -177,7 +178,7 @@ class Item(models.Model):
         return [Requirement(word).label for word in self.requires]
 
 
-class GateEvidence(models.Model):
+class GateEvidence(ReadRow):
     """An item whose latest success a gate asks for, not older than ``fresh_for``."""
 
     gate = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="gate_evidence")
@@ -194,7 +195,7 @@ class GateEvidence(models.Model):
         return f"{self.gate_id} asks for {self.item_id}"
 
 
-class Note(models.Model):
+class Note(ReadRow):
     """A remark of a person on an item."""
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="notes")

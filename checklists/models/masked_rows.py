@@ -16,8 +16,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.apps import apps
-from django.db import models
 
+from checklists.models.read_rows import ReadRow
 from checklists.states import AttemptStatus
 from integrations.actions import registry
 from integrations.row_values import HIDDEN_WORDS, mask_facts
@@ -55,7 +55,7 @@ class ReadFields:
         return self._read.get(name, "")
 
 
-class MaskedRow(models.Model):
+class MaskedRow(ReadRow):
     """A row that holds what an action or a check found."""
 
     _hidden: Mapping[str, Any] | None = None  # of a row that was read masked: what the changed fields hold

@@ -10,12 +10,19 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from checklists.compiled_query import compiled_query
 from checklists.models.cutover import Cutover
 from checklists.models.decision_record_rules import member_change_has_its_entry
 from checklists.models.person_rules import change_of_people_is_true, people_are_changed_by_who_may
+from checklists.models.read_rows import ReadRow
 from checklists.models.triggers import append_only
 
 PERSON = settings.AUTH_USER_MODEL
+
+
+@compiled_query
+def _changes(cutover: int) -> models.QuerySet[MemberChange]:
+    return MemberChange.objects.filter(cutover=cutover).order_by("id")
 
 
 class MemberChangeQuerySet(models.QuerySet["MemberChange"]):
@@ -27,14 +34,14 @@ class MemberChangeQuerySet(models.QuerySet["MemberChange"]):
         A seat that the person has had since the cutover was set up is not among them.
         """
         found: dict[tuple[int, str], frozenset[int]] = defaultdict(frozenset)
-        for change in self.filter(cutover=cutover).order_by("id"):
+        for change in _changes(cutover.pk):
             by = {change.requested_by_id, change.confirmed_by_id} if change.is_later else set()
             for seat in change.seats_gained:
                 found[change.person_id, seat] = frozenset(pk for pk in by if pk is not None)
         return {key: people for key, people in found.items() if people}
 
 
-class MemberChange(models.Model):
+class MemberChange(ReadRow):
     """One change of a person's part, seats and roles in a cutover; ``after`` is empty for a removal.
 
     ``before`` and ``after`` have the keys ``part``, ``seats`` and ``roles``. ``is_later`` is False while the

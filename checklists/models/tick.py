@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +18,7 @@ from checklists.models.decision_record_rules import tick_has_its_entry
 from checklists.models.definition_rules import written_now
 from checklists.models.item import Item
 from checklists.models.person_rules import ticked_by_a_lead
+from checklists.models.read_rows import ReadRow
 from checklists.models.story_rules import file_belongs_to_its_tick
 from checklists.models.triggers import append_only
 from checklists.states import ChangeDecision
@@ -23,14 +26,28 @@ from checklists.states import ChangeDecision
 PERSON = settings.AUTH_USER_MODEL
 
 
+def _is_one_of(column: str, rows: models.QuerySet[Any]) -> models.Func:
+    """Whether the column names one of these rows, which PostgreSQL finds before all else."""
+    return models.Func(
+        models.F(column),
+        ArraySubquery(rows.values("pk")),
+        arg_joiner=" = ANY (",
+        template="%(expressions)s)",
+        output_field=models.BooleanField(),
+    )
+
+
 class TickQuerySet(models.QuerySet["Tick"]):
     """Queries over ticks."""
 
+    def with_people(self) -> TickQuerySet:
+        """With people and request."""
+        return self.select_related("by", "on_behalf_of", "request__decided_by", "request__requested_by")
+
     def with_details(self) -> TickQuerySet:
         """With people, request and files, but without the contents of the files."""
-        people = ("by", "on_behalf_of", "request__decided_by", "request__requested_by")
         files = TickFile.objects.defer("content")
-        return self.select_related(*people).prefetch_related(models.Prefetch("files", files))
+        return self.with_people().prefetch_related(models.Prefetch("files", files))
 
     def of_cutover(self, cutover: int) -> TickQuerySet:
         """Those of its items, which are found before all else.
@@ -38,18 +55,10 @@ class TickQuerySet(models.QuerySet["Tick"]):
         Joined with them, a plan that is made without statistics compares every tick with every item, and each
         pair with every person.
         """
-        items = ArraySubquery(Item.objects.filter(cutover=cutover).values("pk"))
-        one_of_them = models.Func(
-            models.F("item_id"),
-            items,
-            arg_joiner=" = ANY (",
-            template="%(expressions)s)",
-            output_field=models.BooleanField(),
-        )
-        return self.filter(one_of_them)
+        return self.filter(_is_one_of("item_id", Item.objects.filter(cutover=cutover)))
 
 
-class Tick(models.Model):
+class Tick(ReadRow):
     """One tick of a manual item. Taking the tick back leaves this row; ticking again writes another one.
 
     Where the item asks for a second person, a ``request`` belongs to it: before that is confirmed, the item
@@ -77,6 +86,18 @@ class Tick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.item_id} by {self.by_id}"
+
+    def set_files(self, files: Iterable[TickFile]) -> None:
+        """Gives it its files, which were read with those of other ticks or have just been written."""
+        known = _no_files()
+        if kept := list(files):
+            known = TickFile.objects.none()
+            known._result_cache = kept  # as `prefetch_related` does
+        self._prefetched_objects_cache = {"files": known}
+
+    def set_no_request(self) -> None:
+        """Says of a new tick that no request belongs to it yet, so that nobody asks the database."""
+        self._state.fields_cache["request"] = None
 
     @property
     def done_for(self) -> str:
@@ -111,6 +132,15 @@ class Tick(models.Model):
         return {name: value for name, value in facts.items() if value}
 
 
+class TickFileQuerySet(models.QuerySet["TickFile"]):
+    """Queries over files."""
+
+    def of_cutover(self, cutover: int) -> TickFileQuerySet:
+        """Those of the ticks of its items, without their contents; see `TickQuerySet.of_cutover`."""
+        ticks = Tick.objects.of_cutover(cutover).order_by()
+        return self.filter(_is_one_of("tick_id", ticks)).defer("content")
+
+
 class TickFile(models.Model):
     """A file that belongs to a tick. Its content is a row of the database (docs/adr/0022)."""
 
@@ -120,6 +150,8 @@ class TickFile(models.Model):
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
+
+    objects = TickFileQuerySet.as_manager()
 
     class Meta:
         ordering = ["tick", "id"]
@@ -135,3 +167,11 @@ class TickFile(models.Model):
     def as_facts(self) -> dict[str, Any]:
         """Name, size and SHA-256, as the record has them."""
         return {"name": self.name, "bytes": self.size, "sha256": self.sha256}
+
+
+@cache
+def _no_files() -> TickFileQuerySet:
+    """Of most ticks."""
+    known = TickFile.objects.none()
+    known._result_cache = []
+    return known

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from checklists.models import Cutover, Item, Note, Tick
 from checklists.services.changes import request_change
-from checklists.services.permission import append_entry, authorize, lock_cutover
+from checklists.services.permission import append_entry, authorize, lock_cutover, lock_item
 from checklists.services.refusal import CommandRefused
 from checklists.services.ticks import HandedIn, check_handed_in, describe_tick, keep_tick, mark_done
 from checklists.states import ChangeKind, ItemState, Requirement
@@ -25,9 +25,8 @@ def _require_reason(reason: str, verb: str) -> str:
 
 
 def _is_already(item: Item, state: ItemState) -> bool:
-    """Has an earlier click done it already? Locks the item, after its cutover: of two clicks one does it."""
-    fresh = Item.objects.select_for_update().get(pk=item.pk)
-    return bool(fresh.done_at) if state == ItemState.DONE else bool(fresh.skipped_at)
+    """Has an earlier click done it already? ``item`` is locked: of two clicks one does it."""
+    return bool(item.done_at) if state == ItemState.DONE else bool(item.skipped_at)
 
 
 @transaction.atomic
@@ -39,10 +38,10 @@ def tick_item(*, item: Item, by: User, given: HandedIn | None = None) -> Item:
     given = given or HandedIn()
     # A request locks the cutover exclusively. Taking the weaker lock before could end in a deadlock.
     cutover = lock_cutover(item.cutover_id, exclusively=Requirement.SECOND_PERSON in item.requires)
-    if _is_already(item, ItemState.DONE):
-        return Item.objects.get(pk=item.pk)
+    if _is_already(locked := lock_item(item), ItemState.DONE):
+        return locked
     board, view = authorize(item, "tick", by=by, locked=cutover)
-    check_handed_in(view.item, given)
+    check_handed_in(view.item, given, [member.person for member in board.members])
     tick = keep_tick(view.item, given, by)
     if Requirement.SECOND_PERSON in view.item.requires:
         _request_second_person(cutover, tick)
@@ -80,8 +79,8 @@ def skip_item(*, item: Item, by: User, reason: str) -> Item:
     """Skips an item, with a reason. Items that need it can then be done, and gates show the skip."""
     reason = _require_reason(reason, "skip")
     cutover = lock_cutover(item.cutover_id)
-    if _is_already(item, ItemState.SKIPPED):
-        return Item.objects.get(pk=item.pk)
+    if _is_already(locked := lock_item(item), ItemState.SKIPPED):
+        return locked
     board, view = authorize(item, "skip", by=by, locked=cutover)
     _write(view.item, skipped_by=by, skipped_at=board.now, skip_reason=reason)
     append_entry(board.cutover, "item.skipped", by=by, item=item.key, title=item.title, reason=reason)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
+from django.db.models import QuerySet
 
 from checklists.announcements import announce_on_commit
 from checklists.board import Board, ItemView, allowed_commands, why_not_decide, why_not_sign
+from checklists.compiled_query import compiled_query
 from checklists.models import AuditEntry, Cutover, Item, Member
 from checklists.services.refusal import CommandRefused
 from checklists.states import ItemState
@@ -35,22 +37,49 @@ def lock_cutover(cutover_id: int, *, exclusively: bool = False) -> Cutover:
     A rollback locks it exclusively and so waits for every command under way. Take this lock first: the
     order everywhere is cutover → attempt → audit head.
     """
-    rows = Cutover.objects.filter(pk=cutover_id).select_related("runbook")
     if exclusively:
+        rows = Cutover.objects.filter(pk=cutover_id).select_related("runbook")
         return rows.select_for_update(of=("self",)).get()
     with connection.cursor() as cursor:  # the ORM has no FOR SHARE
         cursor.execute("SELECT 1 FROM checklists_cutover WHERE id = %s FOR SHARE", [cutover_id])
-    return rows.get()
+    cutover = _cutovers.first(cutover_id)
+    if cutover is None:
+        raise Cutover.DoesNotExist(f"There is no cutover {cutover_id}.")
+    return cutover
+
+
+@compiled_query
+def _cutovers(pk: int) -> QuerySet[Cutover]:
+    return Cutover.objects.filter(pk=pk).select_related("runbook")
+
+
+def lock_item(item: Item) -> Item:
+    """Locks the item's row and gives it as it is now. Lock its cutover before."""
+    assert connection.in_atomic_block  # Django asks this only where it builds the SQL
+    locked = _locked_items.first(item.pk)
+    if locked is None:
+        raise Item.DoesNotExist(f"There is no item {item.pk}.")
+    return locked
+
+
+@compiled_query
+def _locked_items(pk: int) -> QuerySet[Item]:
+    return Item.objects.filter(pk=pk).select_for_update()
 
 
 def get_member(cutover: Cutover, person: AbstractBaseUser) -> Member:
     """The person's membership. Raises `CommandRefused` for a person without one, or with a closed account."""
-    member = Member.objects.filter(cutover=cutover, person_id=person.pk).first()
+    member = _members.first(cutover.pk, person.pk)
     if member is None or not person.is_active:
         raise CommandRefused(
             f"You have no part in {cutover.title}.", next="Ask its migration lead to add you."
         )
     return member
+
+
+@compiled_query(values=2)
+def _members(cutover: int, person: int) -> QuerySet[Member]:
+    return Member.objects.filter(cutover=cutover, person=person)[:1]
 
 
 def authorize(
@@ -59,10 +88,12 @@ def authorize(
     """Locks cutover and item, computes the board, and raises `CommandRefused` for what is not allowed now.
 
     The board is computed here although the page has computed one: only what is read under the locks counts.
-    ``locked`` is the cutover when `lock_cutover` has given it in this transaction.
+    ``locked`` is the cutover when this transaction has locked it and the item (`lock_cutover`, `lock_item`).
     """
-    cutover = locked or lock_cutover(item.cutover_id)
-    Item.objects.select_for_update().get(pk=item.pk)
+    cutover = locked
+    if cutover is None:
+        cutover = lock_cutover(item.cutover_id)
+        lock_item(item)
     board = Board.load(cutover)
     view, member = board.items[item.key], get_member(cutover, by)
     if verb not in allowed_commands(member, view, board):

@@ -9,8 +9,10 @@ from pathlib import PurePath
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from checklists.board import Board, ItemView
+from checklists.compiled_query import compiled_query
 from checklists.models import Cutover, Item, Member, Tick, TickFile
 from checklists.models.audit import database_now
 from checklists.services.permission import append_entry, authorize
@@ -61,8 +63,11 @@ class HandedIn:
     on_behalf_of_name: str = ""
 
 
-def check_handed_in(item: Item, given: HandedIn) -> None:
-    """Raises `CommandRefused` when something that the item requires is missing, or a file is refused."""
+def check_handed_in(item: Item, given: HandedIn, people: Sequence[User]) -> None:
+    """Raises `CommandRefused` when something that the item requires is missing, or a file is refused.
+
+    ``people``: those who have a part in the cutover.
+    """
     if Requirement.NOTE in item.requires and not given.note.strip():
         raise CommandRefused(
             f"{item} requires a note.", means="It is not ticked.", next="Write what its instructions ask for."
@@ -78,7 +83,7 @@ def check_handed_in(item: Item, given: HandedIn) -> None:
         raise CommandRefused(f"These are more than {MAX_FILES} files.", next="Hand in fewer.")
     for file in given.files:
         _check_file(file)
-    _check_on_behalf_of(item.cutover, given)
+    _check_on_behalf_of(given, people)
 
 
 def _check_file(file: HandedFile) -> None:
@@ -97,17 +102,16 @@ def _check_file(file: HandedFile) -> None:
         )
 
 
-def _check_on_behalf_of(cutover: Cutover, given: HandedIn) -> None:
+def _check_on_behalf_of(given: HandedIn, people: Sequence[User]) -> None:
     name = given.on_behalf_of_name.strip()
     if given.on_behalf_of and name:
         raise CommandRefused("Two people are named as those who did it.", next="Name one.")
-    members = [member.person for member in cutover.members.select_related("person")]
-    if given.on_behalf_of and given.on_behalf_of not in members:
+    if given.on_behalf_of and given.on_behalf_of not in people:
         raise CommandRefused(
             f"{given.on_behalf_of} has no part in this cutover.", next="Write the name in words instead."
         )
     # As a mere name, a member who did it could also confirm it.
-    if any(name.casefold() in _names_of(person) for person in members):
+    if name and any(name.casefold() in _names_of(person) for person in people):
         raise CommandRefused(f"{name} has an account here.", next="Choose them in the list of members.")
 
 
@@ -126,18 +130,22 @@ def keep_tick(item: Item, given: HandedIn, by: User) -> Tick:
         on_behalf_of=given.on_behalf_of if given.on_behalf_of != by else None,
         on_behalf_of_name=given.on_behalf_of_name.strip()[:150],
     )
-    for file in given.files:
-        name = PurePath(file.name).name
-        stem, suffix = PurePath(name).stem, PurePath(name).suffix.lower()
-        TickFile.objects.create(
-            tick=tick,
-            name=stem[: MAX_NAME - len(suffix)] + suffix,
-            media_type=FILE_KINDS[suffix][0],
-            size=len(file.content),
-            sha256=hashlib.sha256(file.content).hexdigest(),
-            content=file.content,
-        )
+    tick.set_files([_keep_file(tick, file) for file in given.files])
+    tick.set_no_request()
     return tick
+
+
+def _keep_file(tick: Tick, file: HandedFile) -> TickFile:
+    name = PurePath(file.name).name
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix.lower()
+    return TickFile.objects.create(
+        tick=tick,
+        name=stem[: MAX_NAME - len(suffix)] + suffix,
+        media_type=FILE_KINDS[suffix][0],
+        size=len(file.content),
+        sha256=hashlib.sha256(file.content).hexdigest(),
+        content=file.content,
+    )
 
 
 def apply_tick(
@@ -179,4 +187,10 @@ def describe_tick(tick: Tick) -> dict[str, Any]:
 
 def members_who_act(cutover: Cutover) -> list[Member]:
     """The members who may have done a manual item: everybody but stakeholders."""
-    return list(cutover.members.exclude(part=MemberPart.STAKEHOLDER).select_related("person"))
+    return _members_who_act(cutover.pk)
+
+
+@compiled_query
+def _members_who_act(cutover: int) -> QuerySet[Member]:
+    members = Member.objects.filter(cutover=cutover)
+    return members.exclude(part=MemberPart.STAKEHOLDER).select_related("person")

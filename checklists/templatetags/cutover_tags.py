@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -213,6 +214,7 @@ def audit_sentence(entry: AuditEntry) -> str:
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """One icon of the sprite, hidden from screen readers: a word always stands beside it."""
     sprite = static("vendor/lucide/sprite.svg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -19,15 +19,33 @@ from checklists.timeline.lanes import LaneMaker
 from checklists.timeline.marks import find_marks, lay_out_labels
 from checklists.timeline.plan import Span, plan_items
 from checklists.timeline.scale import AxisTick, TimeScale, choose_scale
-from checklists.timeline.shapes import TimelineLane, TimelineMark
+from checklists.timeline.shapes import LanePhase, TimelineLane, TimelineMark
 from checklists.timeline.sizes import TimelineSizes
 
 DRAWINGS_KEPT = 60  # in memory; one is made again when something in it changes
 
 
 @dataclass(frozen=True)
+class Night:
+    """All of a night that its drawing shows. Equal ones are drawn once, for all pages that show them.
+
+    ``until``: now in full steps, or when the cutover was closed. ``plan`` has key, begin and end.
+    """
+
+    items: tuple[TimelineItem, ...]
+    phases: tuple[LanePhase, ...]
+    current: int  # which of the phases people work on
+    plan: tuple[tuple[str, Span], ...]
+    marks: tuple[TimelineMark, ...]  # without the places of their labels
+    critical: tuple[str, ...]
+    scale: TimeScale
+    until: datetime
+    sizes: TimelineSizes
+
+
+@dataclass(frozen=True, eq=False)
 class Timeline:
-    """A drawing. Equal ones are rendered once, for all pages that show them.
+    """A drawing.
 
     ``outside``: phases of which nothing lies in the drawing, and those for which a wall has no room.
     """
@@ -49,15 +67,15 @@ class Timeline:
         """The items that have bars."""
         return [drawn.item for lane in self.lanes for drawn in lane.items]
 
-    @property
+    @cached_property
     def svg(self) -> SafeString:
         """The drawing."""
-        return _render("_timeline_drawing.html", self)
+        return SafeString(render_to_string("_timeline_drawing.html", {"timeline": self}))
 
-    @property
+    @cached_property
     def table(self) -> SafeString:
         """The same in words: one row for each item."""
-        return _render("_timeline_table.html", self)
+        return SafeString(render_to_string("_timeline_table.html", {"timeline": self}))
 
 
 def draw_timeline(board: Board, forecast: Forecast, sizes: TimelineSizes) -> Timeline | None:
@@ -67,28 +85,42 @@ def draw_timeline(board: Board, forecast: Forecast, sizes: TimelineSizes) -> Tim
     if not items or until is None:
         return None
     scale = _choose_scale(board, forecast, items, until)
-    lanes, outside = _make_lanes(board, items, _plan(board, forecast, items, until), scale, until, sizes)
+    shown = {item.phase for item in items}
+    phases = [phase for phase in _in_order(board) if phase.phase.key in shown]
+    night = Night(
+        items=tuple(items),
+        phases=tuple(LanePhase.of(phase) for phase in phases),
+        current=_find_current(phases, board),
+        plan=tuple(_plan(board, forecast, items, until).items()),
+        marks=tuple(find_marks(board, forecast, scale)),
+        critical=tuple(critical_keys(forecast)),
+        scale=scale,
+        until=until,
+        sizes=sizes,
+    )
+    return _draw(night)
+
+
+@lru_cache(maxsize=DRAWINGS_KEPT)
+def _draw(night: Night) -> Timeline:
+    sizes, scale = night.sizes, night.scale
+    lanes, outside = _make_lanes(night)
     below = max((lane.y + lane.height for lane in lanes), default=sizes.axis)
-    marks, height = lay_out_labels(find_marks(board, forecast, scale), below, sizes)
-    by_key = {item.key: item for item in items}
+    marks, height = lay_out_labels(night.marks, below, sizes)
+    by_key = {item.key: item for item in night.items}
     return Timeline(
         sizes=sizes,
-        zone=board.cutover.timezone,
-        label=_describe(scale, marks, items),
+        zone=scale.zone.key,
+        label=_describe(scale, marks, night.items),
         height=below + height + 4,
         ticks=tuple(scale.ticks(sizes.ticks)),
         lanes=tuple(lanes),
         outside=tuple(outside),
         marks=tuple(marks),
-        critical=tuple(by_key[key] for key in critical_keys(forecast) if key in by_key),
-        items=tuple(items),
+        critical=tuple(by_key[key] for key in night.critical if key in by_key),
+        items=night.items,
         scale=scale,
     )
-
-
-@lru_cache(maxsize=DRAWINGS_KEPT)
-def _render(template: str, timeline: Timeline) -> SafeString:
-    return SafeString(render_to_string(template, {"timeline": timeline}))
 
 
 def _choose_scale(
@@ -112,23 +144,15 @@ def _plan(
     return plan
 
 
-def _make_lanes(
-    board: Board,
-    items: Iterable[TimelineItem],
-    plan: dict[str, Span],
-    scale: TimeScale,
-    until: datetime,
-    sizes: TimelineSizes,
-) -> tuple[list[TimelineLane], list[TimelineLane]]:
+def _make_lanes(night: Night) -> tuple[list[TimelineLane], list[TimelineLane]]:
     of_phase: dict[str, list[TimelineItem]] = {}
-    for item in items:
+    for item in night.items:
         of_phase.setdefault(item.phase, []).append(item)
-    maker = LaneMaker(scale, until, sizes)
-    lanes, outside, y = list[TimelineLane](), list[TimelineLane](), sizes.axis
-    phases = [phase for phase in _in_order(board) if phase.phase.key in of_phase]
-    chosen = _choose_phases(phases, board, sizes)
-    for phase in phases:
-        lane = maker.make(phase, of_phase[phase.phase.key], plan, y)
+    maker, plan = LaneMaker(night.scale, night.until, night.sizes), dict(night.plan)
+    lanes, outside, y = list[TimelineLane](), list[TimelineLane](), night.sizes.axis
+    chosen = _choose_phases(night)
+    for phase in night.phases:
+        lane = maker.make(phase, of_phase[phase.key], plan, y)
         if not lane.items or phase not in chosen:
             outside.append(lane)
             continue
@@ -145,15 +169,21 @@ def _in_order(board: Board) -> list[PhaseView]:
     return forward + [phase for phase in phases if phase not in forward] if going_back else forward
 
 
-def _choose_phases(phases: Sequence[PhaseView], board: Board, sizes: TimelineSizes) -> Sequence[PhaseView]:
-    """Those around the work of now, where there is no room for all."""
-    if sizes.lanes is None or len(phases) <= sizes.lanes:
-        return phases
+def _find_current(phases: Sequence[PhaseView], board: Board) -> int:
+    """The number of the phase that people work on; the last one when all are done."""
     current = next((n for n, phase in enumerate(phases) if phase.done < phase.total), len(phases) - 1)
     if board.cutover.direction == Direction.ROLLBACK:
         back = [n for n, phase in enumerate(phases) if phase.phase.direction == Direction.ROLLBACK]
         current = next((n for n in back if phases[n].done < phases[n].total), current)
-    first = max(0, min(current - 1, len(phases) - sizes.lanes))
+    return current
+
+
+def _choose_phases(night: Night) -> Sequence[LanePhase]:
+    """Those around the work of now, where there is no room for all."""
+    phases, sizes = night.phases, night.sizes
+    if sizes.lanes is None or len(phases) <= sizes.lanes:
+        return phases
+    first = max(0, min(night.current - 1, len(phases) - sizes.lanes))
     return phases[first : first + sizes.lanes]
 
 

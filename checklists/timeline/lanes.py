@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checklists.board import PhaseView
 from checklists.timeline.bars import GUESSED, THINNEST, describe_item, draw_bars, end_of, place
 from checklists.timeline.items import TimelineItem
 from checklists.timeline.plan import Span
 from checklists.timeline.scale import TimeScale
-from checklists.timeline.shapes import DrawnItem, TimelineLabel, TimelineLane
+from checklists.timeline.shapes import DrawnItem, LanePhase, TimelineLabel, TimelineLane
 from checklists.timeline.sizes import TimelineSizes
 
 GAP = 0.3  # percent between two bars of a row
@@ -37,7 +36,7 @@ class LaneMaker:
     sizes: TimelineSizes
 
     def make(
-        self, phase: PhaseView, items: Sequence[TimelineItem], plan: Mapping[str, Span], y: int
+        self, phase: LanePhase, items: Sequence[TimelineItem], plan: Mapping[str, Span], y: int
     ) -> TimelineLane:
         """The lane at ``y``; without items where all of them lie outside of the drawing."""
         inside = [item for item in items if self._side(item) == ""]
@@ -47,8 +46,8 @@ class LaneMaker:
         for item in sorted(inside, key=lambda each: (not each.needs_eyes, each.starts)):
             drawn.append(self._draw(item, rows, top))
         return TimelineLane(
-            key=phase.phase.key,
-            title=f"{phase.phase.number} {phase.phase.title}",
+            key=phase.key,
+            title=phase.title,
             done=phase.done,
             total=phase.total,
             before=sum(self._side(item) == "before" for item in items),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from checklists.board import PhaseView
 from checklists.timeline.items import TimelineItem
 
 
@@ -50,6 +51,21 @@ class DrawnItem:
     words: str
     bars: tuple[TimelineBar, ...]
     label: TimelineLabel | None
+
+
+@dataclass(frozen=True)
+class LanePhase:
+    """A phase that gets a lane: its name, and how much of it is settled."""
+
+    key: str
+    title: str
+    done: int
+    total: int
+
+    @classmethod
+    def of(cls, phase: PhaseView) -> LanePhase:
+        """As the board has it."""
+        return cls(phase.phase.key, f"{phase.phase.number} {phase.phase.title}", phase.done, phase.total)
 
 
 @dataclass(frozen=True)

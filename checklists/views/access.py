@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
@@ -20,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from checklists.board import Board, ItemView
+from checklists.compiled_query import compiled_query
 from checklists.forms.password import ZONE_OF_PAGE
 from checklists.models import Cutover, Item, Member
 from checklists.models.masked_rows import found_values, show_found_values
@@ -123,16 +125,41 @@ def get_visit(request: HttpRequest, slug: str) -> Visit:
     Raises Http404 when the person may not see the cutover, so that its existence is not disclosed.
     """
     person = get_person(request)
-    visible = Cutover.objects.visible_to(person).select_related("runbook").filter(slug=slug)
-    cutover: Any = visible.annotate(has_comparisons=has_comparisons(), has_backups=has_backups()).first()
+    cutover = _find_cutover(slug, person)
     if cutover is None:
         raise Http404("There is no such cutover, or you have no part in it.")
-    member = Member.objects.filter(cutover=cutover, person=person).first()
+    member = _members.first(cutover.pk, person.pk)
     revision = read_revisions([cutover.pk]).get(cutover.pk, Revision())
     visit = Visit(cutover, person, member, revision, cutover.has_comparisons, cutover.has_backups)
     show_found_values(visit.sees_found_values)
     request.META[ZONE_OF_PAGE] = cutover.timezone
     return visit
+
+
+def _find_cutover(slug: str, person: User) -> Any:
+    if person.is_superuser:
+        return _any_cutover.first(slug)
+    return _own_cutover.first(slug, person.pk)
+
+
+@compiled_query
+def _any_cutover(slug: str) -> QuerySet[Cutover]:
+    return _for_pages(Cutover.objects.filter(slug=slug))
+
+
+@compiled_query(values=2)
+def _own_cutover(slug: str, person: int) -> QuerySet[Cutover]:
+    return _for_pages(Cutover.objects.visible_to(User(pk=person)).filter(slug=slug))
+
+
+def _for_pages(cutovers: QuerySet[Cutover]) -> QuerySet[Cutover]:
+    found = cutovers.select_related("runbook")
+    return found.annotate(has_comparisons=has_comparisons(), has_backups=has_backups())[:1]
+
+
+@compiled_query(values=2)
+def _members(cutover: int, person: int) -> QuerySet[Member]:
+    return Member.objects.filter(cutover=cutover, person=person)[:1]
 
 
 def load_board(cutover: Cutover, person: User) -> Board:
@@ -152,13 +179,18 @@ def get_visit_for_command(request: HttpRequest, slug: str) -> Visit:
 
 def get_item(visit: Visit, key: str) -> Item:
     """The item of this cutover that has this key; raises Http404 when there is none."""
-    item = visit.cutover.items.current().select_related("phase").filter(key=key).first()
+    item = _items.first(visit.cutover.pk, key)
     if item is None and visit.cutover.items.filter(key=key).exists():
         raise Http404("An amendment of the runbook removed this item. The record has what happened with it.")
     if item is None:
         raise Http404("This cutover has no such item.")
     item.cutover = visit.cutover
     return item
+
+
+@compiled_query(values=2)
+def _items(cutover: int, key: str) -> QuerySet[Item]:
+    return Item.objects.current().filter(cutover=cutover, key=key).select_related("phase")[:1]
 
 
 def get_view(visit: Visit, board: Board, key: str) -> ItemView:

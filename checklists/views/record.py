@@ -16,6 +16,7 @@ from checklists.board import Board, SignedThen, signed_again_of, voided_of
 from checklists.models import AuditEntry, Cutover, SignOff
 from checklists.record.chain import export, verify
 from checklists.views.access import get_visit, render_page, require_sign_in
+from checklists.views.record_link import link_markup
 
 LINKS_ON_PAGE = 100
 
@@ -36,12 +37,17 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
         if not isinstance(link.payload, dict):
             link.payload = {"payload": link.payload}
     void = _void_signatures(visit.cutover, list(shown))
+    verdict = verify(visit.cutover)
+    broken_at = None if verdict.ok else verdict.broken_at
     return render_page(
         request,
         "record.html",
         visit,
-        verdict=verify(visit.cutover),
-        links=[(link, void.get(link.seq)) for link in shown],
+        verdict=verdict,
+        links=[
+            link_markup(link, visit.cutover, void.get(link.seq), is_broken=link.seq == broken_at)
+            for link in shown
+        ],
         shown=shown,
         actor=actor,
         kind=kind,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.urls import path
 from django.views.decorators.http import require_GET
 
@@ -19,6 +19,7 @@ from checklists.models import ChangeRequest, Cutover, Member
 from checklists.revision import read_revisions
 from checklists.status.pending_tasks import PendingTask, pending_tasks_of
 from checklists.views.access import get_person, load_board, render_page, require_sign_in
+from checklists.views.task_row import TaskRow
 
 logger = logging.getLogger(__name__)
 
@@ -38,24 +39,18 @@ class Count(NamedTuple):
 _counted: dict[int, Count] = {}  # by person: each of their open pages asks every 20 s
 
 
-@dataclass(frozen=True)
-class TaskRow:
-    """One task of the person. With ``can_tick``, the row has a button that completes it."""
-
-    task: PendingTask
-    cutover: Cutover
-    can_tick: bool
-
-
 @require_sign_in
 @require_GET
 def waiting(request: HttpRequest) -> HttpResponse:
     """Urgent tasks first, then production before rehearsals."""
-    rows, changes, boards = _waiting_of(get_person(request))
+    person = get_person(request)
+    tasks, changes, boards = _waiting_of(person)
+    rows = [_task_row(task, board, person) for task, board in tasks]
+    token, page = get_token(request), request.get_full_path()
     return render_page(
         request,
         "waiting.html",
-        rows=rows,
+        rows=[row.markup(place, token, page) for place, row in enumerate(rows, start=1)],
         change_requests=changes,
         tasks=len(rows) + len(changes),
         open_cutovers=len(boards),
@@ -87,30 +82,32 @@ def _count_for(person: User) -> Count:
     state = frozenset((pk, one.seq, one.standing) for pk, one in revisions.items())
     found = _counted.get(person.pk)
     if found is None or found.state != state or time.monotonic() - found.at > KEPT_SECONDS:
-        rows, changes, _ = _waiting_of(person)
-        urgent = any(row.task.urgent for row in rows)
-        found = _counted[person.pk] = Count(len(rows) + len(changes), urgent, state, time.monotonic())
+        tasks, changes, _ = _waiting_of(person)
+        urgent = any(task.urgent for task, _ in tasks)
+        found = _counted[person.pk] = Count(len(tasks) + len(changes), urgent, state, time.monotonic())
     return found
 
 
-def _waiting_of(person: User) -> tuple[list[TaskRow], list[ChangeRequest], list[Board]]:
-    """The person's tasks, the changes that they may confirm, and the boards of their open cutovers."""
+def _waiting_of(
+    person: User,
+) -> tuple[list[tuple[PendingTask, Board]], list[ChangeRequest], list[Board]]:
+    """The person's tasks, urgent ones first; the changes that they may confirm; their open cutovers."""
     mine = Cutover.objects.filter(members__person=person, closed_at=None).select_related("runbook")
     boards = [load_board(cutover, person) for cutover in mine.order_by("kind", "-created_at")]
-    rows = [_task_row(task, board, person) for board in boards for task in pending_tasks_of(person, board)]
-    rows.sort(key=lambda row: not row.task.urgent)
+    tasks = [(task, board) for board in boards for task in pending_tasks_of(person, board)]
+    tasks.sort(key=lambda pair: not pair[0].urgent)
     changes = [
         change
         for board in boards
         for change in board.cutover.change_requests.waiting()
         if services.may_decide(change, board.member(person)) == "confirm"
     ]
-    return rows, changes, boards
+    return tasks, changes, boards
 
 
 def _task_row(task: PendingTask, board: Board, person: User) -> TaskRow:
     commands = allowed_commands(board.member(person), board.items[task.item.key], board)
-    return TaskRow(task, board.cutover, "tick" in commands and not task.item.requires)
+    return TaskRow.of(task, board.cutover, can_tick="tick" in commands and not task.item.requires)
 
 
 urlpatterns = [

@@ -69,9 +69,9 @@ def forget() -> None:
     """Throws away what pages keep in memory because nothing of it changed."""
     from checklists import phase_graph
     from checklists.timeline import drawing
-    from checklists.views import runbook_row
+    from checklists.views import record_link, runbook_row, task_row
 
-    for module in (phase_graph, drawing, runbook_row):
+    for module in (phase_graph, drawing, record_link, runbook_row, task_row):
         for kept in vars(module).values():
             if hasattr(kept, "cache_clear"):
                 kept.cache_clear()

@@ -14,9 +14,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checklists.canonical import canonical, canonical_of
 from checklists.models import AuditEntry, AuditHead, Cutover
 from checklists.models.audit import link_hash
 from checklists.record.chain import VERIFIER, export, verify
@@ -78,6 +80,35 @@ def test_a_changed_time_or_payload_breaks_the_chain(cutover: Cutover) -> None:
     assert verify(cutover).ok
     tamper("UPDATE checklists_auditentry SET payload = payload || '{\"a\": 1}' WHERE seq = 4")
     assert verify(cutover).broken_at == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seq = 300", "prev = repeat('1', 64)", "hash = repeat('1', 64)", "payload = '[]'"],
+)
+def test_a_change_of_any_other_column_breaks_the_chain(cutover: Cutover, change: str) -> None:
+    tamper(f"UPDATE checklists_auditentry SET {change} WHERE seq = 3")
+    assert (verify(cutover).ok, verify(cutover).broken_at) == (False, 3)
+
+
+def test_an_odd_payload_is_whole_and_a_changed_one_is_not(cutover: Cutover) -> None:
+    """What is verified fast is what `verify_record.link_hash` makes, whatever a payload holds."""
+    odd = {"b": {"z": [1, {"y": None, "aa": True}], "Z": "\x7f\u2028\\/"}, 'a\n"é': "\U0001f54a \t", "": []}
+    AuditEntry.objects.append(cutover, 'odd "kind"\n', by=None, **odd)
+    with CaptureQueriesContext(connection) as asked:
+        assert verify(cutover).ok
+    chains = [one["sql"] for one in asked.captured_queries if "payload" in one["sql"]]
+    assert len(chains) == 1, "the chain is whole, so it is read once"
+    last = cutover.record.count()
+    tamper("UPDATE checklists_auditentry SET payload = payload || '{\"\": [0]}' WHERE seq = %s", last)
+    assert verify(cutover).broken_at == last
+
+
+def test_two_links_that_changed_places_break_the_chain(cutover: Cutover) -> None:
+    tamper("UPDATE checklists_auditentry SET seq = 1000 WHERE seq = 3")
+    tamper("UPDATE checklists_auditentry SET seq = 3 WHERE seq = 4")
+    tamper("UPDATE checklists_auditentry SET seq = 4 WHERE seq = 1000")
+    assert (verify(cutover).ok, verify(cutover).broken_at) == (False, 3)
 
 
 def test_a_removed_link_is_missed(cutover: Cutover) -> None:
@@ -185,6 +216,12 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+@pytest.mark.property
+@given(value=JSON)
+def test_what_postgresql_wrote_becomes_canonical(value: Any) -> None:
+    assert canonical_of(json.dumps(value)) == canonical(value)
 
 
 @pytest.mark.property
