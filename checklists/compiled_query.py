@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.query import ModelIterable
 
-from checklists.row_reader import RowReader
+from checklists.row_reader import ModelRowMaker
 
 T = TypeVar("T")
 #: By type of the value, what stands for the first, the second and so on. No other parameter equals them:
@@ -49,7 +49,7 @@ class _Compiled:
         assert not missing, f"the query does not depend on the values {sorted(missing)}"
         self.converters = self.compiler.get_converters([one[0] for one in self.compiler.select])
         is_of_models = queryset._iterable_class is ModelIterable
-        self.reader = RowReader(queryset, self.compiler) if is_of_models else None
+        self.reader = ModelRowMaker(queryset, self.compiler) if is_of_models else None
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The rows for these values."""

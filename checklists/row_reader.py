@@ -77,7 +77,7 @@ class _Related:
         self.set_remote(found, to)
 
 
-class RowReader:
+class ModelRowMaker:
     """Makes the rows of one queryset whose SQL was built. Nothing is changed by a run."""
 
     def __init__(self, queryset: Any, compiler: Any) -> None:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
 from checklists.board.gate import gate_view
-from checklists.board.later_facts import LaterFact
+from checklists.board.item_views import mark_undone, view_by_own_rows
+from checklists.board.kept_rows import kept_rows
 from checklists.board.production import production_blockers
 from checklists.board.rollback_plan import RollbackPlan
 from checklists.board.rows import BoardRows
 from checklists.board.views import Blocker, GateView, ItemView, PhaseView, find_reopened
-from checklists.models import Attempt, Cutover, Evidence, GatePass, Item, Member, Phase, SignOff
-from checklists.states import AttemptStatus, Direction, ItemKind, ItemState, Reconciliation
+from checklists.models import Cutover, GatePass, Item, Member, Phase, SignOff
+from checklists.states import Direction, ItemKind, ItemState
 from integrations.actions import registry
-
-#: The state of an action by its latest attempt. A cancelled attempt leaves it to be started again.
-STATE_OF = {
-    AttemptStatus.QUEUED: ItemState.QUEUED,
-    AttemptStatus.CLAIMED: ItemState.QUEUED,
-    AttemptStatus.RUNNING: ItemState.RUNNING,
-    AttemptStatus.SUCCEEDED: ItemState.DONE,
-    AttemptStatus.FAILED: ItemState.FAILED,
-    AttemptStatus.ERRORED: ItemState.FAILED,
-    AttemptStatus.TIMED_OUT: ItemState.FAILED,
-    AttemptStatus.UNKNOWN: ItemState.UNKNOWN,
-}
 
 
 @dataclass
@@ -36,14 +27,27 @@ class Board:
     items: dict[str, ItemView]  # by key, in the runbook's order
     rollback_plan: RollbackPlan
     phases: list[PhaseView]
+    # What is asked for each item of a page, once it was computed.
+    _leads: dict[str, tuple[User, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _of_direction: dict[str, list[ItemView]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def load(cls, cutover: Cutover) -> Board:
         """Reads the rows and computes everything; the number of queries does not grow with the runbook."""
-        rows = BoardRows.load(cutover)
-        views = {item.key: _view_by_own_rows(item, rows) for item in rows.items}
+        return cls._compute(BoardRows.load(cutover))
+
+    @classmethod
+    def load_for_page(cls, cutover: Cutover) -> Board:
+        """The same, to be shown and not to decide by: rows that have not changed are not read again."""
+        return cls._compute(kept_rows.load(cutover))
+
+    @classmethod
+    def _compute(cls, rows: BoardRows) -> Board:
+        views = {item.key: view_by_own_rows(item, rows) for item in rows.items}
         for view in views.values():
-            _mark_undone(view, views, rows)
+            mark_undone(view, views, rows)
         board = cls(rows, views, RollbackPlan.build(views, rows.began), [])
         for view in views.values():  # in the runbook's order, because a gate comes after its evidence
             board._complete(view)
@@ -54,6 +58,21 @@ class Board:
         phases = [PhaseView(phase, board._sorted(phase, of_phase.get(phase.pk, []))) for phase in rows.phases]
         board.phases = [phase for phase in phases if phase.items]  # an amendment may have emptied one
         return board
+
+    def views_of(self, direction: str) -> list[ItemView]:
+        """The items of one direction, in the runbook's order."""
+        if direction not in self._of_direction:
+            found = [view for view in self.items.values() if view.direction == direction]
+            self._of_direction[direction] = found
+        return self._of_direction[direction]
+
+    def leads_of(self, role: str) -> tuple[User, ...]:
+        """The leads who have this role; else every lead."""
+        if role not in self._leads:
+            leads = [member for member in self.members if member.may_act]
+            with_role = [member for member in leads if role in member.roles]
+            self._leads[role] = tuple(member.person for member in with_role or leads)
+        return self._leads[role]
 
     @property
     def cutover(self) -> Cutover:
@@ -113,7 +132,7 @@ class Board:
             need = self.items.get(key)
             if need is not None and not need.settled and not self._will_not_be_done(need, view):
                 reasons.append(Blocker(need.what_is_missing, need.item))
-        if view.item.phase.direction == Direction.ROLLBACK == self.cutover.direction:
+        if view.direction == Direction.ROLLBACK == self.cutover.direction:
             reasons += self._blockers_of_rollback(view)
         return reasons
 
@@ -121,9 +140,8 @@ class Board:
         """Not what is of the other direction, nor what the item itself contradicted."""
         if need.state == ItemState.CONTRADICTED and need.later and need.later.item_id == view.item.pk:
             return True
-        return need.item.phase.direction != self.cutover.direction and (
-            view.item.phase.direction == self.cutover.direction == Direction.ROLLBACK
-            or runs_in_any_direction(view.item)
+        return need.direction != self.cutover.direction and (
+            view.direction == self.cutover.direction == Direction.ROLLBACK or runs_in_any_direction(view.item)
         )
 
     def _blockers_of_rollback(self, view: ItemView) -> list[Blocker]:
@@ -141,7 +159,7 @@ class Board:
     def _blockers_of_cutover(self, view: ItemView) -> list[Blocker]:
         if not self.cutover.is_open:
             return [Blocker(f"This cutover is closed: {self.cutover.get_status_display().lower()}.")]
-        direction = view.item.phase.direction
+        direction = view.direction
         if direction == self.cutover.direction or runs_in_any_direction(view.item):
             return []
         if direction == Direction.ROLLBACK:
@@ -164,7 +182,7 @@ class Board:
     def _in_direction(self, *states: ItemState) -> list[ItemView]:
         """Without items of the rollback that may run before it: nobody has to do these now."""
         found = self._in(*states)
-        return [view for view in found if view.item.phase.direction == self.cutover.direction]
+        return [view for view in found if view.direction == self.cutover.direction]
 
     @property
     def failed(self) -> list[ItemView]:
@@ -215,57 +233,6 @@ def runs_in_any_direction(item: Item) -> bool:
     """Whether an item only reads, and may also run before its direction is ordered."""
     action = registry().get(item.action) if item.kind == ItemKind.ACTION else None
     return action is not None and action.any_direction
-
-
-def _view_by_own_rows(item: Item, rows: BoardRows) -> ItemView:
-    """The view as far as the item's own rows tell it; `Board._complete` adds the rest."""
-    attempt = rows.attempts.get(item.pk)
-    evidence = rows.evidence.get(item.pk)
-    state, later = _state_of(item, attempt), rows.later.get(item.pk)
-    if state == ItemState.DONE and later and not later.agrees:
-        state = ItemState.CONTRADICTED
-    success, tick = rows.succeeded.get(item.pk), rows.ticks.get(item.pk)
-    return ItemView(
-        item=item,
-        state=state,
-        attempt=attempt,
-        evidence=evidence,
-        age=rows.now - _last_observed(evidence, later) if evidence else None,
-        settled_at=item.done_at or item.skipped_at or (success.ended_at if success else None),
-        warnings=rows.warnings.get(item.pk, []) if state == ItemState.DONE else [],
-        tick=tick if item.done_at else None,
-        request=tick.open_request if tick else None,
-        later=later,
-        attempts=rows.numbers.get(item.key, 0),
-    )
-
-
-def _last_observed(evidence: Evidence, later: LaterFact | None) -> datetime:
-    """An observation that says the same makes the evidence as fresh as itself."""
-    return max(evidence.observed_at, later.at) if later and later.agrees else evidence.observed_at
-
-
-def _state_of(item: Item, attempt: Attempt | None) -> ItemState:
-    if item.skipped_at:
-        return ItemState.SKIPPED
-    if item.done_at:
-        return ItemState.DONE
-    if attempt is None:
-        return ItemState.READY
-    if attempt.status == AttemptStatus.RECONCILED:
-        return {
-            Reconciliation.DONE: ItemState.DONE,
-            Reconciliation.PARTIAL: ItemState.FAILED,
-        }.get(Reconciliation(attempt.reconciliation), ItemState.READY)
-    return STATE_OF.get(AttemptStatus(attempt.status), ItemState.READY)
-
-
-def _mark_undone(view: ItemView, views: dict[str, ItemView], rows: BoardRows) -> None:
-    """An item is no longer done when its undo succeeded after it."""
-    undo = views.get(view.item.undo)
-    done, undone = rows.succeeded.get(view.item.pk), rows.succeeded.get(undo.item.pk) if undo else None
-    if view.state == ItemState.DONE and done and undone and undone.queued_at > done.queued_at:
-        view.state = ItemState.UNDONE
 
 
 def _state_of_gate(view: ItemView) -> ItemState:

@@ -100,14 +100,14 @@ def find_gaps(gate: ItemView, items: ItemViews, rows: BoardRows) -> list[Evidenc
     lines = rows.gate_evidence.get(gate.item.pk, [])
     evidence = {rows.keys[line.item_id] for line in lines if line.item_id in rows.keys}
     waiting = list(evidence)
-    found, direction = set[str](), gate.item.phase.direction
+    found, direction = set[str](), gate.direction
     needed = list(gate.item.needs)
     while waiting or needed:
         key = waiting.pop() if waiting else needed.pop()
         view = items.get(key)
         if view is None or key in found or view.item.kind == ItemKind.GATE:
             continue
-        if key in evidence or view.item.phase.direction == direction:
+        if key in evidence or view.direction == direction:
             found.add(key)
             needed += view.item.needs
     return [gap for key, view in items.items() if key in found and (gap := _gap(view))]

@@ -96,7 +96,7 @@ def production_blockers(
     if rows is None:
         return []
     reasons = []
-    if cutover.direction != Direction.ROLLBACK or view.item.phase.direction != Direction.ROLLBACK:
+    if cutover.direction != Direction.ROLLBACK or view.direction != Direction.ROLLBACK:
         reasons += _blockers_of_time(view, cutover, now, rows)
     if view.item.irreversible and not is_named_by_a_pass(view.item, items):
         reasons.append(

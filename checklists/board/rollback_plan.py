@@ -56,6 +56,8 @@ class RollbackPlan:
 
     def must_follow(self, view: ItemView) -> list[ItemView]:
         """The items of the rollback that come before this one: they revert what began later."""
+        if view.item.key not in self.reverts:
+            return []
         mine = self.last_begin(view)
         if mine is None:
             return []
@@ -98,7 +100,7 @@ class RollbackPlan:
 
 
 def _is_of_rollback(view: ItemView) -> bool:
-    return view.item.phase.direction == Direction.ROLLBACK
+    return view.direction == Direction.ROLLBACK
 
 
 def _name(view: ItemView) -> str:

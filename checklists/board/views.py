@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.utils.functional import cached_property
 
 from checklists.board.acts import Act
 from checklists.board.later_facts import LaterFact
@@ -205,6 +206,11 @@ class ItemView:
     later: LaterFact | None = None  # what was observed of its subject after its evidence
     reopened: list[Item] = field(default_factory=list)  # what it needs and is not done any more
     attempts: int = 0  # how many there were, also under definitions that were amended since
+
+    @cached_property
+    def direction(self) -> str:
+        """Whether it belongs to the way forward or to the rollback; asked of each item many times."""
+        return self.item.phase.direction
 
     @property
     def settled(self) -> bool:

@@ -77,13 +77,13 @@ def _ready_at(view: ItemView, board: Board, ordered_at: datetime | None) -> date
     if any(not need.settled and not _is_of_other_direction(need, view) for need in needs):
         return None
     times = [at for need in needs if (at := need.settled_at) is not None]
-    if view.item.phase.direction == Direction.ROLLBACK and ordered_at:
+    if view.direction == Direction.ROLLBACK and ordered_at:
         times.append(ordered_at)
     return max(times, default=None)
 
 
 def _is_of_other_direction(need: ItemView, view: ItemView) -> bool:
-    return need.item.phase.direction != view.item.phase.direction
+    return need.direction != view.direction
 
 
 def _began_at(view: ItemView) -> datetime | None:

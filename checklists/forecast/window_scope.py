@@ -9,7 +9,7 @@ from checklists.board import Board, ItemView
 
 def views_of_direction(board: Board, direction: str) -> list[ItemView]:
     """The items of one direction, in the runbook's order."""
-    return [view for view in board.items.values() if view.item.phase.direction == direction]
+    return board.views_of(direction)
 
 
 def marked_item(board: Board, direction: str, mark: str) -> ItemView | None:

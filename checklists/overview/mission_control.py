@@ -128,7 +128,7 @@ def find_next_gate(board: Board, forecast: Forecast) -> NextGate | None:
     ahead = [
         view
         for view in board.items.values()
-        if view.item.kind == ItemKind.GATE and view.item.phase.direction == direction and not view.settled
+        if view.item.kind == ItemKind.GATE and view.direction == direction and not view.settled
     ]
     if not ahead or not board.cutover.is_open:
         return None

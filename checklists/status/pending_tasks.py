@@ -47,7 +47,7 @@ def _is_of_other_direction(view: ItemView, board: Board) -> bool:
     Before a rollback those are its items; once it is ordered, nobody decides about forward items any more.
     Whether something happened has to be found out in any case.
     """
-    return view.item.phase.direction != board.cutover.direction and view.state != ItemState.UNKNOWN
+    return view.direction != board.cutover.direction and view.state != ItemState.UNKNOWN
 
 
 def pending_tasks_of(person: User, board: Board) -> list[PendingTask]:
@@ -140,9 +140,7 @@ def _owners(view: ItemView, board: Board) -> tuple[User, ...]:
     """The person who claimed the item; else the leads who have its role; else every lead."""
     if view.item.claimed_by:
         return (view.item.claimed_by,)
-    leads = [m for m in board.members if m.may_act]
-    with_role = [m for m in leads if view.item.owner in m.roles]
-    return tuple(m.person for m in with_role or leads)
+    return board.leads_of(view.item.owner)
 
 
 def _people_who_may(command: str, view: ItemView, board: Board) -> tuple[User, ...]:

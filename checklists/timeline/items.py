@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-
-from django.urls import reverse
 
 from checklists.board import Board, ItemView
 from checklists.forecast import Forecast
 from checklists.forecast.measured_durations import Measurements
+from checklists.models.item import item_url
 from checklists.states import Direction, ItemKind, ItemState
 
 STEP = timedelta(seconds=10)  # what is expected moves on in these steps, so that one drawing serves all pages
@@ -54,7 +52,7 @@ class TimelineItem:
     @property
     def url(self) -> str:
         """Its page."""
-        return _find_url("gate" if self.is_gate else "item", self.cutover, self.key)
+        return item_url("gate" if self.is_gate else "item", self.cutover, self.key)
 
     @property
     def is_running(self) -> bool:
@@ -85,12 +83,6 @@ class TimelineItem:
     def label(self) -> str:
         """“3.4 Fresh backup”, shortened."""
         return self.number + " " + (self.title if len(self.title) <= 34 else f"{self.title[:32].rstrip()}…")
-
-
-@lru_cache(maxsize=4096)
-def _find_url(page: str, cutover: str, key: str) -> str:
-    """Kept, because to build 500 addresses takes longer than to draw their items."""
-    return reverse(page, args=[cutover, key])
 
 
 def list_items(board: Board, forecast: Forecast) -> list[TimelineItem]:
@@ -129,7 +121,7 @@ def _belongs(item: TimelineItem, view: ItemView, board: Board) -> bool:
     direction = board.cutover.direction
     if not board.cutover.is_open:
         return item.has_happened
-    if view.item.phase.direction == direction:
+    if view.direction == direction:
         return item.state != ItemState.NOT_NEEDED
     return direction == Direction.ROLLBACK and item.has_happened
 

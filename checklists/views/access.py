@@ -166,7 +166,7 @@ def load_board(cutover: Cutover, person: User) -> Board:
     """The board of one of several cutovers on a page, as this person may see it."""
     works = Member.objects.filter(cutover=cutover, person=person).exclude(part=MemberPart.STAKEHOLDER)
     with found_values(shown=person.is_superuser or works.exists()):
-        return Board.load(cutover)
+        return Board.load_for_page(cutover)
 
 
 def get_visit_for_command(request: HttpRequest, slug: str) -> Visit:

@@ -39,6 +39,7 @@ from checklists.views.access import (
     require_sign_in,
     show_refusal,
 )
+from checklists.views.overview_rows import gate_row, phase_row
 
 RECENT_ENTRIES = 8  # of the record, on the overview
 
@@ -99,7 +100,7 @@ def cutover(request: HttpRequest, slug: str) -> HttpResponse:
     ``?wall`` is the same for a screen that people read from across a room.
     """
     visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     forecast = make_forecast(board)
     on_wall = "wall" in request.GET
     shown = {
@@ -137,7 +138,8 @@ def _rest_of_overview(visit: Visit, board: Board, forecast: Forecast) -> dict[st
     ended = not visit.cutover.is_open
     return {
         "no_return": next_points_of_no_return(board, forecast),
-        "phases": headline.ordered_phases(board),
+        "phases": [phase_row(phase, board.cutover) for phase in headline.ordered_phases(board)],
+        "gates": [gate_row(view, board.cutover) for view in board.gates],
         "outcomes": find_outcomes(board, forecast.times, forecast.measurements) if ended else [],
         "change_requests": waiting,
         "runbook_unconfirmed": _is_unconfirmed(board),
@@ -183,7 +185,7 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
             done += f" {len(still_held)} attempts still hold what they work on; wait for them."
         messages.success(request, done)
         return redirect("cutover", slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     costs = [
         {"cost": cost, "may_start": "start" in allowed_commands(visit.member, cost.view, board)}
         for cost in find_rollback_costs(board)

@@ -50,7 +50,7 @@ from checklists.views.access import (
 def gate(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The gate as it stands, with an empty form for a person who may sign."""
     visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     view = get_view(visit, board, key)
     if view.item.kind != ItemKind.GATE:
         return redirect(view.item.get_absolute_url())
@@ -209,7 +209,7 @@ def _show_form_again(request: HttpRequest, visit: Visit, found: Item, form: Sign
 
     The form is bound to the evidence shown now: a signature must not count for evidence that nobody saw.
     """
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     view = board.items[found.key]
     context = _gate_context(request, visit, board, view)
     if context["form"] is not None:
@@ -221,7 +221,7 @@ def _show_form_again(request: HttpRequest, visit: Visit, found: Item, form: Sign
 
 def show_gate(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
     """The gate as it is now, with a refused form of a no-go's ending."""
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     context = _gate_context(request, visit, board, board.items[found.key])
     return render_page(request, "gate.html", visit, status=form_error_status(request), **context | forms)
 

@@ -60,7 +60,7 @@ UNDER_WAY = frozenset({ItemState.RUNNING, ItemState.QUEUED})
 def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The page of a manual item or an action."""
     visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     view = get_view(visit, board, key)
     if view.item.kind == ItemKind.GATE:
         return redirect(view.item)
@@ -69,7 +69,7 @@ def item(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 
 def render_item_page(request: HttpRequest, visit: Visit, found: Item, **forms: Any) -> HttpResponse:
     """The item as it stands; ``forms`` may hold a refused one: ``start_form``, ``tick_form`` …"""
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     return _render(request, visit, board, board.items[found.key], **forms)
 
 
@@ -265,7 +265,7 @@ def start(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     found = get_item(visit, key)
     if request.method != "POST":  # after signing in again, the browser comes back with a GET
         return redirect(found)
-    form = _start_form(request, visit, Board.load(visit.cutover).items[key], request.POST)
+    form = _start_form(request, visit, Board.load_for_page(visit.cutover).items[key], request.POST)
     if not form.is_valid():
         return render_item_page(request, visit, found, start_form=form)
     try:

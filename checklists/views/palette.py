@@ -32,7 +32,7 @@ def palette(request: HttpRequest) -> HttpResponse:
     slug = request.GET.get("cutover", "")
     if slug:
         visit = get_visit(request, slug)
-        board = Board.load(visit.cutover)
+        board = Board.load_for_page(visit.cutover)
         places = [*_pages(visit), *_next_steps(visit, board), *_items(board), *places]
     response = JsonResponse({"places": places})
     response["Cache-Control"] = "no-store, private"

@@ -22,7 +22,7 @@ from checklists.views.access import (
 def problems(request: HttpRequest, slug: str) -> HttpResponse:
     """What is known to be wrong: results of the preflight, the items that ended red, and people's notes."""
     visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     items = {key: view.item for key, view in board.items.items()}
     preflight = PreflightState.load(visit.cutover, board.now, items)
     found = find_problems(board, preflight)

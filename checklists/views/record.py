@@ -61,7 +61,7 @@ def _void_signatures(cutover: Cutover, links: Sequence[AuditEntry]) -> dict[int,
     if not any(link.kind == "gate.signed" for link in links):
         return {}
     numbers = _numbers_of_signatures(cutover)
-    found = [*signed_again_of(cutover), *voided_of(Board.load(cutover))]
+    found = [*signed_again_of(cutover), *voided_of(Board.load_for_page(cutover))]
     return {numbers[void.sign_off.pk]: void for void in found if void.sign_off.pk in numbers}
 
 

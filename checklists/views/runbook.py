@@ -41,7 +41,7 @@ from checklists.views.runbook_rows import RowBuilder, find_current_item
 def runbook(request: HttpRequest, slug: str) -> HttpResponse:
     """All phases; the address filters and searches the items, ``?open=`` expands one of them in place."""
     visit = get_visit(request, slug)
-    board = Board.load(visit.cutover)
+    board = Board.load_for_page(visit.cutover)
     people = BoardPeople.read(board, visit.member)
     chosen = RunbookFilter.read(request.GET, people)
     address = reverse("runbook", args=[slug])

@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from django.template.defaultfilters import truncatechars
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from checklists.board import ItemView, SignedThen, Trouble
 from checklists.durations import format_duration
+from checklists.models.item import item_url
 from checklists.states import AttemptStatus, ItemKind, ItemState
 from checklists.templatetags.cutover_tags import age, clock, display_name
 
@@ -215,7 +215,7 @@ def say_void(void: SignedThen) -> str:
 def row_button(view: ItemView, commands: set[str]) -> RowButton | None:
     """The button of a row. Only a tick that asks for nothing is given here; other buttons lead to a page."""
     if "tick" in commands and not view.item.requires:
-        tick_url = reverse("item-tick", args=[view.item.cutover.slug, view.item.key])
+        tick_url = item_url("item-tick", view.item.cutover.slug, view.item.key)
         return RowButton("Tick", tick_url, "check", post=True, primary=True)
     found = _find_button(view, commands)
     if found is None:

@@ -53,7 +53,7 @@ def status(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _status_context(cutover: Cutover) -> dict[str, Any]:
-    board = Board.load(cutover)
+    board = Board.load_for_page(cutover)
     expected = make_forecast(board)
     return {
         "cutover": cutover,

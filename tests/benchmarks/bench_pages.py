@@ -68,12 +68,13 @@ class Cost:
 def forget() -> None:
     """Throws away what pages keep in memory because nothing of it changed."""
     from checklists import phase_graph
+    from checklists.board import kept_rows
     from checklists.timeline import drawing
-    from checklists.views import record_link, runbook_row, task_row
+    from checklists.views import overview_rows, record_link, runbook_row, task_row
 
-    for module in (phase_graph, drawing, record_link, runbook_row, task_row):
+    for module in (kept_rows, phase_graph, drawing, overview_rows, record_link, runbook_row, task_row):
         for kept in vars(module).values():
-            if hasattr(kept, "cache_clear"):
+            if hasattr(kept, "cache_clear") and not isinstance(kept, type):
                 kept.cache_clear()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checklists.board.board import STATE_OF
+from checklists.board.item_views import STATE_OF
 from checklists.states import EFFECT_BEGUN, HOLDING, LEASED, LIVE, TRANSITIONS, AttemptStatus, ItemState
 from checklists.templatetags.cutover_tags import ATTEMPT_STATUS_STYLES, ITEM_STATE_STYLES
 
