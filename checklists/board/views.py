@@ -263,7 +263,7 @@ class PhaseView:
     phase: Phase
     items: list[ItemView]
 
-    @property
+    @cached_property
     def done(self) -> int:
         """How many items are settled."""
         return sum(view.settled for view in self.items)

@@ -15,6 +15,7 @@ from checklists.states import ItemState
 from checklists.status.headline import ordered_phases
 from checklists.views.access import Visit
 from checklists.views.runbook_filter import BoardPeople, RunbookFilter
+from checklists.views.runbook_phase import RunbookPhase
 from checklists.views.runbook_row import (
     ItemRow,
     row_answer,
@@ -53,18 +54,18 @@ class OpenItem:
 
 @dataclass(frozen=True)
 class PhaseRows:
-    """One phase with the rows that the filter keeps; ``folded`` while nothing of it needs anybody."""
+    """One phase with the rows that the filter keeps."""
 
-    view: PhaseView
+    phase: RunbookPhase
     rows: list[tuple[ItemRow, SafeString]]  # with the markup; the open one has none
-    folded: bool
     graph: PhaseGraph
-    notes: int
 
     @property
-    def found(self) -> bool:
-        """Has it a row that the search finds?"""
-        return any(row.found for row, _ in self.rows)
+    def markup(self) -> SafeString:
+        """The whole phase; empty for the one with the open row, whose details differ from page to page."""
+        if any(row.open for row, _ in self.rows):
+            return SafeString()
+        return self.phase.markup((markup for _, markup in self.rows), self.graph.html)
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,16 @@ class RowBuilder:
 
     def _phase(self, phase: PhaseView) -> PhaseRows:
         kept = [v for v in phase.items if v.item.key == self.opened or self.chosen.keeps(v, self.people)]
-        return PhaseRows(
-            view=phase,
-            rows=[(row, row.markup(self.token, self.page_url)) for row in map(self._row, kept)],
-            folded=self._is_folded(phase),
-            graph=draw_phase(phase, self.board.items),
+        rows = [(row, row.markup(self.token, self.page_url)) for row in map(self._row, kept)]
+        shown = RunbookPhase.of(
+            phase,
+            self.board.cutover.direction,
             notes=sum(len(self.notes.get(view.item.key, ())) for view in phase.items),
+            folded=self._is_folded(phase),
+            found=any(row.found for row, _ in rows),
+            is_current=self.current is not None and self.current.item.phase_id == phase.phase.pk,
         )
+        return PhaseRows(shown, rows, draw_phase(phase, self.board.items))
 
     def _is_folded(self, phase: PhaseView) -> bool:
         """Done, or of the other direction. Who filters or opens a row wants to see what they asked for."""

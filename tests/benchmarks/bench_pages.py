@@ -70,9 +70,10 @@ def forget() -> None:
     from checklists import phase_graph
     from checklists.board import kept_rows
     from checklists.timeline import drawing
-    from checklists.views import overview_rows, record_link, runbook_row, task_row
+    from checklists.views import overview_rows, record_link, runbook_phase, runbook_row, task_row
 
-    for module in (kept_rows, phase_graph, drawing, overview_rows, record_link, runbook_row, task_row):
+    of_views = (overview_rows, record_link, runbook_phase, runbook_row, task_row)
+    for module in (kept_rows, phase_graph, drawing, *of_views):
         for kept in vars(module).values():
             if hasattr(kept, "cache_clear") and not isinstance(kept, type):
                 kept.cache_clear()
