@@ -91,7 +91,7 @@ class Tick(ReadRow):
         """Gives it its files, which were read with those of other ticks or have just been written."""
         known = _no_files()
         if kept := list(files):
-            known = TickFile.objects.none()
+            known = TickFile.objects.filter(tick=self)
             known._result_cache = kept  # as `prefetch_related` does
         self._prefetched_objects_cache = {"files": known}
 
