@@ -1,10 +1,10 @@
 """Rows that this process has read for a page, and uses again while nothing was written since.
 
 PostgreSQL proves it in the request itself. Whatever writes anything, in whichever table, has a number. A
-snapshot names the first number behind all transactions that are over, and those before it that are under way.
-When one ends, either changes, and neither comes back. So when the snapshot is the same text as before, exactly
-the same transactions are over, and every row is as it was. Nothing has to be told what a board depends on, and
-no write can be forgotten (docs/adr/0051).
+snapshot names the first number behind all transactions that are over, and those before it that are under
+way. When one ends, either changes, and neither comes back. So when the snapshot is the same text as before,
+exactly the same transactions are over, and every row is as it was. Nothing has to be told what a board
+depends on, and no write can be forgotten (docs/adr/0051).
 """
 
 from __future__ import annotations
