@@ -57,7 +57,7 @@ ALLOWED = {
     "checklists.comparisons.summary.selection": "the runbook's own words, or that there are any",
     "checklists.comparisons.trend.with_counts": _DECLARED,
     "checklists.earlier_parameters.built_in_for": "SHA-256 of texts of the runbook",
-    "checklists.record.chain._links": "as it is, to verify it; who only watches gets the verdict alone",
+    "checklists.record.chain._rows": "as it is, to verify it; who only watches gets the verdict alone",
     "checklists.record.history._attempt": "whether there is a sentence at all, masked or not",
     "checklists.record.history._gate": _HISTORY,
     "checklists.record.history._signed_on": _HISTORY,

@@ -67,7 +67,8 @@ def _visible(text: str) -> str:
 def _lock(no_go: SignOff, by: User) -> tuple[Board, ItemView]:
     """Locks the cutover and the gate as it is defined now, and computes the board."""
     cutover = lock_cutover(no_go.gate.cutover_id)
-    gate = Item.objects.current().filter(cutover=cutover, key=no_go.gate.key).select_for_update().first()
+    gates = Item.objects.current().filter(cutover=cutover, key=no_go.gate.key).order_by()
+    gate = gates.select_for_update(of=("self",)).first()
     get_member(cutover, by)
     if gate is None or not cutover.is_open:
         raise CommandRefused("This gate is decided no more: it was removed, or the cutover is closed.")

@@ -64,7 +64,8 @@ def lock_item(item: Item) -> Item:
 
 @compiled_query
 def _locked_items(pk: int) -> QuerySet[Item]:
-    return Item.objects.filter(pk=pk).select_for_update()
+    # Without the order of items, which joins their cutover and phase: these would be locked as well.
+    return Item.objects.filter(pk=pk).order_by().select_for_update(of=("self",))
 
 
 def get_member(cutover: Cutover, person: AbstractBaseUser) -> Member:
@@ -79,7 +80,7 @@ def get_member(cutover: Cutover, person: AbstractBaseUser) -> Member:
 
 @compiled_query(values=2)
 def _members(cutover: int, person: int) -> QuerySet[Member]:
-    return Member.objects.filter(cutover=cutover, person=person)[:1]
+    return Member.objects.filter(cutover=cutover, person=person).order_by()[:1]
 
 
 def authorize(

@@ -159,7 +159,7 @@ def _for_pages(cutovers: QuerySet[Cutover]) -> QuerySet[Cutover]:
 
 @compiled_query(values=2)
 def _members(cutover: int, person: int) -> QuerySet[Member]:
-    return Member.objects.filter(cutover=cutover, person=person)[:1]
+    return Member.objects.filter(cutover=cutover, person=person).order_by()[:1]
 
 
 def load_board(cutover: Cutover, person: User) -> Board:
@@ -190,7 +190,8 @@ def get_item(visit: Visit, key: str) -> Item:
 
 @compiled_query(values=2)
 def _items(cutover: int, key: str) -> QuerySet[Item]:
-    return Item.objects.current().filter(cutover=cutover, key=key).select_related("phase")[:1]
+    found = Item.objects.current().filter(cutover=cutover, key=key)
+    return found.order_by().select_related("phase")[:1]
 
 
 def get_view(visit: Visit, board: Board, key: str) -> ItemView:

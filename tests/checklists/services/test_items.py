@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import connection, transaction
 from django.db.models import F
 
 from checklists import services
 from checklists.models import AuditEntry, Note
 from checklists.services import CommandRefused
+from checklists.services.permission import lock_item
 from checklists.states import ItemState
 from tests.by_hand import by_hand
 from tests.checklists.histories import item_of, make_cutover, person, view_of
@@ -109,3 +112,17 @@ def test_an_unusable_note_is_refused_in_words(text):
     cutover = make_cutover()
     with pytest.raises(CommandRefused, match="note"):
         services.add_note(item=item_of(cutover, "announce"), by=person("ama"), text=text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_changes_an_item_locks_it_and_nothing_beside_it():
+    """Its cutover is only locked for share: else people who tick at once wait for each other in a circle."""
+    cutover = make_cutover()
+    item, info = item_of(cutover, "announce"), connection.connection.info
+    address = f"host={info.host} port={info.port} dbname={info.dbname} user={info.user}"
+    with psycopg.connect(address, password=info.password, autocommit=True) as other, transaction.atomic():
+        lock_item(item)
+        other.execute("SELECT 1 FROM checklists_cutover WHERE id = %s FOR UPDATE NOWAIT", [cutover.pk])
+        other.execute("SELECT 1 FROM checklists_phase WHERE id = %s FOR UPDATE NOWAIT", [item.phase_id])
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("SELECT 1 FROM checklists_item WHERE id = %s FOR UPDATE NOWAIT", [item.pk])
