@@ -42,12 +42,12 @@ LONGEST_AGE = timedelta(minutes=2)  # of a simulation that is shown
 
 @dataclass(frozen=True)
 class Moment:
-    """One moment: ``at`` is when it is expected, ``reached_at`` when it was reached.
+    """One moment: ``at`` is when the plan alone has it, ``reached_at`` when it was reached.
 
-    Both None: ``why_unknown`` says why it is not known. ``late_by`` is the time after the end of the window;
-    of what comes after the window it is None. ``path`` are the keys of the items that decide it.
-    ``likely_at`` and ``nearly_sure_at``: one simulated run in two, and nine in ten, reach it by then (P50
-    and P90); None while there is no simulation of the last two minutes.
+    Both None: ``why_unknown`` says why it is not known. ``late_by`` is the time from the end of the window to
+    ``expected_at`` or ``reached_at``; of what comes after the window it is None. ``path`` are the keys of the
+    items that decide it. ``likely_at`` and ``nearly_sure_at``: one simulated run in two, and nine in ten, reach
+    it by then (P50 and P90); None while there is no simulation of the last two minutes.
     """
 
     name: MomentName
@@ -59,6 +59,11 @@ class Moment:
     path: tuple[str, ...] = ()
     likely_at: datetime | None = None
     nearly_sure_at: datetime | None = None
+
+    @property
+    def expected_at(self) -> datetime | None:
+        """The one time that every page says: by the simulation, without one by the plan alone (``at``)."""
+        return self.likely_at or self.at
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,8 @@ class Forecast:
 
     @property
     def finish_at(self) -> datetime:
-        """The end of what is left of the window (see ``remaining``)."""
-        return self.now + self.remaining
+        """The end of what is left of the window; where the runbook marks none, of everything."""
+        return self.window_done.expected_at or self.now + self.remaining
 
     @property
     def late_by(self) -> timedelta | None:
@@ -220,12 +225,10 @@ def _find_moments(board: Board, placed: Mapping[str, Placed], scope: set[str] | 
             yield Moment(name, why_unknown=UNMARKED[name])
             continue
         end = board.cutover.window_end if name != MomentName.ALL_DONE else None
-        moment = _moment(name, keys[name], board, placed, end)
-        likely, nearly_sure = odds.get(name, (None, None))
-        yield replace(moment, likely_at=likely, nearly_sure_at=nearly_sure) if moment.at else moment
+        yield _moment(name, keys[name], board, placed, end, odds.get(name, (None, None)))
 
 
-def _read_odds(board: Board) -> dict[str, tuple[datetime, datetime]]:
+def _read_odds(board: Board) -> dict[str, tuple[datetime | None, datetime | None]]:
     """Moment → P50 and P90, by the latest simulation."""
     latest = _simulations.first(board.cutover.pk, board.now - LONGEST_AGE, board.cutover.direction)
     if latest is None:
@@ -244,18 +247,27 @@ def _simulations(cutover: int, since: datetime, direction: str) -> QuerySet[Simu
 
 
 def _moment(
-    name: MomentName, keys: set[str], board: Board, placed: Mapping[str, Placed], end: datetime | None
+    name: MomentName,
+    keys: set[str],
+    board: Board,
+    placed: Mapping[str, Placed],
+    end: datetime | None,
+    odds: tuple[datetime | None, datetime | None],
 ) -> Moment:
     left = placed.keys() & keys
     if not left:
         settled = [at for key in keys if (at := board.items[key].settled_at) is not None]
         reached = max(settled, default=None)
-        late = reached - end if end and reached and reached > end else None
-        return Moment(name, reached_at=reached, is_reached=True, late_by=late)
+        return Moment(name, reached_at=reached, is_reached=True, late_by=_late(reached, end))
     last = max(left, key=lambda key: placed[key].ends)
-    at = board.now + timedelta(seconds=placed[last].ends)
-    late = at - end if end and at > end else None
-    return Moment(name, at=at, late_by=late, path=tuple(critical_path(placed, last)))
+    at, path = board.now + timedelta(seconds=placed[last].ends), tuple(critical_path(placed, last))
+    likely, nearly_sure = odds
+    moment = Moment(name, at=at, path=path, likely_at=likely, nearly_sure_at=nearly_sure)
+    return replace(moment, late_by=_late(moment.expected_at, end))
+
+
+def _late(at: datetime | None, end: datetime | None) -> timedelta | None:
+    return at - end if at and end and at > end else None
 
 
 def _latest_end(placed: Mapping[str, Placed], keys: Iterable[str]) -> timedelta:

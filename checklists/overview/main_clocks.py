@@ -87,7 +87,7 @@ def _of_moment(name: str, title: str, moment: Moment, board: Board) -> MainClock
     note = (f"nine times in ten before {sure}" if sure else "by the plan and what was measured") + late
     nine = f"9 in 10 before {sure}" if sure else "by the plan"
     brief, state = _brief_late(moment.late_by) or nine, "late" if late else "plain"
-    return MainClock(name, title, moment.likely_at or moment.at, "", note, state, brief)
+    return MainClock(name, title, moment.expected_at, "", note, state, brief)
 
 
 def _brief_late(late: timedelta | None) -> str:
@@ -103,7 +103,7 @@ def _window_ends(board: Board, forecast: Forecast) -> MainClock:
     if end is None:
         return MainClock(name, title, None, "none", "no window was agreed on", "plain", "not agreed on")
     done = forecast.window_done
-    finish = done.reached_at or (done.likely_at or done.at if board.cutover.is_open else None)
+    finish = done.reached_at or (done.expected_at if board.cutover.is_open else None)
     if finish is None and not board.cutover.is_open:
         return MainClock(name, title, end, "", "the end that was agreed on", brief="as agreed on")
     if finish is None:

@@ -58,7 +58,7 @@ def _status_context(cutover: Cutover) -> dict[str, Any]:
     return {
         "cutover": cutover,
         "board": board,
-        "use": service_use(board, expected.writable.at or cutover.window_end),
+        "use": service_use(board, expected.writable.expected_at or cutover.window_end),
         "plain_status": plain_status.plain_status(board),
         "milestones": milestones.find_milestones(board),
         "phases": plain_status.phase_progress(board, headline.ordered_phases(board)),

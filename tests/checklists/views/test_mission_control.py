@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from checklists import services
 from checklists.forecast.simulated import refresh_forecasts
@@ -230,6 +231,29 @@ def test_a_page_simulates_nothing_and_shows_what_was_simulated_beside_it(browser
     assert not SimulatedForecast.objects.exists()
     refresh_forecasts()
     assert "nine times in ten" in markup_of(ama.get(cutover.get_absolute_url()))
+
+
+def test_every_page_says_the_same_end_and_calls_it_late_where_the_simulation_does(browser_of) -> None:
+    """The plan alone would be in time: 31 minutes of the two hours that are left."""
+    cutover, ama = timed("announced"), browser_of("ama")
+    refresh_forecasts()
+    row = SimulatedForecast.objects.get(cutover=cutover)
+    hours = {"service_restored": 2.5, "ends_window": 3, "everything": 300}
+    SimulatedForecast.objects.update(
+        moments={name: {"p50": each * 3600, "p90": each * 3700} for name, each in hours.items()}
+    )
+    writable, end = (f"{row.at + timedelta(hours=each):%H:%M}" for each in (2.5, 3))
+    page = overview(ama, cutover)
+    states = page.states("clock-")
+    assert [states[name] for name in ("writable", "window-done", "window-ends")] == ["late"] * 3
+    assert writable in page["clock-writable"].words
+    assert end in page["clock-window-done"].words
+    wall = words_of(ama.get(f"{cutover.get_absolute_url()}?wall"))
+    assert re.search(rf"{writable} [\w ]+ too late", wall)
+    status = Page(browser_of("yaw").get(reverse("status", args=[cutover.slug])))
+    assert status["on-time"].state == "late"
+    assert re.search(rf"about 1 h [\w ]*late, at {end}", status["on-time"].words)
+    assert Page(ama.get(f"{cutover.get_absolute_url()}gates/go/"))["time-left"].state == "late"
 
 
 def test_the_wall_names_the_day_of_a_moment_that_is_on_another_one(browser_of) -> None:
