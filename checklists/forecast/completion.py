@@ -46,8 +46,8 @@ class Moment:
 
     Both None: ``why_unknown`` says why it is not known. ``late_by`` is the time from the end of the window to
     ``expected_at`` or ``reached_at``; of what comes after the window it is None. ``path`` are the keys of the
-    items that decide it. ``likely_at`` and ``nearly_sure_at``: one simulated run in two, and nine in ten, reach
-    it by then (P50 and P90); None while there is no simulation of the last two minutes.
+    items that decide it. ``likely_at`` and ``nearly_sure_at``: one simulated run in two, and nine in ten,
+    reach it by then (P50 and P90); None while there is no simulation of the last two minutes.
     """
 
     name: MomentName

@@ -143,9 +143,8 @@ class PersonForm(PasswordForm):
         super().__init__(data, request=request, initial=initial)
         self.removes = "remove" in (data or {})
         self.fields["part"].required = not self.removes
-        owners = cutover.items.current().order_by("owner").values_list("owner", "owner_title").distinct()
         self.fields["seats"].choices = list(cutover.seat_titles.items())  # type: ignore[attr-defined]  # a choice field; stubs say Field
-        self.fields["roles"].choices = list(owners)  # type: ignore[attr-defined]  # a choice field; stubs say Field
+        self.fields["roles"].choices = list(cutover.role_titles().items())  # type: ignore[attr-defined]  # a choice field; stubs say Field
 
     def clean(self) -> dict[str, Any]:
         """A stakeholder fills no seat."""

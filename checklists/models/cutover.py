@@ -141,6 +141,11 @@ class Cutover(ReadRow):
         """The title of a seat as the runbook has it."""
         return str(self.seat_titles.get(seat, seat.capitalize()))
 
+    def role_titles(self) -> dict[str, str]:
+        """Role → its title as the runbook has it, for the roles that own items; one query."""
+        owners = self.items.current().exclude(owner="").order_by("owner")
+        return {role: title or role for role, title in owners.values_list("owner", "owner_title").distinct()}
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone in which its pages show times."""

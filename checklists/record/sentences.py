@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from checklists.models import AuditEntry
 from checklists.states import AttemptStatus, CutoverKind, Decision, MemberPart
 
@@ -10,7 +12,7 @@ SENTENCES = {
     "cutover.opened": "opened this cutover ({cutover_kind})",
     "cutover.closed": "closed the cutover: {status}",
     "member.added": "made {person} {part} here",
-    "member.changed": "made {person} {part} here, with other seats or roles: “{reason}”",
+    "member.changed": "changed part, seats or roles of {person}, now {part}: “{reason}”",
     "member.removed": "took {person} out of this cutover: “{reason}”",
     "rollback.ordered": "ordered the rollback: “{reason}”",
     "change.requested": "asked a second person to {right}: {summary}; “{reason}”",
@@ -51,6 +53,7 @@ SENTENCES = {
     "status_link.revoked": "revoked the link for people without an account (“{label}”)",
     "attempt.reconciled": "decided what “{title}” had done: “{note}”",
 }
+NOTHING_SAID = re.compile("[:;] “”| [(]“”[)]")  # where a reason was not needed, and none was given
 WORDS = {
     **{kind.value: kind.label.lower() for kind in CutoverKind},
     **{part.value: part.label.lower() for part in MemberPart},
@@ -76,4 +79,5 @@ def describe_entry(entry: AuditEntry) -> str:
         words = entry.kind.replace(".", " ").replace("_", " ")
         return f"{words}: “{about}”" if about else words
     done_for = payload.get("on_behalf_of")
-    return sentence.format_map(_Payload(payload)) + (f" on behalf of {done_for}" if done_for else "")
+    said = NOTHING_SAID.sub("", sentence.format_map(_Payload(payload)))
+    return said + (f" on behalf of {done_for}" if done_for else "")

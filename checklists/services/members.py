@@ -68,7 +68,7 @@ def _change(
     return request_change(
         cutover=cutover,
         kind=ChangeKind.MEMBER,
-        summary=_summarize(person, before, after),
+        summary=_summarize(cutover, person, before, after),
         payload={"person": person.get_username(), "before": before, "after": after},
         reason=reason,
         by=by,
@@ -189,17 +189,20 @@ def is_set_up(cutover: Cutover) -> bool:
     return Attempt.objects.filter(cutover=cutover).exists() or cutover.record.filter(kind__in=WORK).exists()
 
 
-def _summarize(person: User, before: dict[str, Any], after: dict[str, Any]) -> str:
+def _summarize(cutover: Cutover, person: User, before: dict[str, Any], after: dict[str, Any]) -> str:
     if not after:
         return f"{person} no longer takes part"
-    return f"{person} is {_in_words(after)}, and was {_in_words(before)}"[:300]
+    return f"{person} is {_in_words(cutover, after)}, and was {_in_words(cutover, before)}"[:300]
 
 
-def _in_words(values: Mapping[str, Any]) -> str:
+def _in_words(cutover: Cutover, values: Mapping[str, Any]) -> str:
     if not values:
         return "nobody here"
-    seats = f" with the seats {', '.join(values['seats'])}" if values["seats"] else " without a seat"
-    roles = f", owns the items of {', '.join(values['roles'])}" if values["roles"] else ""
+    titles = cutover.role_titles()
+    held = ", ".join(map(cutover.seat_title, values["seats"]))
+    owned = ", ".join(titles.get(role, role) for role in values["roles"])
+    seats = f" with the seats {held}" if held else " without a seat"
+    roles = f", owns the items of {owned}" if owned else ""
     return f"{MemberPart(values['part']).label.lower()}{seats}{roles}"
 
 
@@ -208,10 +211,12 @@ def describe_change_of_person(cutover: Cutover, payload: Mapping[str, Any]) -> D
     lost = sorted(set(payload["before"].get("seats", [])) - set(payload["after"].get("seats", [])))
     rows = [
         ("Person", str(payload["person"])),
-        ("Now", _in_words(payload["before"])),
-        ("Then", _in_words(payload["after"])),
+        ("Now", _in_words(cutover, payload["before"])),
+        ("Then", _in_words(cutover, payload["after"])),
     ]
-    return rows + ([("Voided", f"their signatures as {', '.join(lost)}")] if lost else [])
+    return rows + (
+        [("Voided", f"their signatures as {', '.join(map(cutover.seat_title, lost))}")] if lost else []
+    )
 
 
 RULES[ChangeKind.MEMBER] = ChangeRule(

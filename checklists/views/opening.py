@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -109,12 +110,23 @@ def _show_change(request: HttpRequest, form: PersonForm, changed: Member | Chang
 _PARTS = [MemberPart.LEAD, MemberPart.APPROVER, MemberPart.STAKEHOLDER]
 
 
+def _say_what_they_do(member: Member, cutover: Cutover, roles: Mapping[str, str]) -> str:
+    parts = [member.get_part_display()]
+    if member.seats:
+        parts.append(f"may sit as {' or '.join(map(cutover.seat_title, member.seats))}")
+    if member.roles:
+        parts.append(f"owns the items of {', '.join(roles.get(role, role) for role in member.roles)}")
+    return ", ".join(parts)
+
+
 def _people_context(visit: Visit) -> dict[str, Any]:
     may_change = visit.person.is_superuser or (visit.member is not None and visit.member.may_act)
     requests = visit.cutover.change_requests.waiting().filter(kind=ChangeKind.MEMBER)
     members = visit.cutover.members.select_related("person").order_by("person__username")
+    roles = visit.cutover.role_titles()
+    ordered = sorted(members, key=lambda one: _PARTS.index(MemberPart(one.part)))
     return {
-        "members": sorted(members, key=lambda one: _PARTS.index(MemberPart(one.part))),
+        "members": [(member, _say_what_they_do(member, visit.cutover, roles)) for member in ordered],
         "may_change": may_change and visit.cutover.is_open,
         "needs_two": services.is_set_up(visit.cutover) and not visit.person.is_superuser,
         "change_requests": requests,

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from checklists import services
 from checklists.board import Board, PreflightState, find_dissents, find_problems
+from checklists.board.same_findings import group_same
 from checklists.views.access import (
     get_visit,
     get_visit_for_command,
@@ -35,6 +36,7 @@ def problems(request: HttpRequest, slug: str) -> HttpResponse:
         problems=found,
         unsettled=sum(not problem.is_settled for problem in found),
         preflight=preflight,
+        findings={"bad": group_same(preflight.bad), "amber": group_same(preflight.amber)},
         dissents=dissents,
         no_gos_open=sum(one.answer is None for one in dissents),
     )

@@ -83,15 +83,18 @@ class Demo:
         return self.panel.supervisor
 
     def start(self) -> None:
-        """Starts the pages first, so that people can use them while the external systems are prepared."""
+        """Starts the pages first, so that people can look round while the external systems are prepared.
+
+        What starts work comes last: the first preflight would call everything red that is not there yet.
+        """
         self.panel.start_servers()
         self.panel.prepare()
         self.panel.start_web()
         self._start_database_servers()
         self._stage_rehearsal()
-        self.panel.start_services()
         self._print_people()
         self._fill_sandbox()
+        self.panel.start_services()
         with self.panel.step("Worker, prober, dispatcher and reaper are running"):
             if not self.watch_until(self.panel.ready, 60):
                 raise StartupError(
@@ -123,7 +126,7 @@ class Demo:
     def _fill_sandbox(self) -> None:
         if not self.is_resumed:
             filled = f"{self.plan.rows:,} {self.runbook.rows_of}"
-            say(f"… Filling the old database with {filled}; you can use the pages already")
+            say(f"… Filling the old database with {filled}; you can look at the pages already")
         with self.panel.step(self.external.sandbox_title):
             job = self.supervisor.job(
                 "sandbox",

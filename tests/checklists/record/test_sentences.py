@@ -41,3 +41,13 @@ def test_a_sentence_names_what_it_is_about():
     assert "ticked “Announce it”" in sentences
     assert "said go at “Change it?” (technical seat)" in sentences
     assert sentences[-1] == "opened the gate “Change it?”"
+
+
+QUOTING = [kind for kind, sentence in SENTENCES.items() if re.search("[:;] “|[(]“", sentence)]
+
+
+@pytest.mark.parametrize("kind", QUOTING)
+def test_a_reason_that_nobody_had_to_give_leaves_no_empty_quotation(kind: str) -> None:
+    payload = dict.fromkeys(re.findall(r"{(\w+)", SENTENCES[kind]), "2026-12-01T00:00")
+    for name in payload.keys() - {"title"}:
+        assert "“”" not in describe_entry(AuditEntry(kind=kind, payload={**payload, name: ""}))

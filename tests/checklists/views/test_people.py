@@ -8,8 +8,10 @@ import pytest
 from django.urls import reverse
 
 from checklists.models import ChangeRequest
+from tests.by_hand import by_hand
 from tests.checklists.histories import PASSWORD, admin, make_cutover, person
 from tests.checklists.services.test_members import begun, member
+from tests.checklists.views.pages import Page
 
 pytestmark = pytest.mark.django_db
 DATA_SEAT = {"person": "efua", "part": "APPROVER", "seats": ["data"], "reason": "Ill.", "password": PASSWORD}
@@ -25,7 +27,7 @@ def test_a_lead_asks_another_one_once_work_has_begun(browser_of) -> None:
     esi = browser_of("esi")
     assert asked.get_absolute_url() in esi.get(reverse("waiting")).content.decode()
     page = esi.get(asked.get_absolute_url()).content.decode()
-    assert "their signatures as technical" in page
+    assert "their signatures as Technical" in page
     esi.post(reverse("change-confirm", args=[cutover.slug, asked.pk]), {"password": PASSWORD})
     assert member(cutover, "efua").seats == ["data"]
 
@@ -60,3 +62,11 @@ def test_an_admin_who_takes_no_part_changes_people_alone(browser_of) -> None:
 def test_leads_come_first(browser_of) -> None:
     page = browser_of("ama").get(reverse("people", args=[make_cutover().slug])).content.decode()
     assert re.findall(r'id="member-(\w+)"', page) == ["ama", "efua", "kofi", "yaw"]
+
+
+def test_seats_and_roles_have_the_titles_of_the_runbook(browser_of) -> None:
+    cutover = make_cutover()
+    with by_hand():
+        cutover.members.filter(person__username="efua").update(seats=["technical", "data"], roles=["lead"])
+    page = Page(browser_of("ama").get(reverse("people", args=[cutover.slug])))
+    assert "may sit as Technical or Data, owns the items of Migration lead" in page["member-efua"].words

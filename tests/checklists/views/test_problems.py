@@ -24,6 +24,7 @@ from tests.checklists.histories import (
     person,
     preflight_done,
 )
+from tests.checklists.views.pages import Page
 
 pytestmark = pytest.mark.django_db
 NAMES = ("door", "roof", "fence")
@@ -76,6 +77,18 @@ def test_results_are_on_the_page_the_worst_first_with_the_items_that_they_affect
     near = text[text.index('id="problem-look"') :]
     assert f'href="#result-{identity("door")}"' in near
     assert f'href="{item.get_absolute_url()}"' in text[places[0] : places[1]]
+
+
+def test_what_is_the_same_at_several_places_is_told_once_and_each_place_can_be_linked_to(browser_of) -> None:
+    cutover = make_cutover("announced")
+    asked_preflight(cutover, door="red", roof="red", wall="unknown", items=["look", "change-it"])
+    told = Page(browser_of("ama").get(reverse("problems", args=[cutover.slug])))
+    text = page(browser_of, cutover)
+    assert "The same at 2 places" in text
+    assert text.count("preflight-result") == 2
+    assert text.count('class="chip" href') == 4, "each item once for a finding"
+    assert {told[f"result-{identity(name)}"].state for name in ("door", "roof")} == {"red"}
+    assert 'data-bad="3"' in text
 
 
 def test_what_is_new_or_changed_since_the_run_before_is_marked(browser_of) -> None:
