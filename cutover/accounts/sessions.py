@@ -18,7 +18,7 @@ from checklists.compiled_query import compiled_query
 class SessionStore(db.SessionStore):
     """One session. Every request of every page reads one."""
 
-    def _get_session_from_db(self) -> Session | None:
+    def _get_session_from_db(self) -> Session | None:  # `signed_in` reads many by the same rule
         found = _sessions.first(self.session_key, timezone.now()) if self.session_key else None
         if found is None:
             self._session_key = None

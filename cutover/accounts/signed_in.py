@@ -18,7 +18,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-ENGINE = "django.contrib.sessions.backends.db"
+#: Whose rule for one session (`SessionStore._get_session_from_db`) is here the rule for many.
+ENGINE = "cutover.accounts.sessions"
 
 
 def sign_in_together(requests: Sequence[HttpRequest]) -> list[HttpRequest]:
