@@ -44,7 +44,8 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
         "record.html",
         visit,
         verdict=verdict,
-        links=[
+        links=[(link, void.get(link.seq)) for link in shown],
+        markup=[
             link_markup(link, visit.cutover, void.get(link.seq), is_broken=link.seq == broken_at)
             for link in shown
         ],

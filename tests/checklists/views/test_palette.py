@@ -57,7 +57,7 @@ def test_a_count_that_fails_is_unknown_and_no_failure_of_the_page(
     browser_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_cutover("looked")
-    monkeypatch.setattr("checklists.board.Board.load", lambda _: 1 / 0)
+    monkeypatch.setattr("checklists.board.Board.load_for_page", lambda _: 1 / 0)
     answer = browser_of("efua").get("/waiting/count/")
     assert (answer.status_code, answer.json()) == (200, {"tasks": None, "urgent": False})
     assert "ZeroDivisionError" in caplog.text
