@@ -141,7 +141,7 @@ def find_second_factors(people: Iterable[int]) -> set[int]:
     """Who of these people (by id) has an authenticator or a passkey."""
     types = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     found = Authenticator.objects.filter(user__in=list(people), type__in=types)
-    return set(found.values_list("user_id", flat=True))
+    return set(found.values_list("user", flat=True))
 
 
 def _is_valid_code(person: User, given: str) -> bool:
