@@ -212,6 +212,7 @@ MIDDLEWARE = [
     "checklists.views.failures.hide_found_values",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+MESSAGE_STORAGE = "cutover.message_cookies.ApartStorage"
 ROOT_URLCONF = "cutover.urls"
 ASGI_APPLICATION = "cutover.asgi.application"
 TEMPLATES = [
