@@ -85,9 +85,22 @@ def _of_moment(name: str, title: str, moment: Moment, board: Board) -> MainClock
     late = _say_late(moment.late_by)
     sure = _hour(moment.nearly_sure_at, board)
     note = (f"nine times in ten before {sure}" if sure else "by the plan and what was measured") + late
-    nine = f"9 in 10 before {sure}" if sure else "by the plan"
-    brief, state = _brief_late(moment.late_by) or nine, "late" if late else "plain"
+    brief = _brief_late(moment.late_by) or _brief_odds(moment, board)
+    state = "late" if late else "plain"
     return MainClock(name, title, moment.expected_at, "", note, state, brief)
+
+
+def _brief_odds(moment: Moment, board: Board) -> str:
+    """For a wall, whose clock says the day of the moment before it, where that is not today."""
+    at, sure = moment.expected_at, moment.nearly_sure_at
+    if at is None or sure is None:
+        return "by the plan"
+    day, today, last = (each.astimezone(board.cutover.zone).date() for each in (at, board.now, sure))
+    if day == today:
+        return f"9 in 10 by {_hour(sure, board)}"
+    # There is no room for a second day and an hour.
+    here = sure.astimezone(board.cutover.zone)
+    return f"9 in 10 by {here:%H:%M}" if last == day else f"9 in 10 by {here.day} {here:%b}"
 
 
 def _brief_late(late: timedelta | None) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page
 
+from checklists.models import Cutover, SimulatedForecast
+from checklists.models.audit import database_now
 from tests.browser.conftest import STILL
 from tests.browser.nights import STATES, move_to, open_night
+from tests.by_hand import by_hand
 
 pytestmark = [pytest.mark.browser]
 
@@ -51,6 +55,28 @@ def test_on_the_wall_everything_is_large_and_fits_in_every_state(signed_in: Call
         times = page.evaluate(CLOCKS)
         assert len(times) >= 3
         assert min(times) >= 96
+
+
+def test_on_the_wall_a_night_that_ends_on_another_day_fits_too(signed_in: Callable[..., Page]) -> None:
+    """By day the night above ends on the same day; days of two figures are the widest."""
+    cutover = open_night()
+    move_to(cutover, "before")
+    page = signed_in("ama", width=1920, height=1080, axe=True)
+    for nearly_sure, says in ((0.1, "9 in 10 by"), (30, "9 in 10 by"), (30, "too late")):  # days after likely
+        with by_hand():
+            end = cutover.window_start + timedelta(hours=1 if says == "too late" else 1000)
+            Cutover.objects.filter(pk=cutover.pk).update(window_end=end)
+        until_20th = (20 - database_now().day) % 28
+        p50 = (until_20th + 0.1) * 86_400
+        odds = {"p50": p50, "p90": p50 + nearly_sure * 86_400}
+        names = ("service_restored", "ends_window", "everything")
+        SimulatedForecast.objects.update(moments=dict.fromkeys(names, odds))
+        page.goto(f"{cutover.get_absolute_url()}?wall")
+        page.add_style_tag(content=STILL)
+        page.evaluate("document.fonts.ready")
+        texts = page.evaluate(TEXTS)
+        assert any(says in one["text"] for one in texts)
+        assert [one for one in texts if not one["inside"]] == []
 
 
 def test_axe_finds_nothing_on_mission_control(

@@ -256,11 +256,26 @@ def test_every_page_says_the_same_end_and_calls_it_late_where_the_simulation_doe
     assert Page(ama.get(f"{cutover.get_absolute_url()}gates/go/"))["time-left"].state == "late"
 
 
-def test_the_wall_names_the_day_of_a_moment_that_is_on_another_one(browser_of) -> None:
-    cutover = timed("looked", closes=500, text=re.sub(r"planned: \w+", "planned: 50h", TIMED))
+@pytest.mark.parametrize(
+    ("likely", "nearly_sure", "words"),
+    [
+        (timedelta(), timedelta(hours=1), r"9 in 10 by \d\d:\d\d"),
+        (timedelta(), timedelta(days=2), r"9 in 10 by \d+ [A-Z][a-z]{2} \d\d:\d\d"),
+        (timedelta(days=3), timedelta(days=3), r"\d+ [A-Z][a-z]{2} · 9 in 10 by \d\d:\d\d"),
+        (timedelta(days=3), timedelta(days=5), r"\d+ [A-Z][a-z]{2} · 9 in 10 by \d+ [A-Z][a-z]{2}"),
+    ],
+)
+def test_the_wall_names_each_day_that_is_another_one(browser_of, likely, nearly_sure, words: str) -> None:
+    cutover = timed("looked", closes=500)
+    # Noon of the place is at least an hour from both ends of its day.
+    noon = database_now().astimezone(cutover.zone).replace(hour=12)
     refresh_forecasts()
-    wall = markup_of(browser_of("ama").get(f"{cutover.get_absolute_url()}?wall"))
-    assert re.search(r"9 in 10 before \d+ [A-Z][a-z]{2} \d\d:\d\d", wall)
+    row = SimulatedForecast.objects.get()
+    p50, p90 = ((noon + each - row.at).total_seconds() for each in (likely, nearly_sure))
+    names = ("service_restored", "ends_window", "everything")
+    SimulatedForecast.objects.update(moments={name: {"p50": p50, "p90": p90} for name in names})
+    wall = words_of(browser_of("ama").get(f"{cutover.get_absolute_url()}?wall"))
+    assert re.search(rf"People can write again \d\d:\d\d {words} ", wall)
 
 
 def test_the_wall_says_when_there_is_nothing_to_tell(browser_of) -> None:
