@@ -67,7 +67,7 @@ def test_on_the_wall_a_night_that_ends_on_another_day_fits_too(signed_in: Callab
             end = cutover.window_start + timedelta(hours=1 if says == "too late" else 1000)
             Cutover.objects.filter(pk=cutover.pk).update(window_end=end)
         until_20th = (20 - database_now().day) % 28
-        p50 = (until_20th + 0.1) * 86_400
+        p50 = (until_20th + 0.5) * 86_400
         odds = {"p50": p50, "p90": p50 + nearly_sure * 86_400}
         names = ("service_restored", "ends_window", "everything")
         SimulatedForecast.objects.update(moments=dict.fromkeys(names, odds))
