@@ -107,6 +107,15 @@ def wants_fragment(request: HttpRequest) -> bool:
     return bool(htmx) and not htmx.history_restore_request
 
 
+def refreshes_itself(request: HttpRequest) -> bool:
+    """Does the page ask for its live part again, because of news or of time, and not after a form?
+
+    What a form is told waits for the answer to that form: brought by a refresh, it would be put in place of
+    what another form was told.
+    """
+    return request.headers.get("HX-Source", "").endswith("#live")
+
+
 def form_error_status(request: HttpRequest) -> int:
     """The status of a form that is shown again: 422, or 200 for htmx, which shows no answer with an error."""
     return 200 if wants_fragment(request) else 422
@@ -206,11 +215,12 @@ def get_view(visit: Visit, board: Board, key: str) -> ItemView:
 def render_page(
     request: HttpRequest, template: str, visit: Visit | None = None, /, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """Renders the whole page or, for htmx, the partial ``live`` and any notices; never cached."""
+    """Renders the whole page or, for htmx, the partial ``live`` and what a form is told; never cached."""
     full: Mapping[str, Any] = {"visit": visit, "live_url": request.get_full_path(), **context}
     if wants_fragment(request):
-        notices = render_to_string("_notices_update.html", full, request)
-        response = HttpResponse(render_to_string(f"{template}#live", full, request) + notices, status=status)
+        part = render_to_string(f"{template}#live", full, request)
+        notices = "" if refreshes_itself(request) else render_to_string("_notices_update.html", full, request)
+        response = HttpResponse(part + notices, status=status)
     else:
         response = render(request, template, full, status=status)
     patch_cache_control(response, no_store=True, private=True)

@@ -116,8 +116,7 @@ def test_what_a_form_was_told_stays_when_the_answer_to_an_earlier_form_comes_lat
     ama.click("#ask-note-look > summary")
     ama.fill("#note-text-look", "look behind it")
     ama.click("#ask-note-look button")
-    # Which page brings which message is open: “Noted” may come with a refresh, “You take care of” with the
-    # answer to the note, when the server makes that page after the claim.
+    # “You take care of” may come with the answer to the note, when that page is made after the claim.
     with ama.expect_response("**/note/"):
         ama.get_by_role("button", name="Claim").click()
     expect(noted).to_have_count(1)

@@ -74,6 +74,18 @@ def test_a_message_is_shown_by_one_page_and_leaves_no_cookie(
     assert "Noted" not in words_of(show(ama, cutover)).partition("1 Prepare")[0]
 
 
+def test_a_page_that_refreshes_itself_leaves_a_message_to_the_answer_of_its_form(
+    browser_of: Callable[..., Client], cutover: Cutover
+) -> None:
+    ama = browser_of("ama", htmx=True)
+    send(ama, cutover, "note")
+    address = item_of(cutover, "look").get_absolute_url()
+    refresh = ama.get(address, headers={"HX-Source": "div#live"})
+    keep_cookies(ama, refresh)
+    assert "notices" not in refresh.content.decode()
+    assert TOLD["note"] in words_of(ama.get(address, headers={"HX-Source": "form#note-form"}))
+
+
 def test_a_cookie_that_is_not_ours_is_left_alone(browser_of: Callable[..., Client], cutover: Cutover) -> None:
     ama = browser_of("ama")
     ama.cookies[f"{PREFIX}of-another-panel"] = "another:signature"

@@ -26,9 +26,9 @@ ITEMS = 500
 PAGES = ("", "gates/g0/", "/waiting/")
 MOST = 150  # rows that one query may visit for each item of the runbook
 #: The same of two queries that ask of the evidence of all items. To what the signatures of every gate are
-#: bound: without statistics, its functions of a single item read the items of the cutover for each item of the
-#: evidence. And what was observed later: it may then compare each topic with each other one (490,000 pairs
-#: were seen after the whole suite, 66,000 rows otherwise), which takes a tenth of a second.
+#: bound: without statistics, its functions of a single item read the items of the cutover for each item of
+#: the evidence. And what was observed later: it may then compare each topic with each other one (490,000
+#: pairs were seen after the whole suite, 66,000 rows otherwise), which takes a tenth of a second.
 OF_ALL_EVIDENCE = 2000
 ABOUT_ALL_EVIDENCE = ("checklists_gate_content", "checklists_later(")
 #: (pages, rows) that PostgreSQL believes: never counted, or counted before anything had happened.
