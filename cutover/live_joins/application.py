@@ -98,8 +98,14 @@ class JoinQueue:
                         if not future.done():
                             future.set_result(admission)
                     await asyncio.sleep(0 if len(self._waiting) >= AT_ONCE else PAUSE)
+        except Exception as error:  # no thread or connection to read with
+            logger.warning("Live pages could not be admitted together: %s", error)
         finally:
             self._task = None
+            for _, future in self._waiting:  # nobody waits for a turn that does not come
+                if not future.done():
+                    future.set_result(None)
+            self._waiting = []
 
 
 async def _send_events(hub: Hub, admission: Admission, receive: Receive, send: Send) -> None:

@@ -302,3 +302,17 @@ def test_a_page_whose_turn_fails_goes_the_ordinary_path(new_page: Any) -> None:
     with patch("cutover.live_joins.admission.find_viewers", side_effect=ZeroDivisionError):
         assert run(play()) == 200
     assert passed_on.requests == 1
+
+
+def test_a_page_for_which_nothing_can_be_read_goes_the_ordinary_path(new_page: Any) -> None:
+    page = new_page("viewer")
+    connection.close()
+    joins, passed_on = new_joins()
+
+    async def play() -> int:
+        async with asyncio.timeout(30):
+            return (await ask(joins, page.request)).status
+
+    with patch("checklists.hub.Hub.reading", side_effect=RuntimeError("can't start new thread")):
+        assert run(play()) == 200
+    assert passed_on.requests == 1
